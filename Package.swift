@@ -1,0 +1,62 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// The dependency picture, one way only (ARCHITECTURE.md, "House"):
+//   Metainfo ← Wire, Store ← (Discovery ← Swarm) ← SwarmNode ← SwarmTool
+// Everything left of SwarmNode is pure: Tests/HouseTests holds the line.
+
+#if arch(x86_64)
+  let multiBufferLibrary: [LinkerSetting] = [.linkedLibrary("IPSec_MB")]
+  let multiBufferTarget: [Target] = [
+    .systemLibrary(name: "CIPSecMB", providers: [.apt(["libipsec-mb-dev"])])
+  ]
+  let multiBufferDependency: [Target.Dependency] = ["CIPSecMB"]
+#else
+  let multiBufferLibrary: [LinkerSetting] = []
+  let multiBufferTarget: [Target] = []
+  let multiBufferDependency: [Target.Dependency] = []
+#endif
+
+let package = Package(
+  name: "SwarmNode",
+  products: [
+    .executable(name: "swarm", targets: ["SwarmTool"]),
+    .library(name: "Metainfo", targets: ["Metainfo"]),
+    .library(name: "Wire", targets: ["Wire"]),
+    .library(name: "Store", targets: ["Store"]),
+    .library(name: "SwarmNode", targets: ["SwarmNode"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
+  ],
+  targets: [
+    // Libraries that others wrote.
+    .systemLibrary(name: "CUV", pkgConfig: "libuv", providers: [.apt(["libuv1-dev"])]),
+    .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+    // Thin shims in C.
+    .target(
+      name: "CHash", dependencies: ["CCrypto"] + multiBufferDependency,
+      linkerSettings: multiBufferLibrary),
+    .target(name: "CGuard"),
+    // The pure house.
+    .target(name: "Metainfo", dependencies: ["CHash"]),
+    .target(name: "Wire", dependencies: ["Metainfo"]),
+    .target(name: "Store", dependencies: ["Metainfo", "CHash"]),
+    // The impure shell.
+    .target(name: "SwarmNode", dependencies: ["Metainfo", "Store", "CUV", "CHash", "CGuard"]),
+    .executableTarget(
+      name: "SwarmTool",
+      dependencies: [
+        "Metainfo", "Store", "SwarmNode",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ]),
+    // Tests.
+    .testTarget(name: "MetainfoTests", dependencies: ["Metainfo"]),
+    .testTarget(name: "WireTests", dependencies: ["Wire", "Metainfo"]),
+    .testTarget(name: "StoreTests", dependencies: ["Store", "Metainfo"]),
+    .testTarget(name: "SwarmNodeTests", dependencies: ["SwarmNode", "Store", "Metainfo"]),
+    .testTarget(name: "SwarmToolTests", dependencies: ["SwarmTool"]),
+    .testTarget(name: "HouseTests"),
+  ] + multiBufferTarget,
+  swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,6 @@
+import ArgumentParser
+
+@main
+struct SwarmTool: ParsableCommand {
+  static let configuration = CommandConfiguration(commandName: "swarm")
+}

@@ -1,0 +1,2 @@
+/// Codecs of the wire protocols; no I/O.
+public enum Wire {}
