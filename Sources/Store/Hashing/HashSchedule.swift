@@ -40,13 +40,13 @@ public struct HashSchedule: Sendable, IteratorProtocol {
   /// A schedule over `files`; `v1Length` is the length of the v1 stream with its padding;
   /// `laneBytes` bounds the segments in which SHA-1 pieces lie side by side.
   ///
-  /// Precondition: with hash trees, `pieceLength` is a power of two of at least 16 KiB.
+  /// Precondition: with hash trees, every file that is not empty has a `MerkleShape` with this
+  /// piece length.
   public init(
     kind: TorrentKind, pieceLength: Int, files: [File], v1Length: UInt64,
     laneBytes: Int = HashLimits.laneBytes
   ) {
     precondition(pieceLength > 0)
-    precondition(!kind.hasV2 || pieceLength.nonzeroBitCount == 1 && pieceLength >= blockLength)
     self.kind = kind
     self.pieceLength = pieceLength
     self.files = files
@@ -99,13 +99,10 @@ public struct HashSchedule: Sendable, IteratorProtocol {
 
   /// Nodes are as high as a segment, a piece and the file's tree allow.
   private func nodeHeight(ofFile length: UInt64) -> Int {
-    func height(_ bytes: UInt64) -> Int {
-      let leaves = (bytes + UInt64(blockLength) - 1) / UInt64(blockLength)
-      return leaves <= 1 ? 0 : UInt64.bitWidth - (leaves - 1).leadingZeroBitCount
+    guard let shape = try? MerkleShape(fileLength: length, pieceLength: UInt64(pieceLength)) else {
+      preconditionFailure("a file of \(length) bytes has no hash tree")
     }
-    // A segment that is no power of two of blocks (v1 lanes) still ends at piece boundaries.
-    let segmentHeight = (segmentLength / blockLength).trailingZeroBitCount
-    return min(segmentHeight, height(UInt64(pieceLength)), height(length))
+    return min((segmentLength / blockLength).trailingZeroBitCount, shape.pieceRootLayer)
   }
 
   private mutating func nextOfStream() -> HashSegment? {

@@ -4,7 +4,7 @@ import Metainfo
 /// Turns the bytes of segments into digests: `begin`, `append` for one or more windows of bytes in
 /// order, `finish`. Belongs to one thread at a time and keeps its scratch space.
 public final class SegmentHasher {
-  private let hasher: BulkHasher
+  private let layers: LayerHasher
   private let stream: OpaquePointer
   private var segment = HashSegment(number: 0, spans: [], tree: nil, v1PieceLength: nil)
   private var isStreamed = false
@@ -14,7 +14,7 @@ public final class SegmentHasher {
 
   /// A hasher that uses `hasher` for its batches.
   public init(hasher: BulkHasher) {
-    self.hasher = hasher
+    layers = LayerHasher(hasher)
     guard let stream = chash_sha1_stream_create() else {
       preconditionFailure("out of memory for a hash stream")
     }
@@ -31,10 +31,8 @@ public final class SegmentHasher {
     self.isStreamed = isStreamed
     leafCount = 0
     pieces = []
-    // Leaves beyond the end are zero. BEP 52.
-    let room = segment.tree.map { $0.nodeCount << $0.height } ?? 0
+    let room = segment.tree?.leafCount ?? 0
     if leaves.count < room { leaves = [SHA256Digest](repeating: .zero, count: room) }
-    for index in (segment.tree?.leafCount ?? 0)..<room { leaves[index] = .zero }
   }
 
   /// Hashes the next bytes of the segment. All windows but the last are whole blocks. False when
@@ -44,7 +42,7 @@ public final class SegmentHasher {
       let count = min(bytes.count, max(0, tree.byteCount - leafCount * blockLength))
       let blocks = (count + blockLength - 1) / blockLength
       let isHashed = leaves.withUnsafeMutableBufferPointer { leaves in
-        hasher.sha256(
+        layers.hasher.sha256(
           ofBlocksIn: .init(rebasing: bytes[..<count]),
           into: .init(rebasing: leaves[leafCount..<(leafCount + blocks)]))
       }
@@ -58,7 +56,7 @@ public final class SegmentHasher {
     }
     var isHashed = false
     pieces = [SHA1Digest](unsafeUninitializedCapacity: segment.v1PieceCount) { pieces, count in
-      isHashed = hasher.sha1(ofPiecesIn: bytes, pieceLength: pieceLength, into: pieces)
+      isHashed = layers.hasher.sha1(ofPiecesIn: bytes, pieceLength: pieceLength, into: pieces)
       count = isHashed ? segment.v1PieceCount : 0
     }
     return isHashed
@@ -72,7 +70,7 @@ public final class SegmentHasher {
         count = 1
       }
     }
-    return SegmentHashes(nodes: segment.tree.map(fold) ?? [], pieces: pieces)
+    return SegmentHashes(nodes: segment.tree.map(nodes) ?? [], pieces: pieces)
   }
 
   /// Gives the segment up: what was fed is forgotten.
@@ -83,18 +81,14 @@ public final class SegmentHasher {
     }
   }
 
-  /// Folds the leaves up to the height that is wanted.
-  private func fold(_ tree: HashSegment.TreePart) -> [SHA256Digest] {
-    var count = tree.nodeCount << tree.height
-    leaves.withUnsafeMutableBufferPointer { leaves in
-      for _ in 0..<tree.height {
-        count /= 2
-        withUnsafeTemporaryAllocation(of: SHA256Digest.self, capacity: count) { parents in
-          hasher.sha256(of: UnsafeRawBufferPointer(leaves), stride: 64, length: 64, into: parents)
-          for index in 0..<count { leaves[index] = parents[index] }
-        }
+  private func nodes(of tree: HashSegment.TreePart) -> [SHA256Digest] {
+    [SHA256Digest](unsafeUninitializedCapacity: tree.nodeCount) { nodes, count in
+      count = tree.nodeCount
+      leaves.withUnsafeBufferPointer { leaves in
+        layers.climb(
+          .init(rebasing: leaves[..<tree.leafCount]), to: tree.height,
+          into: .init(rebasing: nodes[..<tree.nodeCount]))
       }
     }
-    return Array(leaves[..<count])
   }
 }

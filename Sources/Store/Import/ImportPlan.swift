@@ -50,7 +50,7 @@ private struct Collector {
         path: try path(of: item), length: length, attributes: isExecutable ? .executable : [])
       found.append((entry, source))
     case .symlink(let target):
-      guard let resolved = resolve(target, from: item.names.dropLast()) else {
+      guard let resolved = SymlinkTarget.resolve(target, from: item.names.dropLast()) else {
         warnings.append(
           .symlinkLeadsOutside(item.description, target: "\"\(printable(target))\""))
         break
@@ -84,22 +84,5 @@ private struct Collector {
     } catch {
       throw .path(item.description, error)
     }
-  }
-
-  /// The target of a link, from the torrent's root down (BEP 47); nil when it lies outside. Pure
-  /// text: what the names mean on disk does not matter to whoever unpacks the torrent.
-  private func resolve(_ target: [UInt8], from folder: ArraySlice<[UInt8]>) -> ContentPath? {
-    guard target.first != UInt8(ascii: "/") else { return nil }
-    var names = Array(folder)
-    for part in target.split(separator: UInt8(ascii: "/")) {
-      if part.elementsEqual(".".utf8) { continue }
-      if part.elementsEqual("..".utf8) {
-        guard names.popLast() != nil else { return nil }
-      } else {
-        names.append(Array(part))
-      }
-    }
-    let elements = names.compactMap { try? PathElement($0) }
-    return elements.count == names.count ? try? ContentPath(elements) : nil
   }
 }

@@ -16,6 +16,9 @@ public struct SystemError: Error, Hashable, Sendable, CustomStringConvertible {
     self.number = number
   }
 
+  /// Whether a new file was not made since there is one already.
+  public var isAlreadyThere: Bool { number == EEXIST }
+
   /// "cannot read data/a.csv: Permission denied".
   public var description: String {
     "cannot \(action) \(printable(path)): \(String(cString: strerror(number)))"
