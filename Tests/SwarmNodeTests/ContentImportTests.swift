@@ -182,9 +182,19 @@ import Testing
   }
 }
 
-/// Bytes that differ from block to block and from piece to piece.
+/// Bytes that differ from block to block and from piece to piece: a noisy tile again and again,
+/// each time with its number at the front.
 func pattern(_ count: Int) -> [UInt8] {
-  (0..<count).map { UInt8(truncatingIfNeeded: ($0 &* 2_654_435_761) >> 13) }
+  let tile = (0..<4096).map { UInt8(truncatingIfNeeded: ($0 &* 2_654_435_761) >> 13) }
+  var bytes: [UInt8] = []
+  bytes.reserveCapacity(count + tile.count)
+  while bytes.count < count {
+    let number = bytes.count / tile.count
+    let start = bytes.count
+    bytes.append(contentsOf: tile)
+    for index in 0..<3 { bytes[start + index] = UInt8(truncatingIfNeeded: number >> (8 * index)) }
+  }
+  return Array(bytes[..<count])
 }
 
 func finish(_ source: ContentImport) throws -> TorrentDescription {
