@@ -30,7 +30,9 @@ def files_of(torrent):
     def add(path, entry):
         attributes = entry.get(b"attr", b"")
         if b"p" not in attributes:
-            found.append((path, entry.get(b"length", 0), b"x" in attributes, target_in(entry)))
+            # A link's own permissions say nothing: we call no link executable.
+            found.append((path, entry.get(b"length", 0),
+                          b"x" in attributes and b"l" not in attributes, target_in(entry)))
 
     def walk(tree, path):
         for name, below in tree.items():
