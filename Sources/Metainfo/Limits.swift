@@ -1,8 +1,5 @@
 /// Bounds on metainfo from outside, each with its reason.
 public enum MetainfoLimits {
-  /// Bytes in a piece, at most: 512 MiB, more than any client makes, so that offsets in a piece fit
-  /// a request's 32 bits with room to spare.
-  public static let pieceLength: UInt64 = 1 << 29
   /// Bytes in one name: what Linux file systems take (NAME_MAX).
   public static let pathElementBytes = 255
   /// Bytes in a path: what Linux system calls take (PATH_MAX), less room for the target folder.
@@ -24,10 +21,10 @@ public enum MetainfoLimits {
   public static let torrentNodes = 3_000_000
 
   /// The smallest piece, in bytes. BEP 52. A v1 torrent may have smaller ones.
-  public static let pieceLength: UInt32 = 16_384
+  public static let smallestPieceLength: UInt64 = 16_384
   /// The largest piece, in bytes: the largest power of two that libtorrent takes; larger pieces
   /// would be verified too late to be of use.
-  public static let largestPieceLength: UInt32 = 1 << 29
+  public static let largestPieceLength: UInt64 = 1 << 29
   /// Pieces in a torrent: a bitfield of 2 MiB. A file tree of a hundred bytes can claim any length,
   /// so this is what bounds the memory for everything that is kept for each piece.
   public static let pieces: UInt64 = 1 << 24

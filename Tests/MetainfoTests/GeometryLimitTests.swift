@@ -59,7 +59,7 @@ import Testing
   }
 
   @Test func pieceLengths() {
-    for length in [0, 1, block - 1, block + 1, 3 * block, MetainfoLimits.pieceLength * 2, .max] {
+    for length in [0, 1, block - 1, block + 1, 3 * block, MetainfoLimits.largestPieceLength * 2, .max] {
       #expect(throws: GeometryError.pieceLength(length)) {
         try PieceGeometry(v2Lengths: [1], pieceLength: length)
       }
@@ -67,7 +67,7 @@ import Testing
         try PieceGeometry(hybridFiles: [], v1Length: 0, pieceLength: length)
       }
     }
-    for length in [0, MetainfoLimits.pieceLength + 1, .max] {
+    for length in [0, MetainfoLimits.largestPieceLength + 1, .max] {
       #expect(throws: GeometryError.pieceLength(length)) {
         try PieceGeometry(v1Files: [], v1Length: 0, pieceLength: length)
       }

@@ -1,6 +1,6 @@
 /// Why numbers do not describe a torrent's content.
 public enum GeometryError: Error, Hashable, Sendable {
-  /// The piece length is 0, above `MetainfoLimits.pieceLength`, or, where there are hash trees, not
+  /// The piece length is 0, above `MetainfoLimits.largestPieceLength`, or, where there are hash trees, not
   /// a power of two of at least 16 KiB. BEP 52, "piece length".
   case pieceLength(UInt64)
   /// More files than 32 bits count.
@@ -24,7 +24,7 @@ extension GeometryError: CustomStringConvertible {
     switch self {
     case .pieceLength(let length):
       "the piece length \(length) is not one (BEP 52: a power of two of at least 16384;"
-        + " at most \(MetainfoLimits.pieceLength) here)"
+        + " at most \(MetainfoLimits.largestPieceLength) here)"
     case .tooManyFiles(let count): "\(count) files are more than 32 bits count"
     case .tooManyPieces(let file): "at file \(file): more pieces than 32 bits count"
     case .tooManyBlocks(let pieces): "\(pieces) pieces have more blocks than 32 bits count"

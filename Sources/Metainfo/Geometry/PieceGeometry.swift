@@ -136,7 +136,7 @@ public struct PieceGeometry: Sendable {
   }
 
   private static func check(pieceLength: UInt64, hasV2: Bool) throws(GeometryError) {
-    guard (1...MetainfoLimits.pieceLength).contains(pieceLength) else {
+    guard (1...MetainfoLimits.largestPieceLength).contains(pieceLength) else {
       throw .pieceLength(pieceLength)
     }
     guard !hasV2 || (pieceLength >= blockLength && pieceLength.nonzeroBitCount == 1) else {

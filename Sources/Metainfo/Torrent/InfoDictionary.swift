@@ -96,7 +96,7 @@ public struct InfoDictionary: Sendable {
     guard let length = try fields.integer("piece length") else {
       throw fields.missing("piece length")
     }
-    if length < (kind.hasV2 ? Int64(MetainfoLimits.pieceLength) : 1) {
+    if length < (kind.hasV2 ? Int64(MetainfoLimits.smallestPieceLength) : 1) {
       throw fields.fault(.pieceLengthTooSmall(length))
     }
     if length > Int64(MetainfoLimits.largestPieceLength) {

@@ -14,9 +14,7 @@ public struct Importer {
   /// What to hash.
   public let schedule: HashSchedule
 
-  private var files: [FileEntry]
-  private var pieceLayers: PieceLayers = [:]
-  private var v1Pieces: [SHA1Digest] = []
+  private var description: TorrentDescription
   private var trees: TreeAssembler
   private let layers = LayerHasher()
 
@@ -28,10 +26,15 @@ public struct Importer {
     self.plan = plan
     kind = options.kind
     pieceLength = try Self.pieceLength(for: plan, options)
-    files = plan.files
+    description = TorrentDescription(
+      kind: kind, name: plan.name, isSingleFile: plan.isSingleFile, pieceLength: pieceLength,
+      files: plan.files)
+    // With the number of pieces bounded, so are all sums.
+    guard let layout = description.v1Layout else {
+      throw .tooManyPieces(.max, limit: PieceLengthPolicy.mostPieces)
+    }
     let lengths = plan.files.map(\.length)
     trees = TreeAssembler(lengths: lengths, pieceLength: UInt64(pieceLength))
-    let layout = try Self.layout(kind, lengths, pieceLength)
     let scheduled = plan.files.indices.map { index in
       var holes: [Range<UInt64>] = []
       if case .file(_, _, let found) = items[plan.sources[index]].kind { holes = found }
@@ -45,22 +48,18 @@ public struct Importer {
 
   /// Takes the digests of the next segment of the schedule.
   public mutating func add(_ hashes: SegmentHashes, of segment: HashSegment) {
-    v1Pieces.append(contentsOf: hashes.pieces)
+    description.v1Pieces.append(contentsOf: hashes.pieces)
     guard let part = segment.tree,
       let tree = trees.add(hashes.nodes, of: part, using: layers)
     else { return }
-    files[part.file].piecesRoot = tree.root
-    if !tree.pieceLayer.isEmpty { pieceLayers[tree.root] = tree.pieceLayer }
+    description.files[part.file].piecesRoot = tree.root
+    if !tree.pieceLayer.isEmpty { description.pieceLayers[tree.root] = tree.pieceLayer }
   }
 
   /// The torrent, without trackers and the like.
   ///
   /// Precondition: the digests of all segments were added.
-  public consuming func finish() -> TorrentDescription {
-    TorrentDescription(
-      kind: kind, name: plan.name, isSingleFile: plan.isSingleFile, pieceLength: pieceLength,
-      files: files, pieceLayers: pieceLayers, v1Pieces: v1Pieces)
-  }
+  public consuming func finish() -> TorrentDescription { description }
 
   private static func pieceLength(for plan: ImportPlan, _ options: ImportOptions)
     throws(ImportError) -> UInt32
@@ -79,15 +78,5 @@ public struct Importer {
       throw .tooManyPieces(pieces, limit: PieceLengthPolicy.mostPieces)
     }
     return UInt32(length)
-  }
-
-  /// Where the files lie in the v1 stream. With the number of pieces bounded, so are all sums.
-  private static func layout(_ kind: TorrentKind, _ lengths: [UInt64], _ pieceLength: UInt32)
-    throws(ImportError) -> V1Layout
-  {
-    let padding = V1Layout.standardPadding(kind: kind, fileCount: lengths.count)
-    guard let layout = V1Layout(lengths: lengths, pieceLength: pieceLength, padding: padding)
-    else { throw .tooManyPieces(.max, limit: PieceLengthPolicy.mostPieces) }
-    return layout
   }
 }

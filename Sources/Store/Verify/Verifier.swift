@@ -12,8 +12,6 @@ public struct Verifier {
   private let pieceLayers: PieceLayers
   private let pieceLength: UInt64
   private var verdicts: [FileVerdict]
-  /// For each file, how many of its first bytes are there.
-  private let present: [UInt64]
   private var trees: TreeAssembler
   private let layers = LayerHasher()
   private var nextV1Piece = 0
@@ -28,13 +26,14 @@ public struct Verifier {
     pieceLayers = torrent.pieceLayers
     pieceLength = UInt64(info.pieceLength)
     verdicts = zip(info.files, presence).map(Self.verdict)
-    present = zip(info.files, presence).map { entry, presence in
-      if case .file(let length, _) = presence { min(length, entry.length) } else { 0 }
+    // For each file, how many of its first bytes are there.
+    let present = zip(torrent.info.files, presence).map { entry, presence in
+      if case .file(let length, _) = presence { min(length, entry.length) } else { UInt64(0) }
     }
     trees = TreeAssembler(lengths: info.files.map(\.length), pieceLength: pieceLength)
     let layout = info.v1Layout
-    let files = info.files.indices.map { index in
-      let length = info.files[index].length
+    let files = torrent.info.files.enumerated().map { index, entry in
+      let length = entry.length
       return HashSchedule.File(
         length: length, v1Offset: layout?.offsets[index] ?? 0,
         holes: present[index] < length ? [present[index]..<length] : [])

@@ -20,7 +20,7 @@ public final class ContentVerification {
   public init(_ torrent: Torrent, folder: [UInt8]) throws(SystemError) {
     let info = torrent.info
     path = try Self.locate(info, at: folder)
-    totalLength = info.totalLength
+    totalLength = info.contentLength
     let path = path
     let found = info.files.map { entry in
       Self.look(

@@ -67,10 +67,9 @@ struct Create: ParsableCommand {
     description.webSeeds = webSeeds
     description.comment = comment
     description.createdBy = "swarm \(SwarmTool.configuration.version)"
-    let bytes = try Failure.wrap { try description.encoded() }
-    let info = try Failure.wrap { try InfoDictionary(parsing: description.encodedInfo()) }
-    try write(bytes, to: target)
-    report(info, torrent: target, warnings: source.warnings)
+    let encoded = try Failure.wrap { try description.encoded() }
+    try write(encoded.bytes, to: target)
+    report(encoded.info, torrent: target, warnings: source.warnings)
   }
 
   private func hash(_ source: ContentImport) throws(Failure) -> TorrentDescription {
@@ -117,7 +116,7 @@ struct Create: ParsableCommand {
   private func report(_ info: InfoDictionary, torrent: [UInt8], warnings: [ImportWarning]) {
     let link = MagnetLink(
       v1Infohash: info.infohashV1, v2Infohash: info.infohashV2, name: info.name.bytes,
-      trackers: trackers.map { Array($0.utf8) }, webSeeds: webSeeds.map { Array($0.utf8) })
+      trackers: trackers, webSeeds: webSeeds)
     if isJSON {
       let summary = InfoSummary(info).json
       let more: [(String, JSON)] = [

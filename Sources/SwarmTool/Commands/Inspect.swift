@@ -19,7 +19,8 @@ struct Inspect: ParsableCommand {
   var isJSON = false
 
   func run() throws {
-    switch try Failure.wrap({ try LinkArgument(parsing: subject.bytes) }) {
+    let argument = try Failure.wrap { try LinkArgument(parsing: subject.bytes) }
+    switch argument {
     case .link(let link): show(link)
     case .path(let path): try show(torrentAt: path)
     }

@@ -24,7 +24,7 @@ struct Verify: ParsableCommand {
 
   func run() throws {
     let bytes = try Failure.wrap {
-      try WholeFile.read(torrent.bytes, limit: BencodeLimits.torrent.bytes)
+      try WholeFile.read(self.torrent.bytes, limit: BencodeLimits.torrent.bytes)
     }
     let torrent = try Failure.wrap("\(printable(self.torrent.bytes)): ") {
       try Torrent(parsing: bytes)

@@ -11,7 +11,7 @@ struct InfoSummary {
     var rows = [
       ("name", info.name.description),
       ("kind", info.kind.rawValue),
-      ("content", "\(Quantity.exactBytes(info.totalLength)) in \(contents)"),
+      ("content", "\(Quantity.exactBytes(info.contentLength)) in \(contents)"),
       ("piece length", Quantity.bytes(UInt64(info.pieceLength))),
     ]
     if let hash = info.infohashV2 { rows.append(("infohash v2", hash.hex)) }
@@ -26,7 +26,7 @@ struct InfoSummary {
       ("name", .text(info.name.description)),
       ("kind", .text(info.kind.rawValue)),
       ("single_file", .bool(info.isSingleFile)),
-      ("length", .number(info.totalLength)),
+      ("length", .number(info.contentLength)),
       ("file_count", .number(UInt64(info.files.count))),
       ("piece_length", .number(UInt64(info.pieceLength))),
       ("infohash_v2", .text(orNull: info.infohashV2?.hex)),

@@ -16,8 +16,8 @@ struct LinkView {
     if let hash = link.v1Infohash { rows.append(("infohash v1", hash.hex)) }
     if let length = link.exactLength { rows.append(("length", Quantity.exactBytes(length))) }
     if let selection = link.selection { rows.append(("files", selection.description)) }
-    for tracker in link.trackers { rows.append(("tracker", printable(tracker))) }
-    for seed in link.webSeeds { rows.append(("web seed", printable(seed))) }
+    for tracker in link.trackers { rows.append(("tracker", tracker)) }
+    for seed in link.webSeeds { rows.append(("web seed", seed)) }
     for peer in link.peers { rows.append(("peer", peer.description)) }
     return rows
   }
@@ -33,8 +33,8 @@ struct LinkView {
       ("infohash_v1", .text(orNull: link.v1Infohash?.hex)),
       ("length", link.exactLength.map { .number($0) } ?? .null),
       ("selection", .text(orNull: link.selection?.description)),
-      ("trackers", .list(link.trackers.map { .text(printable($0)) })),
-      ("web_seeds", .list(link.webSeeds.map { .text(printable($0)) })),
+      ("trackers", .list(link.trackers.map { .text($0) })),
+      ("web_seeds", .list(link.webSeeds.map { .text($0) })),
       ("peers", .list(link.peers.map { .text($0.description) })),
     ])
   }

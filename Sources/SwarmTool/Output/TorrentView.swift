@@ -5,7 +5,7 @@ struct TorrentView {
   private let torrent: Torrent
   private let faults: [LayerFault]
 
-  init(_ inspection: Torrent.Inspection) {
+  init(_ inspection: TorrentInspection) {
     torrent = inspection.torrent
     faults = inspection.layerFaults
   }

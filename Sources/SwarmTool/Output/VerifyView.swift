@@ -26,7 +26,7 @@ struct VerifyView {
     let total = Quantity.count(report.files.count, "file")
     lines.append(
       wrong == 0
-        ? "all right: \(total), \(Quantity.exactBytes(info.totalLength))"
+        ? "all right: \(total), \(Quantity.exactBytes(info.contentLength))"
         : "wrong: \(wrong) of \(total), \(Quantity.exactBytes(differingByteCount)) differ")
     return lines.joined(separator: "\n")
   }
@@ -37,7 +37,7 @@ struct VerifyView {
       ("name", .text(info.name.description)),
       ("path", .text(printable(path))),
       ("right", .bool(report.isRight)),
-      ("length", .number(info.totalLength)),
+      ("length", .number(info.contentLength)),
       ("file_count", .number(UInt64(report.files.count))),
       ("wrong_file_count", .number(UInt64(report.wrongFiles.count))),
       ("differing_bytes", .number(differingByteCount)),
