@@ -21,6 +21,7 @@ let package = Package(
   name: "SwarmNode",
   products: [
     .executable(name: "swarm", targets: ["SwarmTool"]),
+    .executable(name: "swarm-bench", targets: ["SwarmBench"]),
     .library(name: "Metainfo", targets: ["Metainfo"]),
     .library(name: "Wire", targets: ["Wire"]),
     .library(name: "Store", targets: ["Store"]),
@@ -50,6 +51,9 @@ let package = Package(
         "Metainfo", "Store", "SwarmNode",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
+    // Figures that make bench compares with.
+    .executableTarget(
+      name: "SwarmBench", dependencies: ["Metainfo", "Store"], path: "Benchmarks/SwarmBench"),
     // Tests.
     .testTarget(name: "MetainfoTests", dependencies: ["Metainfo"]),
     .testTarget(name: "WireTests", dependencies: ["Wire", "Metainfo"]),

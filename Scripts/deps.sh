@@ -42,6 +42,7 @@ ROWS
     echo 'python3|cmd:python3|runs the interop scripts'
     echo 'python3-libtorrent|py:libtorrent|the BitTorrent v2 program to compare with'
     echo 'mktorrent|cmd:mktorrent|a BitTorrent v1 program to compare with'
+    echo 'time|cmd:/usr/bin/time|make bench measures memory with it'
     echo 'transmission-cli|cmd:transmission-create|a BitTorrent v1 program to compare with'
   fi
 }

@@ -22,6 +22,7 @@ enum BoundaryRules {
     "FileIndex": ["Sources/Metainfo/Geometry/"],
     "PieceIndex": ["Sources/Metainfo/Geometry/"],
     "BlockIndex": ["Sources/Metainfo/Geometry/"],
+    "FilePieceIndex": ["Sources/Store/Merkle/"],
     "LeafIndex": ["Sources/Metainfo/Geometry/", "Sources/Store/Merkle/"],
   ]
 

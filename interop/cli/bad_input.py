@@ -1,5 +1,7 @@
 """Bad input to the real program: each is refused with a status that is not 0 and no signal, one
 clear line on standard error, nothing on standard output, nothing written, and in bounded memory.
+Two exceptions: a command line that cannot be understood is answered with its usage too, and
+`inspect` shows a torrent whose piece layers are not right, besides refusing it.
 """
 import copy
 import concurrent.futures
@@ -38,16 +40,22 @@ def listing(folder):
                   for name in folders + names)
 
 
-def fault(arguments, folder):
-    """What is wrong with how the program refuses; None when it refuses well."""
+USAGE = 64  # the status for a command line that cannot be understood
+
+
+def fault(arguments, folder, may_show=False):
+    """What is wrong with how the program refuses; None when it refuses well. `may_show`: it may
+    print a result all the same."""
     before = listing(folder)
     status, out, err, memory = run(arguments, folder)
     if status <= 0 or status >= 124:
         return f"status {status}: {err[:300]!r}"
     lines = err.decode(errors="replace").rstrip("\n").split("\n")
+    if status == USAGE:
+        lines = [line for line in lines if not line.startswith(("Usage: ", "Help: ", "  See "))]
     if len(lines) != 1 or not lines[0].startswith(("swarm: ", "Error")) or len(lines[0]) > 1500:
         return f"standard error is {err[:500]!r}"
-    if out:
+    if out and not may_show:
         return f"standard output is {out[:300]!r}"
     if memory > MOST_MEMORY:
         return f"{memory >> 10} MiB of memory"
@@ -79,7 +87,8 @@ class Bench:
                     arguments = [command, b"bad.torrent"]
                     arguments += [b"target"] if command == b"verify" else []
                     name = f"{command.decode()}: {what}"
-                    work.append((name, pool.submit(fault, arguments, folder)))
+                    may_show = command == b"inspect" and "layer" in what
+                    work.append((name, pool.submit(fault, arguments, folder, may_show)))
             for what, future in work:
                 found = future.result()
                 report.check(what, found is None, found)
@@ -183,7 +192,6 @@ def paths(case):
                lambda t, i: i[b"files"].append({b"length": 0, b"path": [b"a", b"x"]}))
     yield case("the same path twice", "v1",
                lambda t, i: i[b"files"].append({b"length": 0, b"path": [b"a"]}))
-    yield case("an empty folder", "v2", lambda t, i: i[b"file tree"].update({b"z": {}}))
     yield case("an empty tree", "v2", lambda t, i: i.update({b"file tree": {}}))
     yield case("no files", "v1", lambda t, i: i.update({b"files": []}))
 
@@ -258,7 +266,6 @@ MAGNETS = [
     b"magnet:?xs=urn:btpk:" + b"q" * 64,
     b"magnet:?xt=urn:btih:" + b"0" * 40 + b"&xt=urn:btih:" + b"1" * 40,
     b"magnet:?xt=urn:btih:" + b"0" * 40 + b"&so=5-1",
-    b"magnet:?xt=urn:btih:" + b"0" * 40 + b"&dn=%zz",
     b"magnet:?dn=" + b"x" * 100_000,
 ]
 

@@ -33,21 +33,22 @@ def create(path, output, kind, piece_length, *more):
     """Makes a torrent of `path`. Returns (v1 infohash, v2 infohash), in hex or None."""
     answer, _ = run_json("create", path, "-o", output, "--format", kind,
                          "--piece-length", piece_length, *more)
-    return answer.get("infohash_v1"), answer.get("infohash_v2")
+    return answer["infohash_v1"], answer["infohash_v2"]
 
 
 class Listing:
-    """What `swarm inspect --json --files` says."""
+    """What `swarm inspect --json` says."""
 
     def __init__(self, torrent):
-        answer, _ = run_json("inspect", torrent, "--files")
-        self.infohashes = (answer.get("infohash_v1"), answer.get("infohash_v2"))
+        answer, _ = run_json("inspect", torrent)
+        self.infohashes = (answer["infohash_v1"], answer["infohash_v2"])
         self.name = name_bytes(answer["name"])
         self.piece_length = answer["piece_length"]
-        self.layers_are_right = answer.get("piece_layers") in ("right", "none", None)
+        self.layers_are_right = answer["piece_layers_right"] is not False
+        # (path, size, is executable, link's target or None)
         self.files = [
-            (name_bytes(each["path"]), each["length"], "executable" in each.get("attributes", []),
-             name_bytes(each["symlink"]) if each.get("symlink") else None)
+            (name_bytes(each["path"]), each["length"], each["executable"],
+             name_bytes(each["symlink"]) if each["symlink"] is not None else None)
             for each in answer["files"]]
 
 
@@ -56,11 +57,12 @@ class Verdict:
 
     def __init__(self, torrent, folder):
         answer, self.status = run_json("verify", torrent, folder, statuses=(0, 1))
-        self.all_is_right = answer["ok"]
+        self.all_is_right = answer["right"]
         # path → list of (start, end) of bytes that differ
         self.faults = {
-            name_bytes(each["path"]): [tuple(r) for r in each.get("ranges", [])]
-            for each in answer["files"] if not each.get("ok", False)}
+            name_bytes(each["path"]): [
+                (run["offset"], run["offset"] + run["length"]) for run in each["differing_ranges"]]
+            for each in answer["files"] if not each["right"]}
 
 
 def name_bytes(text):

@@ -16,37 +16,35 @@ from report import Report
 report = Report()
 
 
-def target_in(torrent_entry):
-    """A link's target as the torrent has it."""
-    target = torrent_entry.get(b"symlink path")
-    return None if target is None else b"/".join(target)
-
-
-def files_of(torrent):
-    """The files in the bytes of a torrent, in the order of the v1 list or else of the v2 tree."""
+def order_of(torrent):
+    """Paths in the bytes of a torrent, in the order of the v1 list or else of the v2 tree."""
     info = bencode.decode(torrent)[b"info"]
     found = []
-
-    def add(path, entry):
-        attributes = entry.get(b"attr", b"")
-        if b"p" not in attributes:
-            found.append((path, entry.get(b"length", 0), b"x" in attributes, target_in(entry)))
 
     def walk(tree, path):
         for name, below in tree.items():
             if name == b"":
-                add(path, below)
+                found.append(path)
             else:
                 walk(below, path + b"/" + name if path else name)
 
     if b"files" in info:
-        for entry in info[b"files"]:
-            add(b"/".join(entry[b"path"]), entry)
+        found = [b"/".join(entry[b"path"]) for entry in info[b"files"]
+                 if b"p" not in entry.get(b"attr", b"")]
     elif b"file tree" in info:
         walk(info[b"file tree"], b"")
     else:
-        add(info[b"name"], info)
+        found = [info[b"name"]]
     return found
+
+
+def files_of(path, torrent):
+    """The files on disk, in the torrent's order. libtorrent writes a link's target as the link has
+    it, from the link's own folder; we show where it leads, from the top (BEP 47)."""
+    on_disk = {b"/".join(parts): (b"/".join(parts), size, executable,
+                                  None if target is None else b"/".join(target))
+               for parts, size, executable, target in trees.entries(path)}
+    return [on_disk[name] for name in order_of(torrent)]
 
 
 def read(name, path, kind, piece_length, file):
@@ -65,7 +63,7 @@ def read(name, path, kind, piece_length, file):
     report.equal(f"{what}: name", ours.name, os.path.basename(path))
     report.equal(f"{what}: piece length", ours.piece_length, piece_length)
     report.check(f"{what}: piece layers", ours.layers_are_right)
-    report.equal(f"{what}: files", ours.files, files_of(torrent))
+    report.equal(f"{what}: files", ours.files, files_of(path, torrent))
     report.check(f"{what}: content is right", verdict.all_is_right and verdict.status == 0,
                  repr(verdict.faults))
 

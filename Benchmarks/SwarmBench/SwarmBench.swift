@@ -1,0 +1,78 @@
+import Dispatch
+import Glibc
+import Metainfo
+import Store
+
+/// What the machine can do without our program around it: `swarm-bench hash [MIB]`.
+///
+/// Prints one JSON object a line, for Benchmarks/create_bench.py.
+@main
+struct SwarmBench {
+  static func main() {
+    let arguments = CommandLine.arguments.dropFirst()
+    guard arguments.first == "hash", arguments.count <= 2,
+      let mebibytes = arguments.count == 2 ? Int(arguments.last ?? "") : 1024, mebibytes > 0
+    else {
+      print("usage: swarm-bench hash [MIB]")
+      return
+    }
+    HashLimit(byteCount: mebibytes << 20).measure()
+  }
+}
+
+/// The speed of hashing bytes that are in memory already, by engine and number of threads.
+struct HashLimit {
+  /// Bytes to hash; a multiple of `chunkLength`.
+  let byteCount: Int
+
+  /// What a thread takes at a time: as much as the program's own workers do.
+  private let chunkLength = 1 << 20
+  /// Each is measured so often, and the best counts: the limit, not the habit.
+  private let rounds = 3
+
+  func measure() {
+    let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: byteCount, alignment: 4096)
+    defer { memory.deallocate() }
+    // Every page must be there before the clock starts.
+    for offset in stride(from: 0, to: byteCount, by: 8) {
+      memory.storeBytes(
+        of: UInt64(truncatingIfNeeded: offset &* 0x9E37), toByteOffset: offset, as: UInt64.self)
+    }
+    let cores = sysconf(Int32(_SC_NPROCESSORS_ONLN))
+    for engine in HashEngine.allCases where engine.isAvailable {
+      for threads in Set([1, cores]).sorted() {
+        let seconds =
+          (0..<rounds).map { _ in
+            elapsed { hash(UnsafeRawBufferPointer(memory), threads: threads, engine: engine) }
+          }.min() ?? 0
+        print(
+          """
+          {"hash": "sha256", "engine": "\(engine.rawValue)", "threads": \(threads), \
+          "bytes": \(byteCount), "seconds": \(seconds)}
+          """)
+      }
+    }
+  }
+
+  /// SHA-256 of every block, as for the leaves of one large file.
+  private func hash(_ memory: UnsafeRawBufferPointer, threads: Int, engine: HashEngine) {
+    let chunks = byteCount / chunkLength
+    let length = chunkLength
+    nonisolated(unsafe) let memory = memory
+    DispatchQueue.concurrentPerform(iterations: threads) { thread in
+      let hasher = BulkHasher(engine: engine)
+      var digests = [SHA256Digest](repeating: .zero, count: length / blockLength)
+      for chunk in stride(from: thread, to: chunks, by: threads) {
+        let bytes = UnsafeRawBufferPointer(
+          rebasing: memory[(chunk * length)..<((chunk + 1) * length)])
+        digests.withUnsafeMutableBufferPointer {
+          hasher.sha256(of: bytes, stride: blockLength, length: blockLength, into: $0)
+        }
+      }
+    }
+  }
+
+  private func elapsed(_ work: () -> Void) -> Double {
+    ContinuousClock().measure(work) / .seconds(1)
+  }
+}
