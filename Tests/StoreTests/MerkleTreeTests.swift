@@ -23,10 +23,13 @@ extension ReferenceTree {
     return tree
   }
 
-  /// Whether all that `tree` knows is so, and it keeps to its invariant: with a node its sibling
-  /// and its parent.
+  /// Whether all that `tree` knows is so, and it keeps to its invariants: with a node its sibling
+  /// and its parent, and nothing beyond the end of the file.
   func agrees(with tree: MerkleTree) -> Bool {
     nodes.allSatisfy { node in
+      if node.layer < shape.rootLayer, shape.isPadding(node), tree.tiles[node] != .zero {
+        return false
+      }
       guard let hash = tree.hash(of: node) else { return true }
       guard hash == layers[node.layer][node.index] else { return false }
       if node.layer == shape.rootLayer || shape.isPadding(node) { return true }
