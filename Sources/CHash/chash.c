@@ -109,6 +109,31 @@ void chash_strided(chash_context *context, chash_algorithm algorithm, const void
   }
 }
 
+void chash_run_perform(void *argument) {
+  const chash_run *run = argument;
+  const size_t whole = run->byte_count / run->message_length;
+  const size_t rest = run->byte_count % run->message_length;
+  chash_strided(run->context, run->algorithm, run->bytes, run->message_length, run->message_length,
+                whole, run->digests);
+  if (rest > 0) {
+    const uint8_t *message = (const uint8_t *)run->bytes + whole * run->message_length;
+    uint8_t *digest = (uint8_t *)run->digests + whole * digest_size(run->algorithm);
+    if (run->algorithm == CHASH_SHA1)
+      chash_sha1(message, rest, digest);
+    else
+      chash_sha256(message, rest, digest);
+  }
+}
+
+void chash_reset(chash_context *context) {
+#ifdef HAVE_MULTI_BUFFER
+  if (context->engine == CHASH_MULTI_BUFFER)
+    init_mb_mgr_auto(context->manager, NULL);
+#else
+  (void)context;
+#endif
+}
+
 // The low-level calls are used on purpose: they run the same SHA extensions code as EVP, without
 // EVP's look-up and allocation, which cost more than a 64-byte message does.
 

@@ -1,6 +1,47 @@
 import ArgumentParser
+import Glibc
 
+/// The program `swarm`.
 @main
 struct SwarmTool: ParsableCommand {
-  static let configuration = CommandConfiguration(commandName: "swarm")
+  static let configuration = CommandConfiguration(
+    commandName: "swarm",
+    abstract: "Share datasets and machine images, verified, over BitTorrent v2.",
+    discussion: """
+      Results go to standard output, everything else to standard error. The exit status is 0 when \
+      all is well, 1 when something was wrong with what was asked for, 64 when the command line \
+      could not be understood.
+      """,
+    version: "0.1.0",
+    subcommands: [Create.self, Inspect.self, Verify.self])
+
+  static func main() {
+    do {
+      var command = try parseAsRoot(BytePath.arguments)
+      try command.run()
+    } catch let failure as Failure {
+      Console.note("swarm: \(failure.message)")
+      Glibc.exit(1)
+    } catch {
+      exit(withError: error)
+    }
+  }
+}
+
+/// Something was wrong with what was asked for; the message says what, where and what to do.
+struct Failure: Error {
+  let message: String
+
+  init(_ message: String) { self.message = message }
+
+  /// Runs `body`; an error of any of our libraries becomes a failure that says the same.
+  static func wrap<Result>(
+    _ context: String = "", _ body: () throws -> Result
+  ) throws(Failure) -> Result {
+    do {
+      return try body()
+    } catch {
+      throw Failure(context + String(describing: error))
+    }
+  }
 }

@@ -28,11 +28,27 @@ chash_context *chash_create(chash_engine engine);
 void chash_destroy(chash_context *context);
 
 /// Hashes `count` messages of `length` bytes each; message i starts at `base + i * stride`, its
-/// digest goes to `digests + i * (digest size)`. `digests` may overlap the messages only if it lies
-/// wholly before the message that is read next, which halving a layer in place does not guarantee:
-/// use a separate buffer.
+/// digest goes to `digests + i * (digest size)`. `digests` must not overlap the messages.
 void chash_strided(chash_context *context, chash_algorithm algorithm, const void *base,
                    size_t stride, size_t length, size_t count, void *digests);
+
+/// Consecutive messages of `message_length` bytes that fill `byte_count` bytes, the last one short
+/// where they do not divide it: the blocks of a file, the pieces of a run.
+typedef struct {
+  chash_context *context;
+  chash_algorithm algorithm;
+  const void *bytes;
+  size_t byte_count;
+  size_t message_length;
+  void *digests; ///< one digest a message, one after the other
+} chash_run;
+
+/// Hashes a `chash_run`. Takes the pointer untyped, so that it can run under a guard; calls no
+/// allocator and takes no lock.
+void chash_run_perform(void *run);
+
+/// Takes the lanes into use again after `chash_run_perform` was cut short.
+void chash_reset(chash_context *context);
 
 /// One message at once, without a context.
 void chash_sha1(const void *bytes, size_t length, void *digest);

@@ -24,11 +24,24 @@ public enum HashEngine: String, Sendable, CaseIterable {
 public final class BulkHasher {
   /// The engine in use.
   public let engine: HashEngine
-  /// The C context, for code that hashes under a guard in C.
-  public let context: OpaquePointer
+  private let context: OpaquePointer
+  private let perform: Perform
+
+  /// Calls a C function with its argument; false when it was cut short. The node passes one that
+  /// survives the loss of a mapped page; the default just calls.
+  public typealias Perform = (
+    _ function: @convention(c) (UnsafeMutableRawPointer?) -> Void,
+    _ argument: UnsafeMutableRawPointer
+  ) -> Bool
 
   /// A hasher with `engine`, or with the portable one when the CPU lacks it.
-  public init(engine: HashEngine = .best) {
+  public init(
+    engine: HashEngine = .best,
+    perform: @escaping Perform = {
+      $0($1); return true
+    }
+  ) {
+    self.perform = perform
     if let context = chash_create(engine.raw) {
       self.engine = engine
       self.context = context
@@ -67,6 +80,44 @@ public final class BulkHasher {
     precondition((digests.count - 1) * stride + length <= bytes.count)
     chash_strided(
       context, CHASH_SHA1, bytes.baseAddress, stride, length, digests.count, digests.baseAddress)
+  }
+
+  /// SHA-256 of the blocks that fill `bytes`, the last perhaps short, into `digests`. False when
+  /// `perform` was cut short: the digests are then unknown.
+  ///
+  /// Precondition: `digests` has room for all of them.
+  public func sha256(
+    ofBlocksIn bytes: UnsafeRawBufferPointer, into digests: UnsafeMutableBufferPointer<SHA256Digest>
+  ) -> Bool {
+    precondition((bytes.count + blockLength - 1) / blockLength <= digests.count)
+    return run(CHASH_SHA256, bytes, messageLength: blockLength, into: digests.baseAddress)
+  }
+
+  /// SHA-1 of the pieces that fill `bytes`, the last perhaps short, into `digests`. False when
+  /// `perform` was cut short: the digests are then unknown.
+  ///
+  /// Precondition: `digests` has room for all of them.
+  public func sha1(
+    ofPiecesIn bytes: UnsafeRawBufferPointer, pieceLength: Int,
+    into digests: UnsafeMutableBufferPointer<SHA1Digest>
+  ) -> Bool {
+    precondition((bytes.count + pieceLength - 1) / pieceLength <= digests.count)
+    return run(CHASH_SHA1, bytes, messageLength: pieceLength, into: digests.baseAddress)
+  }
+
+  private func run(
+    _ algorithm: chash_algorithm, _ bytes: UnsafeRawBufferPointer, messageLength: Int,
+    into digests: UnsafeMutableRawPointer?
+  ) -> Bool {
+    guard !bytes.isEmpty else { return true }
+    var run = chash_run(
+      context: context, algorithm: algorithm, bytes: bytes.baseAddress, byte_count: bytes.count,
+      message_length: messageLength, digests: digests)
+    let finished = withUnsafeMutablePointer(to: &run) {
+      perform(chash_run_perform, UnsafeMutableRawPointer($0))
+    }
+    if !finished { chash_reset(context) }
+    return finished
   }
 
   /// The layer above `layer`: the parents of its pairs. BEP 52.

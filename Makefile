@@ -1,0 +1,31 @@
+# SwarmNode: `make` alone lists what there is. Each may be set on the command line:
+SWIFT ?= swift
+FUZZ_SECONDS ?= 60
+BENCH_ARGUMENTS ?=
+SWIFT_SOURCES = Package.swift Sources Tests Benchmarks
+scripts = $(wildcard */*.$(1) */*/*.$(1))
+export SWIFT
+
+.NOTPARALLEL:
+.PHONY: help deps build test check lint fuzz bench interop
+
+help: ## This list
+	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+deps: ## Install what is missing to build and test (Debian 12), or name it
+	@Scripts/deps.sh
+build: deps ## The program in release, with no Swift needed to run it: .build/release/swarm
+	$(SWIFT) build -c release --static-swift-stdlib --product swarm
+test: deps ## All tests of the package
+	$(SWIFT) test --parallel --disable-xctest
+check: lint test build interop ## What CI runs: lint, tests with the fuzzers' corpora, release build, interop
+lint: ## Swift format, shellcheck, Python syntax
+	@Scripts/deps.sh --lint
+	$(SWIFT) format lint -r --strict $(SWIFT_SOURCES)
+	shellcheck .ci/run $(call scripts,sh)
+	python3 -B Scripts/python_syntax.py $(call scripts,py)
+fuzz: deps ## Each fuzzer for FUZZ_SECONDS (60) seconds
+	Tests/Fuzz/fuzz.sh $(FUZZ_SECONDS)
+bench: build ## Figures beside other programs'; BENCH_ARGUMENTS="--size 256M --runs 3"
+	Benchmarks/run.sh $(BENCH_ARGUMENTS)
+interop: build ## Against programs that others wrote
+	interop/run.sh

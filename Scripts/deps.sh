@@ -1,0 +1,149 @@
+#!/bin/sh
+# Brings this machine to where the project builds, or says what is missing.
+#
+#   Scripts/deps.sh [--lint] [--interop]
+#
+# Looks first; where nothing is missing it is done, without network or root. On Debian 12 it
+# installs what is missing as root or through sudo; on other systems it names what is missing,
+# package by package with what for, and fails. SWIFT names the swift to look for.
+set -eu
+
+swift=${SWIFT:-swift}
+oldest_swift="6.2"
+
+# package (Debian 12's name) | how to see that it is there | what for
+# cmd: a program, pc: a pkg-config module, file: a file below an include or library folder,
+# py: a module of the system's python3.
+table() {
+  cat <<'ROWS'
+make|cmd:make|runs the Makefile
+git|cmd:git|swift fetches packages with it
+ca-certificates|file:ca-certificates.crt|swift fetches packages over HTTPS
+pkg-config|cmd:pkg-config|swift finds C libraries with it
+binutils|cmd:ld|linker
+libc6-dev|file:stdio.h|C headers
+libgcc-12-dev|file:libgcc.a|compiler's run-time library
+libstdc++-12-dev|file:libstdc++.a|C++ library, which Swift's static run-time links
+libcurl4|file:libcurl.so.4|swift build loads it
+libxml2|file:libxml2.so.2|swift build and the linker load it
+libsqlite3-0|file:libsqlite3.so.0|swift build loads it
+libncurses6|file:libncurses.so.6|swift build loads it
+libuv1-dev|pc:libuv|event loop, disk and network
+libssl-dev|pc:libcrypto|SHA-256 and SHA-1 on every CPU
+ROWS
+  if [ "$(uname -m)" = x86_64 ]; then
+    echo 'libipsec-mb-dev|file:intel-ipsec-mb.h|SHA-256 and SHA-1, many messages at a time'
+  fi
+  if [ "$lint" = yes ]; then
+    echo 'shellcheck|cmd:shellcheck|make lint reads the scripts with it'
+    echo 'python3|cmd:python3|make lint reads the Python scripts with it'
+  fi
+  if [ "$interop" = yes ]; then
+    echo 'python3|cmd:python3|runs the interop scripts'
+    echo 'python3-libtorrent|py:libtorrent|the BitTorrent v2 program to compare with'
+    echo 'mktorrent|cmd:mktorrent|a BitTorrent v1 program to compare with'
+    echo 'transmission-cli|cmd:transmission-create|a BitTorrent v1 program to compare with'
+  fi
+}
+
+# Whether one of the usual folders holds $1, a few levels down.
+holds() {
+  multiarch=$(uname -m)-linux-gnu
+  for folder in "/usr/include" "/usr/include/$multiarch" "/usr/lib/$multiarch" "/lib/$multiarch" \
+    /usr/lib64 /usr/lib /usr/local/include /usr/local/lib /etc/ssl/certs \
+    "/usr/lib/gcc/$multiarch"/*; do
+    if [ -e "$folder/$1" ]; then return 0; fi
+  done
+  return 1
+}
+
+present() {
+  case $1 in
+    cmd:*) command -v "${1#cmd:}" >/dev/null 2>&1 ;;
+    pc:*) pkg-config --exists "${1#pc:}" 2>/dev/null ;;
+    file:*) holds "${1#file:}" ;;
+    py:*) /usr/bin/python3 -c "import ${1#py:}" >/dev/null 2>&1 ;;
+    *) return 1 ;;
+  esac
+}
+
+# The rows of the table whose thing is not there.
+missing() {
+  table | while IFS='|' read -r package probe purpose; do
+    if ! present "$probe"; then echo "$package|$probe|$purpose"; fi
+  done
+}
+
+is_debian_12() {
+  # shellcheck source=/dev/null
+  [ -r /etc/os-release ] && command -v apt-get >/dev/null 2>&1 &&
+    (. /etc/os-release && [ "${ID:-}" = debian ] && [ "${VERSION_ID:-}" = 12 ])
+}
+
+# Installs the packages named; as root, or through sudo.
+install() {
+  as_root=
+  if [ "$(id -u)" -ne 0 ]; then
+    if ! command -v sudo >/dev/null 2>&1; then
+      echo "deps: not root, and there is no sudo. As root: apt-get install $*" >&2
+      return 1
+    fi
+    as_root=sudo
+  fi
+  echo "deps: installing $*" >&2
+  # A variable set for one command only does not pass through sudo: env does.
+  $as_root apt-get update -qq
+  $as_root env DEBIAN_FRONTEND=noninteractive \
+    apt-get install -y -qq --no-install-recommends "$@" >&2
+}
+
+check_swift() {
+  if ! path=$(command -v "$swift"); then
+    echo "deps: no \"$swift\" in PATH. Swift $oldest_swift or newer is needed:" \
+      "https://www.swift.org/install/linux/" >&2
+    for folder in /opt/swift/usr/bin /usr/local/swift/usr/bin "$HOME/.local/share/swiftly/bin"; do
+      if [ -x "$folder/swift" ]; then
+        echo "deps: there is one in $folder: export PATH=$folder:\$PATH" >&2
+      fi
+    done
+    return 1
+  fi
+  version=$("$path" --version 2>/dev/null | sed -n 's/.*Swift version \([0-9.]*\).*/\1/p')
+  if [ -z "$version" ]; then
+    echo "deps: $path does not run: $("$path" --version 2>&1 | head -n 1)" >&2
+    return 1
+  fi
+  if [ "$(printf '%s\n' "$oldest_swift" "$version" | sort -V | head -n 1)" != "$oldest_swift" ]; then
+    echo "deps: $path is Swift $version; $oldest_swift or newer is needed" >&2
+    return 1
+  fi
+}
+
+lint=no
+interop=no
+for argument in "$@"; do
+  case $argument in
+    --lint) lint=yes ;;
+    --interop) interop=yes ;;
+    *)
+      echo "usage: Scripts/deps.sh [--lint] [--interop]" >&2
+      exit 2
+      ;;
+  esac
+done
+
+rows=$(missing)
+if [ -n "$rows" ] && is_debian_12; then
+  # One word a package: names of packages have no spaces.
+  # shellcheck disable=SC2046
+  install $(echo "$rows" | cut -d '|' -f 1 | sort -u)
+  rows=$(missing)
+fi
+if [ -n "$rows" ]; then
+  echo "deps: missing (the names are Debian 12's; the system's own package will do):" >&2
+  echo "$rows" | while IFS='|' read -r package probe purpose; do
+    echo "deps:   $package: $purpose (looked for ${probe#*:})" >&2
+  done
+  exit 1
+fi
+check_swift

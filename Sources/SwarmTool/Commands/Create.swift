@@ -1,0 +1,154 @@
+import ArgumentParser
+import Metainfo
+import Store
+import SwarmNode
+
+/// `swarm create`: from a folder or file to a .torrent.
+struct Create: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Make a .torrent of a folder, a file or a disk image.",
+    discussion: """
+      The same content with the same options always gives the same infohash. What a torrent cannot \
+      hold, such as an empty folder or a socket, is named and left out.
+      """)
+
+  @Argument(help: "The folder or file to share.", completion: .file())
+  var path: BytePath
+
+  @Option(
+    name: [.short, .customLong("output")],
+    help: "Where to write the torrent; an existing file is replaced. (default: NAME.torrent here)",
+    completion: .file())
+  var output: BytePath?
+
+  @Option(help: "The dataset's name. (default: the name of the folder or file)")
+  var name: BytePath?
+
+  @Option(help: "Which BitTorrent: v2, hybrid or v1.")
+  var format: TorrentKind = .v2
+
+  @Option(help: "Bytes in a piece, a power of two from 16K to 256M, or \"auto\".")
+  var pieceLength: PieceLength = .auto
+
+  @Option(name: .customLong("tracker"), help: "URL of a tracker; can be repeated.")
+  var trackers: [String] = []
+
+  @Option(name: .customLong("web-seed"), help: "URL that serves the content; can be repeated.")
+  var webSeeds: [String] = []
+
+  @Option(help: "A remark for people, outside of what the infohash covers.")
+  var comment: String?
+
+  @Flag(name: .customLong("private"), help: "Peers from the trackers only (BEP 27).")
+  var isPrivate = false
+
+  @Flag(name: .customLong("json"), help: "Print one JSON object (docs/json.md).")
+  var isJSON = false
+
+  func validate() throws {
+    for url in trackers + webSeeds where !url.contains("://") {
+      throw ValidationError("\"\(url)\" is not a URL: it has no scheme such as https://")
+    }
+  }
+
+  func run() throws {
+    let name = try self.name?.bytes ?? Failure.wrap { try RealPath.lastName(of: path.bytes) }
+    let target = self.output?.bytes ?? name + Array(".torrent".utf8)
+    try refuse(target, inside: path.bytes)
+    let source = try Failure.wrap {
+      try ContentImport(
+        path: path.bytes, name: name,
+        options: ImportOptions(kind: format, pieceLength: pieceLength.bytes))
+    }
+    for warning in source.warnings { Console.note("swarm: warning: \(warning)") }
+    var description = try hash(source)
+    description.isPrivate = isPrivate
+    description.trackers = trackers.map { [$0] }
+    description.webSeeds = webSeeds
+    description.comment = comment
+    description.createdBy = "swarm \(SwarmTool.configuration.version)"
+    let encoded = try Failure.wrap { try description.encoded() }
+    try write(encoded.bytes, to: target)
+    report(encoded.info, torrent: target, warnings: source.warnings)
+  }
+
+  private func hash(_ source: ContentImport) throws(Failure) -> TorrentDescription {
+    let loop = EventLoop()
+    let progress = Progress(on: loop, verb: "hashed", total: source.totalLength) {
+      source.bytesHashed
+    }
+    var result: Result<TorrentDescription, ContentImportError>?
+    source.start(on: loop) {
+      result = $0
+      progress.finish(succeeded: (try? $0.get()) != nil)
+    }
+    loop.run()
+    guard let result else { preconditionFailure("an import ends with a result") }
+    return try Failure.wrap { try result.get() }
+  }
+
+  /// A torrent inside of what it describes would change it, and the folder is not ours to write to.
+  private func refuse(_ target: [UInt8], inside path: [UInt8]) throws(Failure) {
+    let slash = target.lastIndex(of: UInt8(ascii: "/"))
+    let folder = slash.map { Array(target[...$0]) } ?? Array(".".utf8)
+    let (content, place) = try Failure.wrap {
+      (try RealPath.resolve(path), try RealPath.resolve(folder))
+    }
+    if place == content || place.starts(with: content + [UInt8(ascii: "/")]) {
+      throw Failure(
+        "\(printable(target)) would lie inside the folder that it describes; use -o to put it "
+          + "elsewhere")
+    }
+  }
+
+  /// A path that the user gave is replaced; one that we chose only by the same torrent again.
+  private func write(_ bytes: [UInt8], to target: [UInt8]) throws(Failure) {
+    if output == nil, (try? WholeFile.read(target, limit: bytes.count)) == bytes { return }
+    do {
+      try WholeFile.write(bytes, to: target, keepsExisting: output == nil)
+    } catch  where error.isAlreadyThere {
+      throw Failure("\(printable(target)) is already there; use -o to replace it")
+    } catch {
+      throw Failure(error.description)
+    }
+  }
+
+  private func report(_ info: InfoDictionary, torrent: [UInt8], warnings: [ImportWarning]) {
+    let link = MagnetLink(
+      v1Infohash: info.infohashV1, v2Infohash: info.infohashV2, name: info.name.bytes,
+      trackers: trackers, webSeeds: webSeeds)
+    if isJSON {
+      let summary = InfoSummary(info).json
+      let more: [(String, JSON)] = [
+        ("torrent", .text(printable(torrent))), ("magnet", .text(link.uri)),
+        ("warnings", .list(warnings.map { .text($0.description) })),
+      ]
+      Console.result(JSON.object(summary + more).rendered)
+      return
+    }
+    let rows = InfoSummary(info).rows
+    Console.result(table(rows + [("torrent", printable(torrent)), ("link", link.uri)]))
+  }
+}
+
+/// `--piece-length`.
+enum PieceLength: ExpressibleByArgument, CustomStringConvertible {
+  case auto
+  case exactly(UInt64)
+
+  init?(argument: String) {
+    if argument == "auto" {
+      self = .auto
+    } else if let size = ByteSize(argument: argument) {
+      self = .exactly(size.bytes)
+    } else {
+      return nil
+    }
+  }
+
+  var bytes: UInt64? { if case .exactly(let bytes) = self { bytes } else { nil } }
+
+  var description: String { bytes.map(String.init) ?? "auto" }
+}
+
+extension TorrentKind: ExpressibleByArgument {}

@@ -1,0 +1,50 @@
+import ArgumentParser
+import Metainfo
+import Store
+import SwarmNode
+
+/// `swarm inspect`: what a .torrent or a link is.
+struct Inspect: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Show what a .torrent or a link is.",
+    discussion: "The exit status is 1 for a torrent whose piece layers are not right.")
+
+  @Argument(help: "A .torrent file, a magnet link, a key or an infohash.", completion: .file())
+  var subject: BytePath
+
+  @Flag(help: "List the files.")
+  var files = false
+
+  @Flag(name: .customLong("json"), help: "Print one JSON object (docs/json.md).")
+  var isJSON = false
+
+  func run() throws {
+    let argument = try Failure.wrap { try LinkArgument(parsing: subject.bytes) }
+    switch argument {
+    case .link(let link): show(link)
+    case .path(let path): try show(torrentAt: path)
+    }
+  }
+
+  private func show(torrentAt path: [UInt8]) throws(Failure) {
+    let bytes = try Failure.wrap { try WholeFile.read(path, limit: BencodeLimits.torrent.bytes) }
+    let inspection = try Failure.wrap("\(printable(path)): ") { try Torrent.inspect(bytes) }
+    let view = TorrentView(inspection)
+    if isJSON {
+      Console.result(view.json.rendered)
+    } else {
+      Console.result(table(view.rows))
+      if files { Console.result(view.fileList) }
+    }
+    if let fault = inspection.layerFaults.first {
+      let more = inspection.layerFaults.count - 1
+      throw Failure(
+        "\(printable(path)): \(fault)" + (more > 0 ? " (and \(more) more)" : ""))
+    }
+  }
+
+  private func show(_ link: MagnetLink) {
+    let view = LinkView(link)
+    Console.result(isJSON ? view.json.rendered : table(view.rows))
+  }
+}

@@ -1,0 +1,55 @@
+import ArgumentParser
+import Metainfo
+import Store
+import SwarmNode
+
+/// `swarm verify`: whether content on disk is what its .torrent says.
+struct Verify: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Compare content on disk with its .torrent.",
+    discussion: """
+      Names every file that differs and the byte ranges in it, in whole pieces: the smallest part \
+      that a torrent has hashes for. The exit status is 0 only if all is right.
+      """)
+
+  @Argument(help: "The .torrent file.", completion: .file())
+  var torrent: BytePath
+
+  @Argument(
+    help: "The content, or the folder that contains it by its name.", completion: .directory)
+  var folder: BytePath
+
+  @Flag(name: .customLong("json"), help: "Print one JSON object (docs/json.md).")
+  var isJSON = false
+
+  func run() throws {
+    let bytes = try Failure.wrap {
+      try WholeFile.read(self.torrent.bytes, limit: BencodeLimits.torrent.bytes)
+    }
+    let torrent = try Failure.wrap("\(printable(self.torrent.bytes)): ") {
+      try Torrent(parsing: bytes)
+    }
+    let verification = try Failure.wrap {
+      try ContentVerification(torrent, folder: folder.bytes)
+    }
+    let report = compare(verification)
+    let view = VerifyView(report, info: torrent.info, path: verification.path)
+    Console.result(isJSON ? view.json.rendered : view.text)
+    if !report.isRight { throw ExitCode(1) }
+  }
+
+  private func compare(_ verification: ContentVerification) -> VerifyReport {
+    let loop = EventLoop()
+    let progress = Progress(on: loop, verb: "compared", total: verification.totalLength) {
+      verification.bytesHashed
+    }
+    var report: VerifyReport?
+    verification.start(on: loop) {
+      report = $0
+      progress.finish(succeeded: true)
+    }
+    loop.run()
+    guard let report else { preconditionFailure("a comparison ends with a report") }
+    return report
+  }
+}

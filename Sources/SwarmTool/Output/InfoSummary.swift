@@ -1,0 +1,51 @@
+import Metainfo
+
+/// What an info dictionary says, in the words of every command.
+struct InfoSummary {
+  private let info: InfoDictionary
+
+  init(_ info: InfoDictionary) { self.info = info }
+
+  /// Label and value.
+  var rows: [(String, String)] {
+    var rows = [
+      ("name", info.name.description),
+      ("kind", info.kind.rawValue),
+      ("content", "\(Quantity.exactBytes(info.contentLength)) in \(contents)"),
+      ("piece length", Quantity.bytes(UInt64(info.pieceLength))),
+    ]
+    if let hash = info.infohashV2 { rows.append(("infohash v2", hash.hex)) }
+    if let hash = info.infohashV1 { rows.append(("infohash v1", hash.hex)) }
+    if info.isPrivate { rows.append(("private", "yes: peers from the trackers only")) }
+    return rows
+  }
+
+  /// Members of the documented object (docs/json.md).
+  var json: [(String, JSON)] {
+    [
+      ("name", .text(info.name.description)),
+      ("kind", .text(info.kind.rawValue)),
+      ("single_file", .bool(info.isSingleFile)),
+      ("length", .number(info.contentLength)),
+      ("file_count", .number(UInt64(info.files.count))),
+      ("piece_length", .number(UInt64(info.pieceLength))),
+      ("infohash_v2", .text(orNull: info.infohashV2?.hex)),
+      ("infohash_v1", .text(orNull: info.infohashV1?.hex)),
+      ("private", .bool(info.isPrivate)),
+    ]
+  }
+
+  private var contents: String {
+    let links = info.files.count { $0.symlinkTarget != nil }
+    let files = Quantity.count(info.files.count - links, "file")
+    return links == 0 ? files : "\(files) and \(Quantity.count(links, "symlink"))"
+  }
+}
+
+/// Rows with their values in one column.
+func table(_ rows: [(String, String)]) -> String {
+  let width = (rows.map(\.0.count).max() ?? 0) + 2
+  return rows.map { label, value in
+    label + String(repeating: " ", count: width - label.count) + value
+  }.joined(separator: "\n")
+}

@@ -1,0 +1,70 @@
+/// A JSON value whose members keep their order, so that the same result is the same text.
+enum JSON {
+  case null
+  case bool(Bool)
+  case number(UInt64)
+  case signed(Int64)
+  case text(String)
+  case list([JSON])
+  case object([(String, JSON)])
+
+  /// A text, or null.
+  static func text(orNull text: String?) -> JSON { text.map { .text($0) } ?? .null }
+
+  /// The value as text, two spaces a level.
+  var rendered: String {
+    var text = ""
+    render(into: &text, indent: "")
+    return text
+  }
+
+  private func render(into text: inout String, indent: String) {
+    switch self {
+    case .null: text += "null"
+    case .bool(let value): text += value ? "true" : "false"
+    case .number(let value): text += String(value)
+    case .signed(let value): text += String(value)
+    case .text(let value): Self.quote(value, into: &text)
+    case .list(let values):
+      Self.render(values, between: ("[", "]"), into: &text, indent: indent) {
+        $1.render(into: &$0, indent: $2)
+      }
+    case .object(let members):
+      Self.render(members, between: ("{", "}"), into: &text, indent: indent) {
+        Self.quote($1.0, into: &$0)
+        $0 += ": "
+        $1.1.render(into: &$0, indent: $2)
+      }
+    }
+  }
+
+  private static func render<Element>(
+    _ elements: [Element], between ends: (String, String), into text: inout String, indent: String,
+    _ each: (inout String, Element, String) -> Void
+  ) {
+    text += ends.0
+    for (index, element) in elements.enumerated() {
+      text += (index == 0 ? "\n" : ",\n") + indent + "  "
+      each(&text, element, indent + "  ")
+    }
+    text += (elements.isEmpty ? "" : "\n" + indent) + ends.1
+  }
+
+  private static func quote(_ value: String, into text: inout String) {
+    text += "\""
+    for scalar in value.unicodeScalars {
+      switch scalar {
+      case "\"": text += "\\\""
+      case "\\": text += "\\\\"
+      case "\n": text += "\\n"
+      case "\r": text += "\\r"
+      case "\t": text += "\\t"
+      case _ where scalar.value < 0x20:
+        text += scalar.value < 0x10 ? "\\u000" : "\\u00"
+        text += String(scalar.value, radix: 16)
+      default: text.unicodeScalars.append(scalar)
+      }
+    }
+    text += "\""
+  }
+}

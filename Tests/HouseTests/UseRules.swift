@@ -1,0 +1,84 @@
+/// Rules that every file is used, and every link leads somewhere.
+enum UseRules {
+  /// Every Swift file lies in a target that Package.swift names.
+  static func targets(_ files: [SourceFile]) -> [Finding] {
+    guard let package = files.first(where: { $0.path == "Package.swift" }) else {
+      return [Finding(path: "Package.swift", message: "is missing")]
+    }
+    let names = Set(quoted(after: "name:", in: package.text))
+    let folders = quoted(after: "path:", in: package.text)
+    return files.filter { $0.isSwift && $0.path != "Package.swift" }.compactMap { file in
+      let parts = file.path.split(separator: "/").map(String.init)
+      if parts.count > 2, ["Sources", "Tests"].contains(parts[0]), names.contains(parts[1]) {
+        return nil
+      }
+      if folders.contains(where: { file.path.hasPrefix($0 + "/") }) { return nil }
+      return Finding(path: file.path, message: "lies in no target of Package.swift")
+    }
+  }
+
+  /// Every script is named by the Makefile, the CI's script, Package.swift or another script.
+  static func scripts(_ files: [SourceFile]) -> [Finding] {
+    let starters: Set<String> = ["Makefile", ".ci/run", "Package.swift"]
+    let callers = files.filter { starters.contains($0.path) || $0.isScript }
+    return files.filter { $0.isScript && !starters.contains($0.path) }.compactMap { file in
+      callers.contains { $0.path != file.path && calls($0, file) }
+        ? nil : Finding(path: file.path, message: "no script and no make target runs it")
+    }
+  }
+
+  /// Whether `caller` names `script`: by folder and name, or by the name alone when it lies in the
+  /// same folder. A Python module is named without its ending by those that import it.
+  private static func calls(_ caller: SourceFile, _ script: SourceFile) -> Bool {
+    let folder = script.folder.split(separator: "/").last.map { $0 + "/" } ?? ""
+    if caller.text.contains(folder + script.name) { return true }
+    if caller.folder == script.folder, caller.text.contains(script.name) { return true }
+    guard script.name.hasSuffix(".py"), caller.name.hasSuffix(".py") else { return false }
+    let module = script.name.dropLast(3)
+    return caller.text.contains("import \(module)") || caller.text.contains("from \(module) ")
+  }
+
+  /// Every link of a Markdown file to a path leads to a file or folder that is there.
+  static func links(_ files: [SourceFile], allPaths: [String]) -> [Finding] {
+    let paths = Set(allPaths)
+    let folders = Set(
+      allPaths.flatMap { path -> [String] in
+        let parts = path.split(separator: "/")
+        return (0..<parts.count).map { parts[..<$0].joined(separator: "/") }
+      })
+    return files.filter { $0.path.hasSuffix(".md") }.flatMap { file in
+      zip(1..., file.lines).flatMap { number, line in
+        targetsOfLinks(in: line).compactMap { target -> Finding? in
+          guard let path = resolve(target, from: file.path) else { return nil }
+          if paths.contains(path) || folders.contains(path) { return nil }
+          return Finding(path: file.path, line: number, message: "no file at \(target)")
+        }
+      }
+    }
+  }
+
+  /// The path below the root that a link leads to; nil for a web address or a place in the page.
+  private static func resolve(_ target: String, from page: String) -> String? {
+    let path = target.prefix { $0 != "#" }
+    if path.isEmpty || path.contains(":") { return nil }
+    var parts = page.split(separator: "/").dropLast()
+    for part in path.split(separator: "/") where part != "." {
+      if part == ".." { parts = parts.dropLast() } else { parts.append(part) }
+    }
+    return parts.joined(separator: "/")
+  }
+
+  /// What stands in the round brackets of `[text](target)`.
+  private static func targetsOfLinks(in line: Substring) -> [String] {
+    line.split(separator: "](").dropFirst().map { String($0.prefix { $0 != ")" && $0 != " " }) }
+  }
+
+  /// The string literals that follow `label`.
+  private static func quoted(after label: String, in text: String) -> [String] {
+    text.split(separator: label).dropFirst().compactMap { rest in
+      let trimmed = rest.drop { $0 == " " || $0 == "\n" }
+      guard trimmed.first == "\"" else { return nil }
+      return String(trimmed.dropFirst().prefix { $0 != "\"" })
+    }
+  }
+}

@@ -1,0 +1,47 @@
+#!/bin/bash
+# Runs our program against those of others, and on bad input. One folder a foreign program.
+#
+#   interop/run.sh [SCRIPT…]      all of them, or those named, such as libtorrent/transfer.py
+#
+# SWARM is our program; without it the release build. Closes with "N passed, N failed".
+set -uo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")" || exit 1
+
+../Scripts/deps.sh --interop || exit 1
+SWARM=$(realpath "${SWARM:-../.build/release/swarm}")
+export SWARM PYTHONDONTWRITEBYTECODE=1
+if [ ! -x "$SWARM" ]; then
+  echo "interop: no program at $SWARM: run make build" >&2
+  exit 1
+fi
+
+scripts=(
+  cli/bad_input.py
+  libtorrent/ours_in_theirs.py
+  libtorrent/theirs_in_ours.py
+  libtorrent/transfer.py
+  mktorrent/same_infohash.py
+  transmission/same_infohash.py
+)
+if [ $# -gt 0 ]; then scripts=("$@"); fi
+
+passed=0
+failed=0
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+for script in "${scripts[@]}"; do
+  echo "== interop/$script"
+  # Debian's own python3: libtorrent's module is built for no other.
+  /usr/bin/python3 -W ignore "$script" | tee "$log"
+  status=${PIPESTATUS[0]}
+  if [[ $(tail -n 1 "$log") =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed$ ]]; then
+    passed=$((passed + BASH_REMATCH[1]))
+    failed=$((failed + BASH_REMATCH[2]))
+    if [ "$status" -ne 0 ] && [ "${BASH_REMATCH[2]}" -eq 0 ]; then failed=$((failed + 1)); fi
+  else
+    echo "FAILED: interop/$script did not come to its end (status $status)"
+    failed=$((failed + 1))
+  fi
+done
+echo "interop: $passed passed, $failed failed"
+[ "$failed" -eq 0 ]
