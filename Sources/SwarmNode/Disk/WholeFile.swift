@@ -10,7 +10,10 @@ public enum WholeFile {
       throw SystemError("read", path)
     }
     if fileType(status) == S_IFDIR { throw SystemError("read", path, EISDIR) }
+    if status.st_size > limit { throw SystemError("read", path, EFBIG) }
+    // Reserved at once, since growing by copies would double the peak. Untouched, it costs nothing.
     var bytes: [UInt8] = []
+    bytes.reserveCapacity(fileType(status) == S_IFREG ? Int(status.st_size) + 1 : limit)
     var chunk = [UInt8](repeating: 0, count: 1 << 16)
     while true {
       let count = Glibc.read(file.number, &chunk, chunk.count)

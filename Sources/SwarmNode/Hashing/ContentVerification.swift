@@ -55,7 +55,13 @@ public final class ContentVerification {
     var status = stat()
     guard folder.withCPath({ stat($0, &status) }) == 0 else { throw SystemError("read", folder) }
     let below = folder.appending(path: info.name.bytes)
-    if info.isSingleFile { return fileType(status) == S_IFDIR ? below : folder }
+    if info.isSingleFile {
+      if fileType(status) != S_IFDIR { return folder }
+      // In v2 the name of the file is not always that of the torrent. BEP 52, "Interpreting paths".
+      let file = info.files[0].path.bytes
+      let places = [folder.appending(path: file), below.appending(path: file), below]
+      return places.first(where: lstatSucceeds) ?? places[0]
+    }
     guard fileType(status) == S_IFDIR else { throw SystemError("read", folder, ENOTDIR) }
     let top = Set(info.files.map(\.path.elements[0]))
     func count(in place: [UInt8]) -> Int {
