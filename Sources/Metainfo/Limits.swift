@@ -8,7 +8,7 @@ public enum MetainfoLimits {
   public static let pathDepth = 128
   /// Names in all paths of a torrent together. In a file tree a thousand files share the names of
   /// their folders, in memory they do not: this keeps a small tree from becoming a large list.
-  public static let pathParts = 1 << 22
+  public static let pathParts = 1 << 23
 
   /// Bytes in a `.torrent`: room for the piece layers of a 256 GiB image in 64 KiB pieces, and
   /// still little enough to hold in memory twice.
@@ -16,9 +16,9 @@ public enum MetainfoLimits {
   /// Lists and dictionaries inside each other in a `.torrent`: the deepest file tree, the five
   /// containers around and below it, and some room for keys we do not know.
   public static let torrentDepth = pathDepth + 8
-  /// Values and keys in a `.torrent`: some 400,000 files, the same as libtorrent takes
-  /// (`load_torrent_limits`).
-  public static let torrentNodes = 3_000_000
+  /// Values and keys in a `.torrent`: a million files in a v2 torrent, half of that in a hybrid.
+  /// libtorrent by default takes 3 million (`load_torrent_limits`).
+  public static let torrentNodes = 1 << 23
 
   /// The smallest piece, in bytes. BEP 52. A v1 torrent may have smaller ones.
   public static let smallestPieceLength: UInt64 = 16_384

@@ -347,16 +347,13 @@ private let huge: Int64 = 1 << 48
     }
   }
 
-  @Test func boundsPathParts() {
-    // 33,000 files under a path of 127 folders: 4.2 million names from 1 MB of input.
-    var folder: [[UInt8]: BencodeValue] = [:]
-    for index in 0..<33_000 { folder[bytes("\(index)")] = Samples.leaf(0) }
-    var tree = BencodeValue.dictionary(folder)
-    for _ in 0..<127 { tree = ["f": tree] }
-    var info = Samples.v2()
-    info["file tree"] = tree
+  @Test func boundsPathParts() throws {
+    // `a`, `b/c`, `e`: four names.
+    let tree = try #require(Samples.v2()["file tree"])
+    let node = try #require(try Bencode.decode(tree.encoded).dictionary)
+    #expect(try FileTreeReader(node, pathParts: 4).files.count == 3)
     #expect(throws: MetainfoError(.info, .tooManyPathParts)) {
-      try InfoDictionary(parsing: info.encoded)
+      try FileTreeReader(node, pathParts: 3)
     }
   }
 

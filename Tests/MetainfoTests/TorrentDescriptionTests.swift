@@ -3,7 +3,7 @@ import Testing
 @testable import Metainfo
 
 @Suite struct TorrentDescriptionTests {
-  @Test(arguments: 0..<60 as Range<UInt64>, TorrentKind.allCases)
+  @Test(arguments: 0..<40 as Range<UInt64>, TorrentKind.allCases)
   func roundTrips(seed: UInt64, kind: TorrentKind) throws {
     var generator = SplitMix64(seed: seed)
     let description = Self.random(kind: kind, using: &generator)

@@ -3,9 +3,13 @@ struct FileTreeReader {
   private(set) var files: [RawFile] = []
   /// The names from the root of the tree down to where the reader is.
   private var path: [PathElement] = []
-  private var pathParts = 0
+  /// How many names in paths there may be yet.
+  private var pathPartsLeft: Int
 
-  init(_ tree: BencodeDictionary) throws(MetainfoError) {
+  init(
+    _ tree: BencodeDictionary, pathParts limit: Int = MetainfoLimits.pathParts
+  ) throws(MetainfoError) {
+    pathPartsLeft = limit
     try readFolder(tree)
     if files.isEmpty { throw MetainfoError(.info, .noFiles) }
   }
@@ -54,8 +58,8 @@ struct FileTreeReader {
     } catch {
       throw fields.fault(.path(error))
     }
-    pathParts += path.count
-    if pathParts > MetainfoLimits.pathParts { throw MetainfoError(.info, .tooManyPathParts) }
+    pathPartsLeft -= path.count
+    if pathPartsLeft < 0 { throw MetainfoError(.info, .tooManyPathParts) }
     files.append(
       RawFile(
         entry: FileEntry(
