@@ -8,7 +8,7 @@ public enum MetainfoLimits {
   public static let pathDepth = 128
   /// Names in all paths of a torrent together. In a file tree a thousand files share the names of
   /// their folders, in memory they do not: this keeps a small tree from becoming a large list.
-  public static let pathParts = 1 << 23
+  public static let pathParts = 1 << 22
 
   /// Bytes in a `.torrent`: room for the piece layers of a 256 GiB image in 64 KiB pieces, and
   /// still little enough to hold in memory twice.

@@ -59,7 +59,9 @@ import Testing
   }
 
   @Test func pieceLengths() {
-    for length in [0, 1, block - 1, block + 1, 3 * block, MetainfoLimits.largestPieceLength * 2, .max] {
+    for length in [
+      0, 1, block - 1, block + 1, 3 * block, MetainfoLimits.largestPieceLength * 2, .max,
+    ] {
       #expect(throws: GeometryError.pieceLength(length)) {
         try PieceGeometry(v2Lengths: [1], pieceLength: length)
       }

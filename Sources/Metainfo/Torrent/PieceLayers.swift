@@ -96,7 +96,8 @@ public enum PieceLayer {
   ///
   /// Precondition: `pieceLength` is a power of two and at least 16 KiB.
   public static func root(of layer: [SHA256Digest], pieceLength: UInt32) -> SHA256Digest {
-    precondition(pieceLength.nonzeroBitCount == 1 && pieceLength >= MetainfoLimits.smallestPieceLength)
+    precondition(
+      pieceLength.nonzeroBitCount == 1 && pieceLength >= MetainfoLimits.smallestPieceLength)
     var padding = SHA256Digest.zero
     for _ in 0..<(pieceLength.trailingZeroBitCount - blockLength.trailingZeroBitCount) {
       padding = .parent(of: padding, padding)

@@ -98,7 +98,7 @@ extension Fields {
     if let list = try list("announce-list") {
       var index = 0
       for item in list {
-        let tier = try urls(item, "announce-list", index)
+        let tier = try urls(item, "announce-list") { _ in index }
         if !tier.isEmpty { tiers.append(tier) }
         index += 1
       }
@@ -109,18 +109,21 @@ extension Fields {
     return tiers
   }
 
+  /// A list of URLs; errors name an entry of `key`, which depends on the place in the list.
   private func urls(
-    _ node: BencodeNode, _ key: StaticString, _ index: Int
+    _ node: BencodeNode, _ key: StaticString, entry: (Int) -> Int
   ) throws(MetainfoError) -> [String] {
     guard let list = node.list else {
-      throw MetainfoError(.entry("\(key)", index), .wrongKind("", expected: .list))
+      throw MetainfoError(.entry("\(key)", entry(0)), .wrongKind("", expected: .list))
     }
     var urls: [String] = []
+    var index = 0
     for item in list {
       guard let bytes = item.string else {
-        throw MetainfoError(.entry("\(key)", index), .wrongKind("", expected: .string))
+        throw MetainfoError(.entry("\(key)", entry(index)), .wrongKind("", expected: .string))
       }
       if let url = try url(bytes, key) { urls.append(url) }
+      index += 1
     }
     return urls
   }
@@ -130,7 +133,7 @@ extension Fields {
     guard let node = node["url-list"] else { return [] }
     if let bytes = node.string { return try url(bytes, "url-list").map { [$0] } ?? [] }
     guard node.kind == .list else { throw wrongKind("url-list", .list) }
-    return try urls(node, "url-list", 0)
+    return try urls(node, "url-list") { $0 }
   }
 
   fileprivate func dhtNodes() throws(MetainfoError) -> [DHTNodeAddress] {

@@ -1,2 +1,0 @@
-/// Codecs of the wire protocols; no I/O.
-public enum Wire {}

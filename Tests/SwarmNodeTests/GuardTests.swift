@@ -1,0 +1,66 @@
+import CGuard
+import Glibc
+import Metainfo
+import Store
+import Testing
+
+@testable import SwarmNode
+
+@Suite struct GuardTests {
+  /// A mapped file that is cut short under the hash.
+  @Test(arguments: HashEngine.allCases)
+  func vanishedPagesDoNotEndTheProcess(engine: HashEngine) {
+    #expect(cguard_install())
+    let folder = TemporaryFolder()
+    folder.write(pattern(1 << 20), to: "file")
+    let length = 1 << 20
+    let descriptor = folder("file").withCPath { open($0, O_RDONLY) }
+    defer { close(descriptor) }
+    guard let start = mmap(nil, length, PROT_READ, MAP_SHARED, descriptor, 0), start != MAP_FAILED
+    else {
+      Issue.record("cannot map a file")
+      return
+    }
+    defer { munmap(start, length) }
+    _ = folder("file").withCPath { truncate($0, 500_000) }
+    let hasher = BulkHasher(engine: engine, perform: { cguard_run($0, $1) })
+    var digests = [SHA256Digest](repeating: .zero, count: 64)
+    let bytes = UnsafeRawBufferPointer(start: start, count: length)
+    #expect(!digests.withUnsafeMutableBufferPointer { hasher.sha256(ofBlocksIn: bytes, into: $0) })
+    // What is still there can be hashed as if nothing had been.
+    let rest = UnsafeRawBufferPointer(rebasing: bytes[..<(20 * blockLength)])
+    #expect(digests.withUnsafeMutableBufferPointer { hasher.sha256(ofBlocksIn: rest, into: $0) })
+    for index in 0..<20 {
+      let block = rest[(index * blockLength)..<((index + 1) * blockLength)]
+      #expect(digests[index] == SHA256Digest(hashing: UnsafeRawBufferPointer(rebasing: block)))
+    }
+  }
+}
+
+@Suite struct WholeFileTests {
+  @Test func fileIsReplacedOrKept() throws {
+    let folder = TemporaryFolder()
+    try WholeFile.write([1, 2], to: folder("f"))
+    try WholeFile.write([3], to: folder("f"))
+    #expect(try WholeFile.read(folder("f"), limit: 1) == [3])
+    #expect(throws: SystemError.self) {
+      try WholeFile.write([4], to: folder("f"), keepsExisting: true)
+    }
+    #expect(try WholeFile.read(folder("f"), limit: 1) == [3])
+    #expect(try FolderScanner.scan(folder.path).items.count == 1, "a temporary file was left")
+  }
+
+  @Test func largeFilesFoldersAndNothingAreErrors() {
+    let folder = TemporaryFolder()
+    folder.write([1, 2, 3], to: "f")
+    #expect(throws: SystemError("read", folder("f"), EFBIG)) {
+      try WholeFile.read(folder("f"), limit: 2)
+    }
+    #expect(throws: SystemError("read", folder.path, EISDIR)) {
+      try WholeFile.read(folder.path, limit: 2)
+    }
+    #expect(throws: SystemError("read", folder("g"), ENOENT)) {
+      try WholeFile.read(folder("g"), limit: 2)
+    }
+  }
+}
