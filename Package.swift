@@ -17,6 +17,16 @@ import PackageDescription
   let multiBufferDependency: [Target.Dependency] = []
 #endif
 
+// Only for Tests/Fuzz/fuzz.sh: libFuzzer brings its own main, which no other build has.
+let fuzzDriver: [Target] =
+  Context.environment["SWARM_FUZZ"] == nil
+  ? []
+  : [
+    .executableTarget(
+      name: "Fuzz", dependencies: ["FuzzBodies"], path: "Tests/Fuzz/Driver",
+      swiftSettings: [.unsafeFlags(["-parse-as-library"])])
+  ]
+
 let package = Package(
   name: "SwarmNode",
   products: [
@@ -61,6 +71,10 @@ let package = Package(
     .testTarget(name: "SwarmNodeTests", dependencies: ["SwarmNode", "Store", "Metainfo", "CGuard"]),
     .testTarget(name: "SwarmToolTests", dependencies: ["SwarmTool"]),
     .testTarget(name: "HouseTests"),
-  ] + multiBufferTarget,
+    // What the fuzzers run, and a test that runs it over their corpora.
+    .target(
+      name: "FuzzBodies", dependencies: ["Metainfo", "Wire", "Store"], path: "Tests/Fuzz/Bodies"),
+    .testTarget(name: "FuzzTests", dependencies: ["FuzzBodies"], path: "Tests/Fuzz/Replay"),
+  ] + multiBufferTarget + fuzzDriver,
   swiftLanguageModes: [.v6]
 )

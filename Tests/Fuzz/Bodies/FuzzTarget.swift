@@ -1,0 +1,35 @@
+/// The fuzzers, each named as its corpus folder is.
+public enum FuzzTarget: String, CaseIterable, Sendable {
+  /// Bencoded values.
+  case bencode
+  /// `.torrent` files and info dictionaries, with their geometry.
+  case metainfo
+  /// Links as a person writes them.
+  case magnet
+  /// Payloads of hash messages, and what a tree makes of them.
+  case hashes
+  /// Sequences of questions, true and false answers on one hash tree.
+  case merkle
+
+  /// Feeds one input. Bad input must end in an error; a broken promise stops the process.
+  public func run(_ bytes: UnsafeRawBufferPointer) {
+    switch self {
+    case .bencode: fuzzBencode(bytes)
+    case .metainfo: fuzzMetainfo(bytes)
+    case .magnet: fuzzMagnet(bytes)
+    case .hashes: fuzzHashes(bytes)
+    case .merkle: fuzzMerkle(bytes)
+    }
+  }
+}
+
+/// Takes an input apart, byte by byte; past its end come zeros.
+struct FuzzReader {
+  private var rest: Slice<UnsafeRawBufferPointer>
+
+  init(_ bytes: UnsafeRawBufferPointer) { rest = bytes[...] }
+
+  var isAtEnd: Bool { rest.isEmpty }
+
+  mutating func byte() -> UInt8 { rest.popFirst() ?? 0 }
+}
