@@ -62,3 +62,13 @@ public struct BlockRange: IndexRange {
     return BlockIndex(lowerBound + UInt32(position))
   }
 }
+
+extension BlockRange {
+  /// The blocks at these positions of the run. Precondition: they are within it.
+  public func part(_ positions: Range<Int>) -> BlockRange {
+    precondition(positions.lowerBound >= 0 && positions.upperBound <= count)
+    return BlockRange(
+      lowerBound: lowerBound + UInt32(positions.lowerBound),
+      upperBound: lowerBound + UInt32(positions.upperBound))
+  }
+}

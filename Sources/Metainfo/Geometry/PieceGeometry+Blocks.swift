@@ -6,6 +6,11 @@ extension PieceGeometry {
     return blocks(of: piece).contains(block) ? block : nil
   }
 
+  /// All numbers that blocks can have, those without a byte of a file too: for maps of a bit a block.
+  public var numberedBlocks: BlockRange {
+    BlockRange(lowerBound: 0, upperBound: pieces.upperBound * blocksPerPiece)
+  }
+
   /// The block that a `piece` or `reject` message means, nil unless it is exactly a block as we ask
   /// for it: `begin` a multiple of 16 KiB and `length` equal to `requestLength(of:)`. BEP 3, BEP 6.
   public func block(piece: UInt32, begin: UInt32, length: UInt32) -> BlockIndex? {

@@ -1,0 +1,126 @@
+import Metainfo
+
+/// A block that may be read and handed out: its bytes were hashed, and are where they belong. Only
+/// the block map can make one.
+public struct VerifiedBlock: Hashable, Sendable {
+  /// The block.
+  public let block: BlockIndex
+  fileprivate init(_ block: BlockIndex) { self.block = block }
+}
+
+/// What is known of a block's bytes on disk.
+public enum BlockState: Hashable, Sendable {
+  /// Nothing: they are to be fetched.
+  case missing
+  /// They are there; nobody hashed them since they were last known to be safe.
+  case claimed
+  /// They were hashed.
+  case verified
+}
+
+/// Which blocks of one file, or of a whole v1 torrent, are on disk and verified.
+///
+/// In v2 and hybrid torrents every file with bytes has its own map. Pieces of v1 torrents run over
+/// file boundaries, so there one map covers the stream, blocks counted as in the torrent.
+struct BlockMap: Sendable {
+  /// The blocks that the map is about.
+  let blocks: BlockRange
+  /// Invariant: a member's bytes were hashed since they were last known to be safe.
+  private(set) var verified: BlockSet
+  /// Invariant: disjoint from `verified`; a member's bytes were hashed by an earlier run, or by this
+  /// one before the file changed.
+  private(set) var claimed: BlockSet
+  /// Said to be there but never hashed: blocks of v1 pieces that are not complete, content that the
+  /// user brought. Never in a slot. Invariant: disjoint from both others.
+  private(set) var unproven: BlockSet
+  /// Invariant: a member is in the newest durable slot, and neither lost nor found wrong since.
+  private(set) var durable: BlockSet
+
+  init(blocks: BlockRange) {
+    self.blocks = blocks
+    verified = BlockSet(capacity: blocks.count)
+    claimed = verified
+    unproven = verified
+    durable = verified
+  }
+
+  /// The proof that a block may be read, nil when there is none.
+  func verified(_ block: BlockIndex) -> VerifiedBlock? {
+    verified.contains(local(block)) ? VerifiedBlock(block) : nil
+  }
+
+  func state(of block: BlockIndex) -> BlockState {
+    let number = local(block)
+    if verified.contains(number) { return .verified }
+    return claimed.contains(number) || unproven.contains(number) ? .claimed : .missing
+  }
+
+  func isDurable(_ block: BlockIndex) -> Bool { durable.contains(local(block)) }
+
+  /// Takes what a slot says: verified only where the stop was clean and the evidence still holds.
+  mutating func load(_ slot: BlockMapSlot, trusted: BlockSet) {
+    verified = slot.isClean ? slot.verified.intersection(trusted) : BlockSet(capacity: blocks.count)
+    claimed = slot.verified.union(slot.claimed).subtracting(verified)
+    durable = verified.union(claimed)
+  }
+
+  /// Every block not verified is said to be there, by the user.
+  mutating func claimAll() {
+    unproven = BlockSet(capacity: blocks.count, range: 0..<blocks.count)
+      .subtracting(verified.union(claimed))
+  }
+
+  /// The block is about to be overwritten: nothing is known of its bytes any more.
+  mutating func forget(_ block: BlockIndex) {
+    let number = local(block)
+    verified.remove(number)
+    claimed.remove(number)
+    unproven.remove(number)
+    durable.remove(number)
+  }
+
+  /// The block's bytes are in the file, and were hashed before they went there or not yet.
+  mutating func wrote(_ block: BlockIndex, hashed: Bool) {
+    if hashed { verified.insert(local(block)) } else { unproven.insert(local(block)) }
+  }
+
+  /// The verdict on the bytes that the file holds.
+  mutating func judge(_ block: BlockIndex, isRight: Bool) {
+    guard state(of: block) == .claimed else { return }
+    guard isRight else { return forget(block) }
+    let number = local(block)
+    claimed.remove(number)
+    unproven.remove(number)
+    verified.insert(number)
+  }
+
+  /// The files changed under these blocks: what was verified is a claim again.
+  mutating func distrust(_ blocks: BlockSet) {
+    let doubtful = verified.intersection(blocks)
+    verified.subtract(doubtful)
+    claimed.formUnion(doubtful)
+  }
+
+  /// A failed fsync: whatever is not in the durable slot may be gone from the medium, and from the
+  /// page cache without a further error. Returns what is lost.
+  mutating func loseUnsafe() -> BlockSet {
+    let lost = verified.union(claimed).union(unproven).subtracting(durable)
+    verified.formIntersection(durable)
+    claimed.formIntersection(durable)
+    unproven.removeAll()
+    return lost
+  }
+
+  /// A slot with these members is on the medium.
+  mutating func becameDurable(_ members: BlockSet) {
+    durable = members.intersection(verified.union(claimed))
+  }
+
+  /// The block's number in the map.
+  func local(_ block: BlockIndex) -> Int {
+    guard let number = blocks.position(of: block) else {
+      preconditionFailure("block \(block) belongs to another map")
+    }
+    return number
+  }
+}

@@ -1,0 +1,107 @@
+import Metainfo
+
+/// When the store makes verified blocks durable, and when it tries again after a full disk.
+public struct CheckpointPolicy: Hashable, Sendable {
+  /// Bytes in one map that were verified since its last checkpoint: this many start one.
+  public var bytes: UInt64
+  /// The longest time that a verified block waits for a checkpoint to start.
+  public var interval: Duration
+  /// How long writes wait after the disk was full.
+  public var retry: Duration
+
+  /// A policy; the defaults lose at most 5 seconds or 64 MiB of transfer to a power cut.
+  public init(
+    bytes: UInt64 = 64 << 20, interval: Duration = .seconds(5), retry: Duration = .seconds(5)
+  ) {
+    self.bytes = bytes
+    self.interval = interval
+    self.retry = retry
+  }
+}
+
+/// One block map at run time.
+struct MapState: Sendable {
+  /// How far the map is opened.
+  enum Stage: Sendable {
+    case unloaded
+    case loading
+    case examining(BlockMapSlot?, Inspection)
+    case open
+    /// The map's file could not be read. Nothing is known and nothing can be kept.
+    case failed
+  }
+
+  var map: BlockMap
+  var stage = Stage.unloaded
+  /// Whether the map's file was never made durable by its name.
+  var fileIsNew = true
+  /// Whether slots were read that may be in the page cache only: to be synced before the other slot
+  /// is overwritten.
+  var needsSync = false
+  /// The slot that holds the newest durable state. Never written to: the other one is.
+  var durableSlot = 1
+  /// The highest generation ever tried.
+  var generation: UInt64 = 0
+  /// Whether the newest slot on disk promises that nothing was written since. Invariant: while it
+  /// does, no write of content is under way.
+  var diskIsClean = false
+  /// What the files looked like when the map was opened or last found changed. In place only.
+  var baseline: [FileEvidence?] = []
+  /// Counts the times that bytes on disk became doubtful; work begun before is not to be believed.
+  var epoch: UInt64 = 0
+  /// The checkpoint under way.
+  var pass: CheckpointPass?
+  /// Bytes verified since the last checkpoint began.
+  var dirtyBytes: UInt64 = 0
+  /// Since when something is to be made durable; nil when nothing is.
+  var dirtySince: Duration?
+  /// Blocks with a queued write that waits for this map, or for a file of it.
+  var waiting: [BlockIndex] = []
+  /// The examination whose verdict counts.
+  var examinations: [BlockIndex: Examination] = [:]
+
+  var isOpen: Bool { if case .open = stage { true } else { false } }
+}
+
+/// Evidence of several files being gathered.
+struct Inspection: Sendable {
+  var evidence: [FileEvidence?]
+  var remaining: Int
+
+  init(count: Int) {
+    evidence = Array(repeating: nil, count: count)
+    remaining = count
+  }
+}
+
+/// A checkpoint: data to the medium, then the slot, then the slot to the medium.
+struct CheckpointPass: Sendable {
+  enum Step: Sendable {
+    case syncingData(remaining: Int)
+    case examining(Inspection)
+    case syncingOldSlots
+    case writingSlot
+    case syncingSlot
+  }
+
+  /// Tells late completions of an earlier pass from this one's.
+  let serial: UInt64
+  /// Whether this is the last one before a stop.
+  let isClean: Bool
+  var step: Step
+  /// What was verified and claimed when the pass began: all of it written before the data was
+  /// synced.
+  var verified: BlockSet
+  var claimed: BlockSet
+  var evidence: [FileEvidence?] = []
+}
+
+/// One file at run time.
+struct FileState: Sendable {
+  var isThere = false
+  var isBeingCreated = false
+  /// Whether its name was never made durable.
+  var isNew = false
+  /// Whether it holds bytes that the medium may not.
+  var needsSync = false
+}

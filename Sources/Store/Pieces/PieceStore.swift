@@ -1,0 +1,130 @@
+import Metainfo
+
+/// The content of one version on disk, as a value: says what the disk is to do, takes what came of
+/// it, and hands out no block that is not verified.
+///
+/// Drive it so: call `open`, then after every call carry out `nextOperation()` until nil, in any
+/// order and in parallel, give back each `DiskCompletion`, and take `nextNotice()` until nil; call
+/// `handleTimeout` at `deadline`. Time is counted from any fixed start.
+///
+/// What holds at every moment, whatever fails: a block is verified only if its bytes were hashed and
+/// then put in their place; a bit in a durable slot means that the bytes were hashed and on the
+/// medium before; content that is not ours is never written to.
+public struct PieceStore: Sendable {
+  /// What a `DiskOperation` that is under way was for.
+  enum Work: Sendable {
+    case create(FileIndex)
+    case createEmpty
+    case write([PendingWrite], map: Int, epoch: UInt64)
+    case read([PendingRead], map: Int, epoch: UInt64)
+    case syncData(FileIndex, map: Int, serial: UInt64)
+    case inspect(Int, map: Int, serial: UInt64)
+    case load(map: Int)
+    case slot(map: Int, serial: UInt64)
+  }
+
+  struct PendingWrite: Sendable {
+    let block: BlockIndex
+    let buffer: BufferHandle
+    let isHashed: Bool
+  }
+
+  struct PendingRead: Sendable {
+    let block: BlockIndex
+    let buffer: BufferHandle
+    /// nil when the block is to be handed out.
+    let examination: Examination?
+    /// Whether it goes alone: the read that it was part of failed.
+    var isAlone = false
+  }
+
+  enum Phase: Sendable { case running, closing, closed }
+
+  /// Where everything is.
+  public let layout: ContentLayout
+  /// When checkpoints happen.
+  public let policy: CheckpointPolicy
+  /// nil in place, and then no operation that writes content can be made.
+  let owned: OwnedContent?
+
+  var phase = Phase.running
+  var now = Duration.zero
+  var maps: [MapState]
+  var files: [FileState]
+  /// Maps from here on are still to be loaded.
+  var nextMapToLoad: Int
+  var mapsToOpen: Int
+  /// Maps from here on are still to be looked at for a last checkpoint.
+  var nextMapToClose = 0
+  var nextSerial: UInt64 = 0
+  var inFlight: [UInt64: Work] = [:]
+  var control = Fifo<(DiskAction, Work)>()
+  var reads = Fifo<PendingRead>()
+  var writeOrder = Fifo<BlockIndex>()
+  /// Writes not yet given to the disk, by block.
+  var pendingWrites: [BlockIndex: PendingWrite] = [:]
+  /// Blocks with a write under way.
+  var writing: Set<BlockIndex> = []
+  var dirtyOrder = Fifo<(map: Int, since: Duration)>()
+  /// Until when writes wait for the disk to have room.
+  var fullUntil: Duration?
+  var fullWasTold = false
+  var notices = Fifo<StoreNotice>()
+
+  /// A store that creates and writes the content, in a folder of its own.
+  public init(owned layout: ContentLayout, policy: CheckpointPolicy = CheckpointPolicy()) {
+    self.init(layout: layout, policy: policy, owned: OwnedContent())
+  }
+
+  /// A store over content in the user's own folder. Nothing there is ever written to; a change of
+  /// size or times turns what was verified into claims.
+  public init(inPlace layout: ContentLayout, policy: CheckpointPolicy = CheckpointPolicy()) {
+    self.init(layout: layout, policy: policy, owned: nil)
+  }
+
+  private init(layout: ContentLayout, policy: CheckpointPolicy, owned: OwnedContent?) {
+    self.layout = layout
+    self.policy = policy
+    self.owned = owned
+    maps = layout.maps.map { MapState(map: BlockMap(blocks: $0.blocks)) }
+    files = Array(repeating: FileState(), count: layout.entries.count)
+    nextMapToLoad = layout.maps.count
+    mapsToOpen = layout.maps.count
+  }
+
+  // MARK: What is known
+
+  /// Whether all block maps are loaded.
+  public var isOpen: Bool { mapsToOpen == 0 }
+
+  /// The proof that the block may be read, nil when it is not verified.
+  public func verified(_ block: BlockIndex) -> VerifiedBlock? {
+    maps[layout.map(of: block)].map.verified(block)
+  }
+
+  /// What is known of the block's bytes on disk.
+  public func state(of block: BlockIndex) -> BlockState {
+    maps[layout.map(of: block)].map.state(of: block)
+  }
+
+  /// Whether the block is there, by its claim, but must be examined before it is used.
+  public func needsVerification(_ block: BlockIndex) -> Bool { state(of: block) == .claimed }
+
+  /// Whether the block is in a durable slot: no crash loses it.
+  public func isAcknowledged(_ block: BlockIndex) -> Bool {
+    maps[layout.map(of: block)].map.isDurable(block)
+  }
+
+  /// Whether writes wait because the disk is full.
+  public var isFull: Bool { fullUntil != nil }
+
+  /// The next thing to tell, nil when all was told.
+  public mutating func nextNotice() -> StoreNotice? { notices.popFirst() }
+
+  /// When `handleTimeout` is to be called, nil for never.
+  public var deadline: Duration? {
+    let checkpoint = dirtyOrder.first.map { $0.since + policy.interval }
+    guard let fullUntil else { return checkpoint }
+    return checkpoint.map { min($0, fullUntil) } ?? fullUntil
+  }
+}
