@@ -104,6 +104,9 @@ import Testing
     let request = HashRequest(
       piecesRoot: reference.root, baseLayer: 0, index: 8, length: 8, proofLayers: 4)
     #expect(reference.rootOnly().response(to: request) == .unknown)
+    let onePiece = HashRequest(
+      piecesRoot: reference.root, baseLayer: 0, index: 8, length: 4, proofLayers: 0)
+    #expect(reference.rootOnly().response(to: onePiece) == .unknown)
     var tree = try reference.withPieceLayer()
     let pieces = try [2, 3].map { try #require(reference.shape.piece($0)) }
     #expect(tree.response(to: request) == .needsLeaves(of: pieces[0]...pieces[1]))

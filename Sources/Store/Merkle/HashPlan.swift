@@ -36,7 +36,7 @@ extension MerkleShape {
     var runs: [MerkleNode]
   }
 
-  /// What a message costs besides its hashes: its header is 49 bytes (BEP 52), asked and answered.
+  /// What a message costs besides its hashes: 53 bytes of header, asked and answered.
   private static let messageCost = 3
 
   /// The cheapest runs below `node` that hold all of `leaves` that lie below it.

@@ -1,7 +1,7 @@
 import Metainfo
 
-/// A piece of one file, counted from 0 in that file. BEP 52: "files are aligned to a piece
-/// boundary", so that it lies wholly below one node of the file's tree.
+/// A piece of one file, counted from 0 in that file. BEP 52, "piece length": "each non-empty file is
+/// aligned to a piece boundary", so that a piece is all that lies below one node of the file's tree.
 ///
 /// Only `MerkleShape` makes these from numbers that came from outside.
 public struct FilePieceIndex: TypedIndex {
