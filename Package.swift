@@ -58,7 +58,8 @@ let package = Package(
     .testTarget(name: "MetainfoTests", dependencies: ["Metainfo"]),
     .testTarget(name: "WireTests", dependencies: ["Wire", "Metainfo"]),
     .testTarget(name: "StoreTests", dependencies: ["Store", "Metainfo"]),
-    .testTarget(name: "SwarmNodeTests", dependencies: ["SwarmNode", "Store", "Metainfo", "CGuard"]),
+    .testTarget(
+      name: "SwarmNodeTests", dependencies: ["SwarmNode", "Store", "Metainfo", "CGuard"]),
     .testTarget(name: "SwarmToolTests", dependencies: ["SwarmTool"]),
     .testTarget(name: "HouseTests"),
   ] + multiBufferTarget,
