@@ -68,7 +68,8 @@ let package = Package(
     .testTarget(name: "MetainfoTests", dependencies: ["Metainfo"]),
     .testTarget(name: "WireTests", dependencies: ["Wire", "Metainfo"]),
     .testTarget(name: "StoreTests", dependencies: ["Store", "Metainfo"]),
-    .testTarget(name: "SwarmNodeTests", dependencies: ["SwarmNode", "Store", "Metainfo", "CGuard"]),
+    .testTarget(
+      name: "SwarmNodeTests", dependencies: ["SwarmNode", "Store", "Metainfo", "CGuard"]),
     .testTarget(name: "SwarmToolTests", dependencies: ["SwarmTool"]),
     .testTarget(name: "HouseTests"),
     // What the fuzzers run, and a test that runs it over their corpora.

@@ -85,6 +85,8 @@ import Testing
       SourceFile(path: "Scripts/helper.py", text: "import module"),
       SourceFile(path: "Scripts/module.py", text: ""),
       SourceFile(path: "Scripts/unused.sh", text: "unused.sh calls itself"),
+      SourceFile(path: "Tests/WireTests/Bytes.swift", text: "// By interop/capture.py; unused.sh"),
+      SourceFile(path: "interop/capture.py", text: ""),
       SourceFile(path: "interop/idle", text: "#!/bin/sh\n"),
       SourceFile(path: "interop/used.sh", text: ""),
     ]

@@ -17,13 +17,21 @@ enum UseRules {
     }
   }
 
-  /// Every script is named by the Makefile, the CI's script, Package.swift or another script.
+  /// Every script is named by the Makefile, the CI's script, Package.swift, another script, or, with
+  /// its whole path, by a test whose bytes it made.
   static func scripts(_ files: [SourceFile]) -> [Finding] {
     let starters: Set<String> = ["Makefile", ".ci/run", "Package.swift"]
     let callers = files.filter { starters.contains($0.path) || $0.isScript }
     return files.filter { $0.isScript && !starters.contains($0.path) }.compactMap { file in
-      callers.contains { $0.path != file.path && calls($0, file) }
+      callers.contains { $0.path != file.path && calls($0, file) } || madeBytes(file, files)
         ? nil : Finding(path: file.path, message: "no script and no make target runs it")
+    }
+  }
+
+  private static func madeBytes(_ script: SourceFile, _ files: [SourceFile]) -> Bool {
+    files.contains {
+      $0.isSwift && $0.path.hasPrefix("Tests/") && !$0.path.hasPrefix("Tests/HouseTests/")
+        && $0.text.contains(script.path)
     }
   }
 
