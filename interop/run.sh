@@ -10,7 +10,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")" || exit 1
 
 ../Scripts/deps.sh --interop || exit 1
 SWARM=$(realpath "${SWARM:-../.build/release/swarm}")
-export SWARM PYTHONDONTWRITEBYTECODE=1
+# libtorrent takes the encoding of paths from LANG alone, and a bare machine has none.
+export SWARM PYTHONDONTWRITEBYTECODE=1 LANG=C.UTF-8 LC_ALL=C.UTF-8
 if [ ! -x "$SWARM" ]; then
   echo "interop: no program at $SWARM: run make build" >&2
   exit 1
