@@ -202,7 +202,10 @@ struct BlockSet: Hashable, Sendable {
     precondition(capacity == other.capacity)
     for index in chunks.indices {
       if case .none = chunks[index], case .none = other.chunks[index] { continue }
-      setChunk(index, words: zip(words(of: index), other.words(of: index)).map(operation))
+      var words = words(of: index)
+      let others = other.words(of: index)
+      for word in words.indices { words[word] = operation(words[word], others[word]) }
+      setChunk(index, words: words)
     }
   }
 }
