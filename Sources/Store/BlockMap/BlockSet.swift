@@ -43,7 +43,6 @@ struct BlockSet: Hashable, Sendable {
   }
 
   var isEmpty: Bool { count == 0 }
-  var isFull: Bool { count == capacity }
 
   func contains(_ number: Int) -> Bool {
     precondition(number >= 0 && number < capacity)
