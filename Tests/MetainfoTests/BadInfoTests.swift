@@ -30,6 +30,9 @@ private let longName = String(repeating: "n", count: 256)
 private let huge: Int64 = 1 << 48
 
 @Suite struct BadInfoTests {
+  private static let tooMany = BencodeValue.list(
+    [BencodeValue](repeating: .text("x"), count: MetainfoLimits.listEntries + 1))
+
   static let shared: [BadInfo] = TorrentKind.allCases.flatMap { kind in
     [
       BadInfo("no name", kind, .info, .missing("name")) { $0["name"] = nil },
@@ -50,6 +53,12 @@ private let huge: Int64 = 1 << 48
       },
       BadInfo("piece length 1 GiB", kind, .info, .pieceLengthTooLarge(1 << 30)) {
         $0["piece length"] = .integer(1 << 30)
+      },
+      BadInfo("too many collections", kind, .info, .tooManyEntries("collections")) {
+        $0["collections"] = tooMany
+      },
+      BadInfo("too many similar torrents", kind, .info, .tooManyEntries("similar")) {
+        $0["similar"] = tooMany
       },
       BadInfo("private text", kind, .info, .wrongKind("private", expected: .integer)) {
         $0["private"] = .text("1")
@@ -347,13 +356,42 @@ private let huge: Int64 = 1 << 48
     }
   }
 
-  @Test func boundsPathParts() throws {
-    // `a`, `b/c`, `e`: four names.
+  @Test func boundsPathBytes() throws {
+    // `a`, `b/c`, `e`: five bytes.
     let tree = try #require(Samples.v2()["file tree"])
     let node = try #require(try Bencode.decode(tree.encoded).dictionary)
-    #expect(try FileTreeReader(node, pathParts: 4).files.count == 3)
-    #expect(throws: MetainfoError(.info, .tooManyPathParts)) {
-      try FileTreeReader(node, pathParts: 3)
+    #expect(try FileTreeReader(node, pathBytes: 5).files.count == 3)
+    #expect(throws: MetainfoError(.info, .pathsTooLong(4))) {
+      try FileTreeReader(node, pathBytes: 4)
+    }
+  }
+
+  /// A small tree whose paths would fill 70 MB.
+  @Test func smallTreeWithLongPaths() throws {
+    var folder: [[UInt8]: BencodeValue] = [:]
+    for number in 0..<20_000 { folder[bytes("\(number)")] = Samples.leaf(0) }
+    var tree = BencodeValue.dictionary(folder)
+    for _ in 0..<14 { tree = [String(repeating: "n", count: 250): tree] }
+    var info = Samples.v2()
+    info["file tree"] = tree
+    let size = info.encoded.count
+    #expect(size < 1 << 19)
+    #expect(
+      throws: MetainfoError(
+        .info, .pathsTooLong(MetainfoLimits.allPathBytes(infoBytes: size)))
+    ) {
+      try InfoDictionary(parsing: info.encoded)
+    }
+  }
+
+  /// A message does not repeat a name of any length.
+  @Test func cutsLongNamesShort() throws {
+    var info = Samples.v2()
+    info["file tree"]?[String(repeating: "n", count: 1_000_000)] = Samples.leaf(0)
+    #expect {
+      try InfoDictionary(parsing: info.encoded)
+    } throws: {
+      "\($0)".utf8.count < 400 && "\($0)".contains("the name has 1000000 bytes")
     }
   }
 

@@ -29,6 +29,22 @@ struct Fields {
     return list
   }
 
+  /// Text for people, in any encoding.
+  func text(_ key: StaticString) throws(MetainfoError) -> [UInt8]? {
+    guard let string = try string(key) else { return nil }
+    if string.count > MetainfoLimits.textBytes {
+      throw fault(.textTooLong("\(key)", string.count))
+    }
+    return Array(string)
+  }
+
+  /// A list that is of use only if it is short.
+  func shortList(_ key: StaticString) throws(MetainfoError) -> BencodeList? {
+    guard let list = try list(key) else { return nil }
+    if list.count > MetainfoLimits.listEntries { throw tooManyEntries(key) }
+    return list
+  }
+
   func dictionary(_ key: StaticString) throws(MetainfoError) -> BencodeDictionary? {
     guard let value = node[key] else { return nil }
     guard let dictionary = value.dictionary else { throw wrongKind(key, .dictionary) }
@@ -55,6 +71,8 @@ struct Fields {
   func wrongKind(_ key: StaticString, _ kind: BencodeKind) -> MetainfoError {
     fault(.wrongKind("\(key)", expected: kind))
   }
+
+  func tooManyEntries(_ key: StaticString) -> MetainfoError { fault(.tooManyEntries("\(key)")) }
 
   func fault(_ reason: MetainfoFault) -> MetainfoError { MetainfoError(place, reason) }
 }

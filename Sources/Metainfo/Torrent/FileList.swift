@@ -82,20 +82,24 @@ struct FileListReader {
   private static func path(
     _ list: BencodeList, index: Int
   ) throws(MetainfoError) -> ContentPath {
-    var elements: [PathElement] = []
+    var joined: [UInt8] = []
+    var part = 0
     for node in list {
-      let place = MetainfoPlace.filePart(index, part: elements.count)
+      let place = MetainfoPlace.filePart(index, part: part)
       guard let name = node.string else {
         throw MetainfoError(place, .wrongKind("", expected: .string))
       }
       do throws(ContentPathError) {
-        elements.append(try PathElement(name))
+        try PathElement.check(name)
       } catch {
         throw MetainfoError(place, .path(error))
       }
+      if part > 0 { joined.append(ContentPath.separator) }
+      joined.append(contentsOf: name)
+      part += 1
     }
     do throws(ContentPathError) {
-      return try ContentPath(elements)
+      return try ContentPath(joined: joined)
     } catch {
       throw MetainfoError(.file(index), .path(error))
     }

@@ -50,7 +50,8 @@ struct InfoContent {
 
   private static func fileTree(_ fields: Fields) throws(MetainfoError) -> [RawFile] {
     guard let tree = try fields.dictionary("file tree") else { throw fields.missing("file tree") }
-    return try FileTreeReader(tree).files
+    let limit = MetainfoLimits.allPathBytes(infoBytes: fields.node.range.count)
+    return try FileTreeReader(tree, pathBytes: limit).files
   }
 
   /// Bytes in all files together, if their bytes, pieces and blocks can be counted.

@@ -79,6 +79,7 @@ public struct TorrentDescription: Sendable {
     let info = try infoDictionary()
     if kind.hasV2 { try checkLayers() }
     return EncodedTorrent(info: info, bytes: encoded(around: info))
+    try checkSizes()
   }
 
   /// A file as this kind of torrent keeps it.
@@ -90,6 +91,22 @@ public struct TorrentDescription: Sendable {
 
   private func checkLayers() throws(MetainfoError) {
     var surplus = Set(pieceLayers.keys)
+  /// Nothing is written that is too much to be read.
+  private func checkSizes() throws(MetainfoError) {
+    for (key, text) in [("comment", comment), ("created by", createdBy)] {
+      let count = text?.utf8.count ?? 0
+      if count > MetainfoLimits.textBytes {
+        throw MetainfoError(.torrent, .textTooLong(key, count))
+      }
+    }
+    for (key, count) in [
+      ("announce-list", trackers.joined().count),
+      ("url-list", webSeeds.count),
+    ] where count > MetainfoLimits.listEntries {
+      throw MetainfoError(.torrent, .tooManyEntries(key))
+    }
+  }
+
     for file in files where file.length > UInt64(pieceLength) {
       guard let root = file.piecesRoot else { continue }
       guard let layer = pieceLayers[root] else { throw fault(.missing(file.path)) }
