@@ -140,10 +140,7 @@ private let huge: Int64 = 1 << 48
     BadInfo("short root", .v2, .tree([bytes("a")]), .digestLength("pieces root", 31)) {
       $0["file tree"]?["a"]?[""]?["pieces root"] = .string([UInt8](repeating: 7, count: 31))
     },
-    BadInfo("root of an empty file", .v2, .tree([bytes("e")]), .senselessRoot) {
-      $0["file tree"]?["e"]?[""]?["pieces root"] = .string([UInt8](repeating: 7, count: 32))
-    },
-    BadInfo("zero root", .v2, .tree([bytes("a")]), .senselessRoot) {
+    BadInfo("zero root", .v2, .tree([bytes("a")]), .zeroRoot) {
       $0["file tree"]?["a"] = Samples.leaf(5, root: 0)
     },
     BadInfo("padding", .v2, .tree([bytes("a")]), .paddingInTree) {

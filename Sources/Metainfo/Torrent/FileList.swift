@@ -42,8 +42,8 @@ struct FileListReader {
 
   private mutating func read(_ fields: Fields, index: Int) throws(MetainfoError) {
     let letters = try fields.string("attr") ?? []
-    if letters.contains(UInt8(ascii: "p")) {
-      // What a padding file is called matters to nobody, and it may have no name. BEP 47.
+    if letters.contains(UInt8(ascii: "p")) || Self.isPaddingOfBitComet(fields) {
+      // What a padding file is called matters to nobody else, and it may have no name. BEP 47.
       try advance(try fields.count("length"))
       return
     }
@@ -103,6 +103,13 @@ struct FileListReader {
     } catch {
       throw MetainfoError(.file(index), .path(error))
     }
+  }
+
+  /// Whether the name is one that BitComet gives to padding files, which it does not mark otherwise.
+  private static func isPaddingOfBitComet(_ fields: Fields) -> Bool {
+    var last: BencodeNode?
+    fields.node["path"]?.list?.forEach { last = $0 }
+    return last?.string?.starts(with: "_____padding_file_".utf8) ?? false
   }
 }
 

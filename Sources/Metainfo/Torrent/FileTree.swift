@@ -85,7 +85,8 @@ struct FileTreeReader {
       target: target)
   }
 
-  /// The root, which is there exactly if there are bytes.
+  /// The root, which must be there if there are bytes. Of an empty file none is kept: the
+  /// first libtorrent 2.0 wrote 32 zeros.
   private static func piecesRoot(
     _ fields: Fields, length: UInt64
   ) throws(MetainfoError) -> SHA256Digest? {
@@ -93,10 +94,11 @@ struct FileTreeReader {
       if length > 0 { throw fields.missing("pieces root") }
       return nil
     }
+    if length == 0 { return nil }
     guard let root = SHA256Digest(bytes) else {
       throw fields.fault(.digestLength("pieces root", bytes.count))
     }
-    if length == 0 || root == .zero { throw fields.fault(.senselessRoot) }
+    if root == .zero { throw fields.fault(.zeroRoot) }
     return root
   }
 

@@ -69,8 +69,8 @@ public enum MetainfoFault: Hashable, Sendable {
   case tooManyEntries(String)
   /// `pieces` holds another number of hashes than the lengths ask for. BEP 3.
   case pieceCount(expected: UInt64, actual: UInt64)
-  /// A `pieces root` where there are no bytes, or one that is all zeros. BEP 52.
-  case senselessRoot
+  /// A `pieces root` that is all zeros, which no file has. BEP 52.
+  case zeroRoot
   /// A padding file in the file tree, where there cannot be any. BEP 47, 52.
   case paddingInTree
   /// An entry that is a file and a folder.
@@ -141,7 +141,7 @@ extension MetainfoFault: CustomStringConvertible {
       "\"\(key)\" has more than \(MetainfoLimits.listEntries) entries"
     case .pieceCount(let expected, let actual):
       "\"pieces\" has \(actual) hashes, the files need \(expected)"
-    case .senselessRoot: "\"pieces root\" of an empty file, or all zeros (BEP 52)"
+    case .zeroRoot: "\"pieces root\" is all zeros (BEP 52)"
     case .paddingInTree: "a padding file in the file tree"
     case .fileAndFolder(let path): "\"\(printable(path))\" is both a file and a folder"
     case .duplicatePath(let path): "\"\(printable(path))\" comes twice"

@@ -68,7 +68,9 @@ public struct TorrentDescription: Sendable {
     }
     guard let layout = v1Layout else { throw MetainfoError(.info, .contentTooLong) }
     let info = try InfoDictionary(parsing: try InfoWriter(self, layout: layout).encoded())
-    for (read, written) in zip(info.files, files) where read != fit(written) {
+    // First of all, what would be read as padding: everything behind it has moved up.
+    for (index, written) in files.enumerated()
+    where index >= info.files.count || info.files[index] != fit(written) {
       throw fault("files", "\"\(written.path)\" would read as something else")
     }
     return info
@@ -77,9 +79,9 @@ public struct TorrentDescription: Sendable {
   /// The `.torrent`. Throws as `infoDictionary()` does, and for piece layers that are wrong.
   public func encoded() throws(MetainfoError) -> EncodedTorrent {
     let info = try infoDictionary()
+    try checkSizes()
     if kind.hasV2 { try checkLayers() }
     return EncodedTorrent(info: info, bytes: encoded(around: info))
-    try checkSizes()
   }
 
   /// A file as this kind of torrent keeps it.
@@ -89,8 +91,6 @@ public struct TorrentDescription: Sendable {
     return file
   }
 
-  private func checkLayers() throws(MetainfoError) {
-    var surplus = Set(pieceLayers.keys)
   /// Nothing is written that is too much to be read.
   private func checkSizes() throws(MetainfoError) {
     for (key, text) in [("comment", comment), ("created by", createdBy)] {
@@ -107,6 +107,8 @@ public struct TorrentDescription: Sendable {
     }
   }
 
+  private func checkLayers() throws(MetainfoError) {
+    var surplus = Set(pieceLayers.keys)
     for file in files where file.length > UInt64(pieceLength) {
       guard let root = file.piecesRoot else { continue }
       guard let layer = pieceLayers[root] else { throw fault(.missing(file.path)) }
