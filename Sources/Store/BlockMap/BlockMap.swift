@@ -55,7 +55,9 @@ struct BlockMap: Sendable {
     return claimed.contains(number) || unproven.contains(number) ? .claimed : .missing
   }
 
-  func isDurable(_ block: BlockIndex) -> Bool { durable.contains(local(block)) }
+  func isAcknowledged(_ block: BlockIndex) -> Bool {
+    durable.contains(local(block)) && verified.contains(local(block))
+  }
 
   /// Takes what a slot says: verified only where the stop was clean and the evidence still holds.
   mutating func load(_ slot: BlockMapSlot, trusted: BlockSet) {
@@ -70,7 +72,7 @@ struct BlockMap: Sendable {
       .subtracting(verified.union(claimed))
   }
 
-  /// The block is about to be overwritten: nothing is known of its bytes any more.
+  /// Nothing is known of the block's bytes any more.
   mutating func forget(_ block: BlockIndex) {
     let number = local(block)
     verified.remove(number)
@@ -84,10 +86,9 @@ struct BlockMap: Sendable {
     if hashed { verified.insert(local(block)) } else { unproven.insert(local(block)) }
   }
 
-  /// The verdict on the bytes that the file holds.
-  mutating func judge(_ block: BlockIndex, isRight: Bool) {
+  /// The bytes of a claimed block were hashed and are right.
+  mutating func prove(_ block: BlockIndex) {
     guard state(of: block) == .claimed else { return }
-    guard isRight else { return forget(block) }
     let number = local(block)
     claimed.remove(number)
     unproven.remove(number)

@@ -137,19 +137,23 @@ struct BlockSet: Hashable, Sendable {
 
   /// Runs of set bits in a chunk's words, counted from the chunk's start.
   static func runs(in words: [UInt64], _ body: (Range<Int>) -> Void) {
-    var start: Int?
-    for bit in 0..<chunkBits {
-      // Words without a change are the common ones: skip them whole.
-      if bit % 64 == 0, words[bit / 64] == (start == nil ? 0 : .max) { continue }
-      if bit % 64 != 0, words[bit / 64] == 0 || words[bit / 64] == .max { continue }
-      let isSet = words[bit / 64] & (1 << UInt64(bit % 64)) != 0
-      if isSet, start == nil { start = bit }
-      if !isSet, let first = start {
-        body(first..<bit)
-        start = nil
-      }
+    var bit = 0
+    while let start = nextBit(in: words, from: bit, flipping: 0) {
+      let end = nextBit(in: words, from: start, flipping: .max) ?? chunkBits
+      body(start..<end)
+      bit = end
     }
-    if let first = start { body(first..<chunkBits) }
+  }
+
+  /// The first bit from `start` on that is set, or, flipping all bits, clear.
+  private static func nextBit(in words: [UInt64], from start: Int, flipping: UInt64) -> Int? {
+    var bit = start
+    while bit < chunkBits {
+      let rest = (words[bit / 64] ^ flipping) >> UInt64(bit % 64)
+      if rest != 0 { return bit + rest.trailingZeroBitCount }
+      bit = (bit / 64 + 1) * 64
+    }
+    return nil
   }
 
   private func memberCount(of index: Int) -> Int {

@@ -35,9 +35,10 @@ struct MapState: Sendable {
   var stage = Stage.unloaded
   /// Whether the map's file was never made durable by its name.
   var fileIsNew = true
-  /// Whether slots were read that may be in the page cache only: to be synced before the other slot
-  /// is overwritten.
-  var needsSync = false
+  /// The slot that was loaded, until it is known to be durable: after a kill or a failed sync it may
+  /// be in the page cache only, and be clean there. So it is written once more, byte for byte the
+  /// same, and synced, before the other slot is overwritten.
+  var loaded: BlockMapSlot?
   /// The slot that holds the newest durable state. Never written to: the other one is.
   var durableSlot = 1
   /// The highest generation ever tried.
@@ -60,6 +61,16 @@ struct MapState: Sendable {
   /// The examination whose verdict counts.
   var examinations: [BlockIndex: Examination] = [:]
 
+  /// The block's bytes are wrong, or about to be overwritten: nothing that was found out about them
+  /// counts any more, the checkpoint under way included.
+  mutating func forget(_ block: BlockIndex) {
+    let number = map.local(block)
+    map.forget(block)
+    examinations[block] = nil
+    pass?.verified.remove(number)
+    pass?.claimed.remove(number)
+  }
+
   var isOpen: Bool { if case .open = stage { true } else { false } }
 }
 
@@ -79,7 +90,8 @@ struct CheckpointPass: Sendable {
   enum Step: Sendable {
     case syncingData(remaining: Int)
     case examining(Inspection)
-    case syncingOldSlots
+    case rewritingLoaded
+    case syncingLoaded
     case writingSlot
     case syncingSlot
   }

@@ -89,27 +89,39 @@ extension PieceStore {
     writeSlot(index)
   }
 
-  /// Writes the slot that does not hold the newest durable state.
+  /// Writes the slot that does not hold the newest durable state, once there is one for certain.
   private mutating func writeSlot(_ index: Int) {
     guard let pass = maps[index].pass else { return }
-    let map = layout.maps[index]
-    if maps[index].needsSync {
-      // The newest slot may be in the page cache only; then the other one still counts.
-      maps[index].pass?.step = .syncingOldSlots
-      control.append(
-        (.syncMap(map.name, isNew: true), .slot(map: index, serial: pass.serial)))
-      return
+    if let loaded = maps[index].loaded {
+      maps[index].pass?.step = .rewritingLoaded
+      return write(loaded, to: maps[index].durableSlot, index, pass.serial)
     }
     maps[index].generation += 1
     maps[index].pass?.step = .writingSlot
     let slot = BlockMapSlot(
       generation: maps[index].generation, isClean: pass.isClean, evidence: pass.evidence,
       verified: pass.verified, claimed: pass.claimed)
-    let offset = maps[index].durableSlot == 0 ? map.slotCapacity : 0
+    write(slot, to: 1 - maps[index].durableSlot, index, pass.serial)
+  }
+
+  private mutating func write(
+    _ slot: BlockMapSlot, to place: Int, _ index: Int, _ serial: UInt64
+  ) {
+    let map = layout.maps[index]
+    let offset = UInt64(place) * map.slotCapacity
     control.append(
       (
         .writeMap(map.name, offset: offset, bytes: slot.encoded(map.identity)),
-        .slot(map: index, serial: pass.serial)
+        .slot(map: index, serial: serial)
+      ))
+  }
+
+  private mutating func syncSlot(_ index: Int, _ serial: UInt64, _ step: CheckpointPass.Step) {
+    maps[index].pass?.step = step
+    control.append(
+      (
+        .syncMap(layout.maps[index].name, isNew: maps[index].fileIsNew),
+        .slot(map: index, serial: serial)
       ))
   }
 
@@ -119,27 +131,18 @@ extension PieceStore {
     guard let pass = maps[index].pass, pass.serial == serial else { return }
     if case .failure(let failure) = result {
       maps[index].pass = nil
-      if case .syncingOldSlots = pass.step {
-        // Which slot is on the medium cannot be found out any more: a second sync would succeed
-        // whatever the first one lost. So neither is overwritten.
-        return giveUp(index, failure)
-      }
       // The durable slot was not touched: what it says still holds, and the next pass tries again.
       notices.append(.failed(failure))
       becameDirty(index, bytes: 0)
       return
     }
     switch pass.step {
-    case .syncingOldSlots:
-      maps[index].needsSync = false
+    case .rewritingLoaded: syncSlot(index, serial, .syncingLoaded)
+    case .syncingLoaded:
+      maps[index].loaded = nil
+      maps[index].fileIsNew = false
       writeSlot(index)
-    case .writingSlot:
-      maps[index].pass?.step = .syncingSlot
-      control.append(
-        (
-          .syncMap(layout.maps[index].name, isNew: maps[index].fileIsNew),
-          .slot(map: index, serial: serial)
-        ))
+    case .writingSlot: syncSlot(index, serial, .syncingSlot)
     case .syncingSlot:
       maps[index].pass = nil
       maps[index].fileIsNew = false

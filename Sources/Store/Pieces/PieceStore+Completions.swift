@@ -133,8 +133,7 @@ extension PieceStore {
           doubtful.insert(maps[index].map.local(read.block))
           maps[index].map.distrust(doubtful)
         } else if maps[index].examinations[read.block] == read.examination {
-          maps[index].examinations[read.block] = nil
-          maps[index].map.judge(read.block, isRight: false)
+          maps[index].forget(read.block)
         }
         refuse(read)
       }

@@ -7,12 +7,11 @@ extension PieceStore {
     var slot: BlockMapSlot?
     switch result {
     case .success(.map(let slots?)):
-      maps[index].fileIsNew = false
-      maps[index].needsSync = true
       if let newest = BlockMapSlot.newest(slots, identity: map.identity) {
         maps[index].durableSlot = newest.index
         maps[index].generation = newest.slot.generation
         maps[index].diskIsClean = newest.slot.isClean
+        maps[index].loaded = newest.slot
         slot = newest.slot
       }
     case .success: break

@@ -84,8 +84,7 @@ extension PieceStore {
         pendingWrites[write.block] = nil
         writing.insert(write.block)
         // From here on the bytes in the file are neither the old ones nor the new ones.
-        maps[index].map.forget(write.block)
-        maps[index].examinations[write.block] = nil
+        maps[index].forget(write.block)
       }
       let parts = run.flatMap { self.parts(of: $0.block, $0.buffer) }
       return (.write(parts, owned), .write(run, map: index, epoch: maps[index].epoch))

@@ -90,8 +90,12 @@ extension PieceStore {
     let index = layout.map(of: block)
     guard phase == .running, maps[index].examinations[block] == examination else { return false }
     maps[index].examinations[block] = nil
-    maps[index].map.judge(block, isRight: isRight)
-    if isRight { needSync(block) }
+    if isRight {
+      maps[index].map.prove(block)
+      needSync(block)
+    } else {
+      maps[index].forget(block)
+    }
     becameDirty(index, bytes: isRight ? UInt64(layout.geometry.dataLength(of: block)) : 0)
     return true
   }

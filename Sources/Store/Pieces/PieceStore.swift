@@ -110,9 +110,12 @@ public struct PieceStore: Sendable {
   /// Whether the block is there, by its claim, but must be examined before it is used.
   public func needsVerification(_ block: BlockIndex) -> Bool { state(of: block) == .claimed }
 
-  /// Whether the block is in a durable slot: no crash loses it.
+  /// Whether the block is verified and in a slot that this store has made durable: no crash loses
+  /// it. What was loaded counts from its map's first checkpoint on, since what a killed process
+  /// wrote may be in the page cache only.
   public func isAcknowledged(_ block: BlockIndex) -> Bool {
-    maps[layout.map(of: block)].map.isDurable(block)
+    let map = maps[layout.map(of: block)]
+    return map.loaded == nil && map.map.isAcknowledged(block)
   }
 
   /// Whether writes wait because the disk is full.

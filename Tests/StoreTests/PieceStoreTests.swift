@@ -1,0 +1,103 @@
+import Metainfo
+import Testing
+
+@testable import Store
+
+/// The promises of the piece store under crashes, power cuts and errors. Each failure names its seed.
+@Suite struct PieceStoreCrashTests {
+  static let layouts = [v2, hybrid, v1]
+
+  /// Files of many sizes, two of them of equal content, an empty one.
+  static let lengths: [UInt64] = [70_000, 1, 0, 16_384, 16_384, 40_000]
+
+  static var entries: [FileEntry] {
+    lengths.enumerated().map { number, length in
+      let name = PieceStoreNames.path("file\(number)")
+      let root = SHA256Digest(hashing: [number == 4 ? 3 : UInt8(number)])
+      return FileEntry(path: name, length: length, piecesRoot: length == 0 ? nil : root)
+    }
+  }
+
+  @Sendable static func v2() throws -> ContentLayout {
+    ContentLayout(
+      geometry: try PieceGeometry(v2Lengths: lengths, pieceLength: 32_768), entries: entries)
+  }
+
+  @Sendable static func hybrid() throws -> ContentLayout {
+    var start: UInt64 = 0
+    let files = lengths.map { length in
+      defer { start += (length + 32_767) / 32_768 * 32_768 }
+      return PieceGeometry.File(length: length, v1Offset: start)
+    }
+    return ContentLayout(
+      geometry: try PieceGeometry(hybridFiles: files, v1Length: start, pieceLength: 32_768),
+      entries: entries)
+  }
+
+  @Sendable static func v1() throws -> ContentLayout {
+    var start: UInt64 = 0
+    let files = lengths.enumerated().map { number, length in
+      if number == 5 { start += 20_000 }
+      defer { start += length }
+      return PieceGeometry.File(length: length, v1Offset: start)
+    }
+    let geometry = try PieceGeometry(v1Files: files, v1Length: start, pieceLength: 40_000)
+    return ContentLayout(
+      v1Geometry: geometry, entries: entries, infoHash: SHA1Digest(hashing: [1]))
+  }
+
+  @Test(arguments: 0..<3)
+  func randomCrashes(kind: Int) throws {
+    let layout = try Self.layouts[kind]()
+    for seed in 0..<400 as Range<UInt64> {
+      var harness = StoreHarness(layout, seed: seed)
+      harness.play(steps: 60)
+    }
+  }
+
+  @Test(arguments: 0..<3)
+  func randomCrashesAndErrors(kind: Int) throws {
+    let layout = try Self.layouts[kind]()
+    for seed in 1000..<1400 as Range<UInt64> {
+      var harness = StoreHarness(layout, seed: seed, faults: .init(errorsOneIn: 12))
+      harness.play(steps: 60)
+    }
+  }
+
+  @Test(arguments: 0..<3)
+  func crashAtEveryOperation(kind: Int) throws {
+    let layout = try Self.layouts[kind]()
+    for seed in 0..<3 as Range<UInt64> {
+      for operation in 0..<120 {
+        var harness = StoreHarness(layout, seed: seed, faults: .init(crashOperation: operation))
+        harness.start()
+        for _ in 0..<400 where harness.operations < operation { harness.act() }
+        harness.crash(power: operation % 2 == 0)
+        harness.play(steps: 10)
+      }
+    }
+  }
+
+  @Test(arguments: 0..<3)
+  func errorAtEveryOperation(kind: Int) throws {
+    let layout = try Self.layouts[kind]()
+    for seed in 0..<3 as Range<UInt64> {
+      for operation in 1..<120 {
+        var harness = StoreHarness(layout, seed: seed, faults: .init(failOperation: operation))
+        harness.play(steps: 40)
+      }
+    }
+  }
+}
+
+/// Names for tests.
+enum PieceStoreNames {
+  static func path(_ text: String) -> ContentPath {
+    do {
+      return try ContentPath(
+        text.utf8.split(separator: UInt8(ascii: "/")).map { try PathElement($0) })
+    } catch {
+      preconditionFailure("\(error)")
+    }
+  }
+}
