@@ -233,6 +233,18 @@ private let huge: Int64 = 1 << 48
         "attr": .text("l"), "path": .list([.text("b")]), "symlink path": .list([.text("a")]),
       ]
     },
+    BadInfo("symlink outside, behind padding", .v1, .file(1), .symlinkOutside) {
+      $0["files"]?[0] = Samples.padding(5)
+      $0["files"]?[1] = [
+        "attr": .text("l"), "path": .list([.text("l")]), "symlink path": .list([.text("..")]),
+      ]
+    },
+    BadInfo("symlink with an empty part", .v1, .file(2), .path(.empty)) {
+      $0["files"]?[2] = [
+        "attr": .text("l"), "path": .list([.text("l")]),
+        "symlink path": .list([.text("b"), .text(""), .text("c")]),
+      ]
+    },
     BadInfo("no pieces", .v1, .info, .missing("pieces")) { $0["pieces"] = nil },
     BadInfo("part of a hash", .v1, .info, .digestLength("pieces", 41)) {
       $0["pieces"] = .string([UInt8](repeating: 9, count: 41))

@@ -89,15 +89,17 @@ extension FileAttributes {
 /// What a file list or a file tree says of one file, before symlinks are resolved.
 struct RawFile {
   var entry: FileEntry
-  /// The names in `symlink path`; empty for a file.
-  var target: [[UInt8]] = []
+  /// The names in `symlink path` joined by "/", "." and ".." among them; empty for a file.
+  var target: [UInt8] = []
+  /// Its number in the v1 file list, padding counted.
+  var number = 0
 }
 
 extension RawFile {
-  /// The names of a symlink's target, if `letters` say that it is one.
+  /// The names of a symlink's target joined by "/", if `letters` say that it is one.
   static func symlinkTarget(
     _ fields: Fields, letters: ArraySlice<UInt8>
-  ) throws(MetainfoError) -> [[UInt8]] {
+  ) throws(MetainfoError) -> [UInt8] {
     guard letters.contains(UInt8(ascii: "l")) else { return [] }
     if let length = try fields.integer("length"), length != 0 {
       throw fields.fault(.symlinkWithLength)
@@ -108,11 +110,19 @@ extension RawFile {
     if list.count > 2 * MetainfoLimits.pathDepth {
       throw fields.fault(.path(.tooDeep(list.count)))
     }
-    var names: [[UInt8]] = []
+    var joined: [UInt8] = []
     for item in list {
       guard let name = item.string else { throw fields.wrongKind("symlink path", .string) }
-      names.append(Array(name))
+      if !name.elementsEqual(".".utf8) && !name.elementsEqual("..".utf8) {
+        do throws(ContentPathError) {
+          try PathElement.check(name)
+        } catch {
+          throw fields.fault(.path(error))
+        }
+      }
+      if !joined.isEmpty { joined.append(ContentPath.separator) }
+      joined.append(contentsOf: name)
     }
-    return names
+    return joined
   }
 }

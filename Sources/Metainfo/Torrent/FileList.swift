@@ -54,7 +54,7 @@ struct FileListReader {
         entry: FileEntry(
           path: try path(fields, index: index), length: length,
           attributes: FileAttributes(letters: letters)),
-        target: target))
+        target: target, number: index))
   }
 
   private mutating func add(_ file: RawFile) throws(MetainfoError) {

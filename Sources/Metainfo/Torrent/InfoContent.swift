@@ -27,7 +27,7 @@ struct InfoContent {
     // For a hybrid the tree's description is taken: it has the roots.
     let raw = tree ?? list?.files ?? []
     files = try PathIndex(raw).resolveSymlinks(raw) { index in
-      tree == nil ? .file(index) : .tree(raw[index].entry.path.elements.map(\.bytes))
+      tree == nil ? .file(raw[index].number) : .tree(raw[index].entry.path.elements.map(\.bytes))
     }
     v1Layout = list?.layout
     length = try Self.measure(files, kind: kind, pieceLength: pieceLength)

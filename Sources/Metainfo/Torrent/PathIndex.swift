@@ -69,22 +69,17 @@ struct PathIndex {
     return try path(try walk(file.target, from: folder))
   }
 
-  /// Where `names` lead from `folder`, whose names are joined by "/", as is the result.
+  /// Where `target` leads from `folder`. All names are joined by "/".
   private func walk(
-    _ names: [[UInt8]], from folder: ArraySlice<UInt8>
+    _ target: [UInt8], from folder: ArraySlice<UInt8>
   ) throws(MetainfoFaultError) -> [UInt8] {
     var joined = Array(folder)
-    for name in names {
+    for name in target.split(separator: ContentPath.separator) {
       if name.elementsEqual(".".utf8) { continue }
       if name.elementsEqual("..".utf8) {
         if joined.isEmpty { throw MetainfoFaultError(fault: .symlinkOutside) }
         joined.removeSubrange((joined.lastIndex(of: ContentPath.separator) ?? 0)...)
         continue
-      }
-      do throws(ContentPathError) {
-        try PathElement.check(name)
-      } catch {
-        throw MetainfoFaultError(fault: .path(error))
       }
       if !joined.isEmpty { joined.append(ContentPath.separator) }
       joined += name
