@@ -19,6 +19,7 @@ fi
 
 scripts=(
   cli/bad_input.py
+  libtorrent/magnet.py
   libtorrent/ours_in_theirs.py
   libtorrent/theirs_in_ours.py
   libtorrent/transfer.py

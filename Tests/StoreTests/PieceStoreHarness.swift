@@ -32,6 +32,9 @@ struct StoreHarness {
   var closed = false
   var failuresTold = 0
   var failuresMade = 0
+  var failuresBeforeRun = 0
+  /// Blocks verified by this run.
+  var proven: Set<BlockIndex> = []
   /// Blocks that no crash may lose.
   var acknowledged: Set<BlockIndex> = []
 
@@ -85,7 +88,9 @@ struct StoreHarness {
   /// Opens the store and checks what the disk kept.
   mutating func start() {
     store = PieceStore(owned: layout, policy: Self.policy)
-    (opened, closed) = (false, false)
+    (opened, closed, proven) = (false, false, [])
+    let failuresBefore = failuresMade
+    defer { failuresBeforeRun = failuresBefore }
     store.open(now: now)
     run(until: \.opened)
     guard opened else { return }
@@ -166,6 +171,10 @@ struct StoreHarness {
     store.close(now: now)
     run(until: \.closed)
     check(lent.isEmpty && underWay.isEmpty, "buffers or operations left over")
+    if failuresMade == failuresBeforeRun {
+      let isKept = proven.allSatisfy { store.verified($0) == nil || store.isAcknowledged($0) }
+      check(isKept, "verified and not kept by a clean stop")
+    }
     faults.crashOperation = crashOperation
     noteAcknowledged()
   }
@@ -223,7 +232,10 @@ struct StoreHarness {
       switch notice {
       case .opened: opened = true
       case .closed: closed = true
-      case .stored(_, let buffer), .unread(_, let buffer): _ = takeBack(buffer)
+      case .stored(let block, let buffer):
+        _ = takeBack(buffer)
+        if store.verified(block) != nil { proven.insert(block) }
+      case .unread(_, let buffer): _ = takeBack(buffer)
       case .dropped(let block, let buffer):
         // A block that cannot be read to be hashed is lost by the disk, not by the store.
         if failuresMade > 0 { acknowledged.remove(block) }
@@ -234,6 +246,7 @@ struct StoreHarness {
         let isRight = takeBack(buffer) == .right
         check(isRight || !acknowledged.contains(examination.block), "acknowledged and wrong")
         store.judge(examination, isRight: isRight, now: now)
+        if store.verified(examination.block) != nil { proven.insert(examination.block) }
       case .failed, .full: failuresTold += 1
       case .lost, .changed: break
       }

@@ -49,7 +49,7 @@ import Testing
   @Test(arguments: 0..<3)
   func randomCrashes(kind: Int) throws {
     let layout = try Self.layouts[kind]()
-    for seed in 0..<400 as Range<UInt64> {
+    for seed in 0..<200 as Range<UInt64> {
       var harness = StoreHarness(layout, seed: seed)
       harness.play(steps: 60)
     }
@@ -58,7 +58,7 @@ import Testing
   @Test(arguments: 0..<3)
   func randomCrashesAndErrors(kind: Int) throws {
     let layout = try Self.layouts[kind]()
-    for seed in 1000..<1400 as Range<UInt64> {
+    for seed in 1000..<1200 as Range<UInt64> {
       var harness = StoreHarness(layout, seed: seed, faults: .init(errorsOneIn: 12))
       harness.play(steps: 60)
     }
@@ -67,7 +67,7 @@ import Testing
   @Test(arguments: 0..<3)
   func crashAtEveryOperation(kind: Int) throws {
     let layout = try Self.layouts[kind]()
-    for seed in 0..<3 as Range<UInt64> {
+    for seed in 0..<1 as Range<UInt64> {
       for operation in 0..<120 {
         var harness = StoreHarness(layout, seed: seed, faults: .init(crashOperation: operation))
         harness.start()
@@ -81,7 +81,7 @@ import Testing
   @Test(arguments: 0..<3)
   func errorAtEveryOperation(kind: Int) throws {
     let layout = try Self.layouts[kind]()
-    for seed in 0..<3 as Range<UInt64> {
+    for seed in 0..<1 as Range<UInt64> {
       for operation in 1..<120 {
         var harness = StoreHarness(layout, seed: seed, faults: .init(failOperation: operation))
         harness.play(steps: 40)

@@ -43,7 +43,6 @@ struct BlockSet: Hashable, Sendable {
   }
 
   var isEmpty: Bool { count == 0 }
-  var isFull: Bool { count == capacity }
 
   func contains(_ number: Int) -> Bool {
     precondition(number >= 0 && number < capacity)
@@ -202,7 +201,10 @@ struct BlockSet: Hashable, Sendable {
     precondition(capacity == other.capacity)
     for index in chunks.indices {
       if case .none = chunks[index], case .none = other.chunks[index] { continue }
-      setChunk(index, words: zip(words(of: index), other.words(of: index)).map(operation))
+      var words = words(of: index)
+      let others = other.words(of: index)
+      for word in words.indices { words[word] = operation(words[word], others[word]) }
+      setChunk(index, words: words)
     }
   }
 }

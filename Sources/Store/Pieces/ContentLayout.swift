@@ -7,8 +7,18 @@ public struct ContentLayout: Sendable {
     let name: BlockMapName
     let identity: BlockMapIdentity
     let blocks: BlockRange
-    /// The files whose bytes it covers, none empty.
+    /// The files whose bytes it covers, in order, none empty.
     let files: [FileIndex]
+    /// Where one of `files` stands in them.
+    func place(of file: FileIndex) -> Int {
+      var (low, high) = (0, files.count - 1)
+      while low < high {
+        let middle = low + (high - low) / 2
+        if files[middle] < file { low = middle + 1 } else { high = middle }
+      }
+      return low
+    }
+
     var slotCapacity: UInt64 {
       BlockMapSlot.capacity(blockCount: identity.blockCount, fileCount: files.count)
     }

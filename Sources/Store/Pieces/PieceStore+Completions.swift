@@ -150,8 +150,7 @@ extension PieceStore {
       }
     }
     for (file, evidence) in zip(files, evidence) {
-      guard let place = layout.maps[index].files.firstIndex(of: file) else { continue }
-      noteEvidence(evidence, place, index)
+      noteEvidence(evidence, layout.maps[index].place(of: file), index)
     }
   }
 

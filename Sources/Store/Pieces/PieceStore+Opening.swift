@@ -77,12 +77,7 @@ extension PieceStore {
   mutating func giveUp(_ index: Int, _ failure: DiskFailure) {
     notices.append(.failed(failure))
     maps[index].stage = .failed
-    for block in maps[index].waiting {
-      if let write = pendingWrites.removeValue(forKey: block) {
-        notices.append(.dropped(block, write.buffer))
-      }
-    }
-    maps[index].waiting = []
+    wake(index)
   }
 
   // MARK: The end
@@ -94,7 +89,6 @@ extension PieceStore {
     // What is still queued waits for something that will not come: a full disk, a map not loaded.
     for write in pendingWrites.values { notices.append(.dropped(write.block, write.buffer)) }
     pendingWrites = [:]
-    nextMapToLoad = maps.count
     while nextMapToClose < maps.count {
       let index = nextMapToClose
       nextMapToClose += 1

@@ -75,6 +75,11 @@ extension PieceStore {
     while let block = writeOrder.popFirst() {
       guard let first = pendingWrites[block] else { continue }
       let index = layout.map(of: block)
+      if case .failed = maps[index].stage {
+        pendingWrites[block] = nil
+        notices.append(.dropped(block, first.buffer))
+        continue
+      }
       guard isReadyForWrite(block, index, owned) else {
         maps[index].waiting.append(block)
         continue

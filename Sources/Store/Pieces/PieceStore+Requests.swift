@@ -106,6 +106,7 @@ extension PieceStore {
     advance(to: now)
     guard phase == .running else { return }
     phase = .closing
+    nextMapToLoad = maps.count
     for index in maps.indices { wake(index) }
   }
 
