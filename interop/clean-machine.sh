@@ -5,16 +5,20 @@
 #   interop/clean-machine.sh      as root; needs debootstrap, the network and 3 GB in TMPDIR
 #
 # Takes about 10 minutes on two cores, so `make check` leaves it out. What is tested is the last
-# commit. The toolchain is this machine's, read-only. MIRROR is the Debian mirror. All mounts live
-# in a namespace of their own and go with it.
+# commit. The toolchain is this machine's, read-only. MIRROR is the Debian mirror.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
+# Runs a command whose mounts and processes end with it, so that nothing is mounted below the folder
+# when it is removed.
+alone() { unshare --mount --pid --fork --kill-child "$@"; }
+
 machine=$(mktemp -d)
-trap 'rm -rf "$machine"' EXIT
+# Once more after a while: when this is stopped, what ran inside takes a moment to be gone.
+trap 'rm -rf "$machine" 2>/dev/null || { sleep 3 && rm -rf "$machine"; }' EXIT
 chmod 755 "$machine"
 echo "== Debian 12 in $machine"
-debootstrap --variant=minbase --include=git,make,sudo bookworm "$machine" \
+alone debootstrap --variant=minbase --include=git,make,sudo bookworm "$machine" \
   "${MIRROR:-http://deb.debian.org/debian}" >/dev/null ||
   { tail -n 5 "$machine/debootstrap/debootstrap.log" >&2 && exit 1; }
 rm -rf "$machine"/var/lib/apt/lists/*
@@ -76,7 +80,7 @@ user ".build/release/swarm verify /tmp/measurements.torrent /tmp"
 STEPS
 
 # shellcheck disable=SC2016  # what follows is for the shell inside
-unshare --mount --pid --fork --kill-child bash -euo pipefail -c '
+alone bash -euo pipefail -c '
   machine=$1 toolchain=$2
   mount -t proc proc "$machine/proc"
   for folder in "${@:3}"; do
