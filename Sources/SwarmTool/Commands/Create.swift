@@ -53,8 +53,10 @@ struct Create: ParsableCommand {
 
   func run() throws {
     let name = try self.name?.bytes ?? Failure.wrap { try RealPath.lastName(of: path.bytes) }
+    do { _ = try PathElement(name) } catch { throw Failure("\(ImportError.name(name, error))") }
     let target = self.output?.bytes ?? name + Array(".torrent".utf8)
     try refuse(target, inside: path.bytes)
+    try Failure.wrap { try WholeFile.checkTarget(target, sparing: path.bytes) }
     let source = try Failure.wrap {
       try ContentImport(
         path: path.bytes, name: name,
@@ -94,7 +96,8 @@ struct Create: ParsableCommand {
     let (content, place) = try Failure.wrap {
       (try RealPath.resolve(path), try RealPath.resolve(folder))
     }
-    if place == content || place.starts(with: content + [UInt8(ascii: "/")]) {
+    let slashed = content.last == UInt8(ascii: "/") ? content : content + [UInt8(ascii: "/")]
+    if place == content || place.starts(with: slashed) {
       throw Failure(
         "\(printable(target)) would lie inside the folder that it describes; use -o to put it "
           + "elsewhere")
