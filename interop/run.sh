@@ -18,6 +18,7 @@ fi
 
 scripts=(
   cli/bad_input.py
+  cli/program.py
   libtorrent/ours_in_theirs.py
   libtorrent/theirs_in_ours.py
   libtorrent/transfer.py
