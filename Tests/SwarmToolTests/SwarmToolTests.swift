@@ -99,14 +99,16 @@ import Testing
 }
 
 @Suite struct ArgumentURLTests {
-  @Test(arguments: ["udp://a:1/announce", "https://[::1]/x?y=%20", "wss://x", "x+y://z"])
+  @Test(arguments: [
+    "udp://a:1/announce", "https://[::1]/x?y=%20", "wss://x", "x+y://z", "http://\u{E9}/\u{6587}",
+  ])
   func urls(text: String) {
     #expect(ArgumentURL(argument: text)?.text == text)
   }
 
   @Test(arguments: [
     "", "a", "://a", "http://", "1a://b", "h p://a", "http://a b", "http://a\u{1B}", "http://a\"b",
-    "http://\u{E9}", BytePath.encode([0x61, 0x3A, 0x2F, 0x2F, 0xFF]),
+    "http://\u{A0}a", "http://\u{202E}a", BytePath.encode([0x61, 0x3A, 0x2F, 0x2F, 0xFF]),
   ])
   func notURLs(text: String) {
     #expect(ArgumentURL(argument: text) == nil)
