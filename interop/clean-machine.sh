@@ -5,7 +5,8 @@
 #   interop/clean-machine.sh      as root; needs debootstrap, the network and 3 GB in TMPDIR
 #
 # Takes about 10 minutes on two cores, so `make check` leaves it out. What is tested is the last
-# commit. The toolchain is this machine's, read-only. MIRROR is the Debian mirror.
+# commit. The toolchain is this machine's, read-only. MIRROR is a Debian mirror other than
+# debootstrap's own.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -19,7 +20,7 @@ trap 'rm -rf "$machine" 2>/dev/null || { sleep 3 && rm -rf "$machine"; }' EXIT
 chmod 755 "$machine"
 echo "== Debian 12 in $machine"
 alone debootstrap --variant=minbase --include=git,make,sudo bookworm "$machine" \
-  "${MIRROR:-http://deb.debian.org/debian}" >/dev/null ||
+  ${MIRROR:+"$MIRROR"} >/dev/null ||
   { tail -n 5 "$machine/debootstrap/debootstrap.log" >&2 && exit 1; }
 rm -rf "$machine"/var/lib/apt/lists/*
 

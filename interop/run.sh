@@ -20,6 +20,7 @@ fi
 scripts=(
   cli/bad_input.py
   libtorrent/magnet.py
+  cli/program.py
   libtorrent/ours_in_theirs.py
   libtorrent/theirs_in_ours.py
   libtorrent/transfer.py

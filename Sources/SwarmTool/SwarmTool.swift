@@ -1,5 +1,6 @@
 import ArgumentParser
 import Glibc
+import Metainfo
 
 /// The program `swarm`.
 @main
@@ -16,6 +17,7 @@ struct SwarmTool: ParsableCommand {
     subcommands: [Create.self, Inspect.self, Verify.self])
 
   static func main() {
+    Console.occupyStandardDescriptors()
     do {
       var command = try parseAsRoot(BytePath.arguments)
       try command.run()
@@ -23,8 +25,17 @@ struct SwarmTool: ParsableCommand {
       Console.note("swarm: \(failure.message)")
       Glibc.exit(1)
     } catch {
-      exit(withError: error)
+      let code = exitCode(for: error)
+      guard code == .validationFailure else { exit(withError: error) }
+      Console.note(readable(fullMessage(for: error)))
+      Glibc.exit(code.rawValue)
     }
+  }
+
+  /// The parser's message, which repeats arguments: their bytes as they came, safe for a terminal.
+  static func readable(_ message: String) -> String {
+    BytePath.decode(message).split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+      .map { printable($0) }.joined(separator: "\n")
   }
 }
 

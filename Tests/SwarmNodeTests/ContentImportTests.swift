@@ -115,7 +115,45 @@ import Testing
   }
 }
 
+@Suite struct SparseFileTests {
+  @Test(arguments: TorrentKind.allCases, [16 << 20, (16 << 20) + 1])
+  func writingIntoAHoleIsAChange(kind: TorrentKind, length: Int) throws {
+    let folder = TemporaryFolder()
+    folder.write([], to: "image")
+    #expect(folder("image").withCPath { truncate($0, length) } == 0)
+    let source = try ContentImport(
+      path: folder("image"), name: Array("image".utf8), options: ImportOptions(kind: kind))
+    usleep(20_000)  // Times have the grain of the kernel's tick.
+    let descriptor = folder("image").withCPath { open($0, O_WRONLY) }
+    defer { close(descriptor) }
+    var one: UInt8 = 1
+    #expect(pwrite(descriptor, &one, 1, 3 << 20) == 1)
+    #expect(throws: ContentImportError.file(folder("image"), .changed)) { try finish(source) }
+  }
+}
+
 @Suite struct ContentVerificationTests {
+  @Test(arguments: TorrentKind.allCases)
+  func holesAreNotRead(kind: TorrentKind) throws {
+    let folder = TemporaryFolder()
+    folder.write([7], to: "image")
+    let length = 1 << 30
+    #expect(folder("image").withCPath { truncate($0, length) } == 0)
+    let torrent = try makeTorrent(folder("image"), kind: kind)
+    let verification = try ContentVerification(torrent, folder: folder("image"))
+    let read = IteratorSequence(verification.verifier.schedule).count { !$0.isHole }
+    #expect(read == 2, "the first segment, which has data, and the last")
+    #expect(try compare(torrent, folder("image")).isRight)
+    let descriptor = folder("image").withCPath { open($0, O_WRONLY) }
+    defer { close(descriptor) }
+    var one: UInt8 = 1
+    #expect(pwrite(descriptor, &one, 1, 700 << 20) == 1)
+    let piece = UInt64(torrent.info.pieceLength)
+    let position = UInt64(700 << 20) / piece * piece
+    let report = try compare(torrent, folder("image"))
+    #expect(report.files[0].differingRanges == [position..<(position + piece)])
+  }
+
   /// Where a byte is flipped, and the piece that then differs.
   @Test(arguments: TorrentKind.allCases, [0, 65_535, 65_536, 699_999])
   func flippedByteIsFound(kind: TorrentKind, position: Int) throws {

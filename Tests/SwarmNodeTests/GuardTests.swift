@@ -63,4 +63,35 @@ import Testing
       try WholeFile.read(folder("g"), limit: 2)
     }
   }
+
+  @Test func nothingButAFileIsReplaced() throws {
+    let folder = TemporaryFolder()
+    folder.write([1], to: "content")
+    _ = folder("pipe").withCPath { mkfifo($0, 0o600) }
+    _ = folder("link").withCPath { symlink("pipe", $0) }
+    _ = folder("hard").withCPath { new in folder("content").withCPath { Glibc.link($0, new) } }
+    for name in ["pipe", "link"] {
+      #expect(throws: SystemError.self) { try WholeFile.write([2], to: folder(name)) }
+      #expect(throws: SystemError.self) {
+        try WholeFile.checkTarget(folder(name), sparing: folder("content"))
+      }
+    }
+    for name in ["content", "hard", "nowhere/file"] {
+      #expect(throws: SystemError.self) {
+        try WholeFile.checkTarget(folder(name), sparing: folder("content"))
+      }
+    }
+    try WholeFile.checkTarget(folder("new"), sparing: folder("content"))
+    var status = stat()
+    #expect(folder("pipe").withCPath { lstat($0, &status) } == 0)
+    #expect(fileType(status) == S_IFIFO)
+    #expect(try FolderScanner.scan(folder.path).items.count == 4, "a temporary file was left")
+  }
+
+  @Test func longestNameCanBeWritten() throws {
+    let folder = TemporaryFolder()
+    let name = String(repeating: "n", count: 255)
+    try WholeFile.write([1], to: folder(name))
+    #expect(try WholeFile.read(folder(name), limit: 1) == [1])
+  }
 }

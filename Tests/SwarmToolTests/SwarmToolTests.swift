@@ -60,6 +60,7 @@ import Testing
       ("z", .list([.number(1), .bool(true), .null])), ("a", .text("\"\\\n\u{1}é")),
       ("empty", .list([])), ("s", .signed(-5)),
     ])
+    #expect(JSON.text("\u{9B}\u{7F}").rendered == "\"\\u009b\\u007f\"")
     #expect(
       value.rendered == """
         {
@@ -73,5 +74,50 @@ import Testing
           "s": -5
         }
         """)
+  }
+}
+
+@Suite struct ProgressLineTests {
+  private static let figures = ["45 %", "1.35 GiB of 3 GiB", "660 MiB/s", "0:03 left"]
+
+  @Test(arguments: 0...200)
+  func neverWiderThanTheTerminal(width: Int) {
+    let line = Progress.line(verb: "hashed", share: 0.45, figures: Self.figures, width: width)
+    #expect(line.count < max(width, 1))
+    #expect(line.isEmpty == (width < 2))
+  }
+
+  @Test(arguments: [
+    (5, "45 %"), (20, "45 %  0:03 left"),
+    (53, "hashed 45 %  1.35 GiB of 3 GiB  660 MiB/s  0:03 left"),
+    (64, "hashed ████░░░░░░ 45 %  1.35 GiB of 3 GiB  660 MiB/s  0:03 left"),
+  ])
+  func whatFitsIsShown(width: Int, text: String) {
+    let line = Progress.line(verb: "hashed", share: 0.45, figures: Self.figures, width: width)
+    #expect(line == text)
+  }
+}
+
+@Suite struct ArgumentURLTests {
+  @Test(arguments: [
+    "udp://a:1/announce", "https://[::1]/x?y=%20", "wss://x", "x+y://z", "http://\u{E9}/\u{6587}",
+  ])
+  func urls(text: String) {
+    #expect(ArgumentURL(argument: text)?.text == text)
+  }
+
+  @Test(arguments: [
+    "", "a", "://a", "http://", "1a://b", "h p://a", "http://a b", "http://a\u{1B}", "http://a\"b",
+    "http://\u{A0}a", "http://\u{202E}a", BytePath.encode([0x61, 0x3A, 0x2F, 0x2F, 0xFF]),
+  ])
+  func notURLs(text: String) {
+    #expect(ArgumentURL(argument: text) == nil)
+  }
+}
+
+@Suite struct ParserMessageTests {
+  @Test func argumentsAreSafeForATerminal() {
+    let message = "Error: '" + BytePath.encode([0xFF, 0x1B, 0x61]) + "'\nUsage: swarm"
+    #expect(SwarmTool.readable(message) == "Error: '\\xff\\x1ba'\nUsage: swarm")
   }
 }

@@ -89,8 +89,11 @@ public struct HashSchedule: Sendable, IteratorProtocol {
       let padding = min(UInt64(short), v1Length - min(end, v1Length))
       if padding > 0 { spans.append(.zeros(Int(padding))) }
     }
-    let isHole = count == segmentLength && isHole(current.holes, offset..<(offset + UInt64(count)))
-    offset += UInt64(count)
+    // The last segment is always read: that is when it shows whether the file, holes included, is
+    // still what it was.
+    let end = offset + UInt64(count)
+    let isHole = end < current.length && isHole(current.holes, offset..<end)
+    offset = end
     return HashSegment(
       number: number, spans: spans,
       tree: .init(file: file, byteCount: count, height: nodeHeight(ofFile: current.length)),
@@ -130,7 +133,8 @@ public struct HashSchedule: Sendable, IteratorProtocol {
     }
     var isHole = false
     if case .file(let file, let start, segmentLength) = spans[0] {
-      isHole = self.isHole(files[file].holes, start..<(start + UInt64(segmentLength)))
+      let holeEnd = start + UInt64(segmentLength)
+      isHole = holeEnd < files[file].length && self.isHole(files[file].holes, start..<holeEnd)
     }
     offset = end
     return HashSegment(

@@ -26,17 +26,12 @@ public struct Verifier {
     pieceLayers = torrent.pieceLayers
     pieceLength = UInt64(info.pieceLength)
     verdicts = zip(info.files, presence).map(Self.verdict)
-    // For each file, how many of its first bytes are there.
-    let present = zip(torrent.info.files, presence).map { entry, presence in
-      if case .file(let length, _) = presence { min(length, entry.length) } else { UInt64(0) }
-    }
     trees = TreeAssembler(lengths: info.files.map(\.length), pieceLength: pieceLength)
     let layout = info.v1Layout
     let files = torrent.info.files.enumerated().map { index, entry in
-      let length = entry.length
-      return HashSchedule.File(
-        length: length, v1Offset: layout?.offsets[index] ?? 0,
-        holes: present[index] < length ? [present[index]..<length] : [])
+      HashSchedule.File(
+        length: entry.length, v1Offset: layout?.offsets[index] ?? 0,
+        holes: Self.holes(entry, presence[index]))
     }
     schedule = HashSchedule(
       kind: info.kind, pieceLength: Int(info.pieceLength), files: files,
@@ -125,6 +120,18 @@ public struct Verifier {
     }
   }
 
+  /// Ranges that read as zeros: holes of the file, and what lies beyond its end.
+  private static func holes(_ entry: FileEntry, _ presence: ContentPresence) -> [Range<UInt64>] {
+    var present: UInt64 = 0
+    var holes: [Range<UInt64>] = []
+    if case .file(let length, _, let found) = presence, entry.symlinkTarget == nil {
+      present = min(length, entry.length)
+      holes = found.map { $0.clamped(to: 0..<present) }.filter { !$0.isEmpty }
+    }
+    if present < entry.length { holes.append(present..<entry.length) }
+    return merge(holes)
+  }
+
   /// What can be said before a byte is read. Bytes that are not there differ even if they should be
   /// zeros.
   private static func verdict(_ entry: FileEntry, _ presence: ContentPresence) -> FileVerdict {
@@ -138,7 +145,8 @@ public struct Verifier {
       } else if entry.symlinkTarget != target {
         verdict.problems.append(.symlinkTarget)
       }
-    case .file(let length, let isExecutable):
+    case .unreadable(let reason): verdict.problems.append(.unreadable(reason))
+    case .file(let length, let isExecutable, _):
       if entry.symlinkTarget != nil {
         verdict.problems.append(.kind(actual: "file"))
         return verdict

@@ -4,8 +4,10 @@ import Metainfo
 public enum ContentPresence: Hashable, Sendable {
   /// Nothing.
   case missing
-  /// A file of so many bytes.
-  case file(length: UInt64, isExecutable: Bool)
+  /// A file of so many bytes, and the ranges that the file system holds no data for, ascending.
+  case file(length: UInt64, isExecutable: Bool, holes: [Range<UInt64>] = [])
+  /// Something whose nature the system does not tell: what it said.
+  case unreadable(String)
   /// A symlink: the path of its target from the content's root, nil if that lies outside.
   case symlink(target: ContentPath?)
   /// Something else, by its name for people: "folder", "socket".

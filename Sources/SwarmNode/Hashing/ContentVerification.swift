@@ -12,7 +12,7 @@ public final class ContentVerification {
   public let totalLength: UInt64
 
   private let content: ContentSource
-  private var verifier: Verifier
+  private(set) var verifier: Verifier
   private var run: HashRun?
 
   /// A comparison of `torrent` with the content at `folder`: the content itself, or the folder that
@@ -87,13 +87,16 @@ public final class ContentVerification {
     }
     var status = stat()
     guard path.withCPath({ followsLinks ? stat($0, &status) : lstat($0, &status) }) == 0 else {
-      return absent(.missing)
+      // A folder above that may not be entered hides whether it is there.
+      return errno == ENOENT || errno == ENOTDIR
+        ? absent(.missing) : absent(.unreadable(SystemError("read", path).description))
     }
     switch fileType(status) {
     case S_IFREG:
       let stamp = FileStamp(status)
       let presence = ContentPresence.file(
-        length: stamp.length, isExecutable: status.st_mode & S_IXUSR != 0)
+        length: stamp.length, isExecutable: status.st_mode & S_IXUSR != 0,
+        holes: stamp.isSparse ? holes(in: path, length: stamp.length) : [])
       return (ContentSource.File(path: path, stamp: stamp), presence)
     case S_IFLNK:
       return absent(.symlink(target: symlinkTarget(of: path, entry)))
@@ -108,6 +111,11 @@ public final class ContentVerification {
       )
     default: return absent(.other("special file"))
     }
+  }
+
+  private static func holes(in path: [UInt8], length: UInt64) -> [Range<UInt64>] {
+    guard let file = Descriptor(path: path, flags: O_RDONLY) else { return [] }
+    return FolderScanner.holes(in: file.number, length: length)
   }
 
   /// The target of the link at `path` as a path from the content's root.

@@ -31,7 +31,8 @@ public struct FolderScanner {
       scanner.items.append(
         ScannedItem(names: [], kind: .file(length: length, isExecutable: false, holes: [])))
       scanner.stamps.append(FileStamp(status, deviceLength: length))
-    default: throw SystemError("share", path, EINVAL)
+    default:
+      throw SystemError("share", path, EINVAL, detail: "it is neither a file nor a folder")
     }
     return Scan(path: path, items: scanner.items, stamps: scanner.stamps)
   }

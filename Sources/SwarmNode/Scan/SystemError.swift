@@ -9,11 +9,14 @@ public struct SystemError: Error, Hashable, Sendable, CustomStringConvertible {
   public let path: [UInt8]
   /// `errno`.
   public let number: CInt
+  /// What is wrong, where `errno` has no words for it.
+  public let detail: String?
 
-  init(_ action: String, _ path: [UInt8], _ number: CInt = errno) {
+  init(_ action: String, _ path: [UInt8], _ number: CInt = errno, detail: String? = nil) {
     self.action = action
     self.path = path
     self.number = number
+    self.detail = detail
   }
 
   /// Whether a new file was not made since there is one already.
@@ -21,7 +24,8 @@ public struct SystemError: Error, Hashable, Sendable, CustomStringConvertible {
 
   /// "cannot read data/a.csv: Permission denied".
   public var description: String {
-    "cannot \(action) \(printable(path)): \(String(cString: strerror(number)))"
+    "cannot \(action) \(path.isEmpty ? "\"\"" : printable(path)): "
+      + (detail ?? String(cString: strerror(number)))
   }
 }
 

@@ -30,14 +30,16 @@ struct Create: ParsableCommand {
   @Option(help: "Bytes in a piece, a power of two from 16K to 256M, or \"auto\".")
   var pieceLength: PieceLength = .auto
 
-  @Option(name: .customLong("tracker"), help: "URL of a tracker; can be repeated.")
-  var trackers: [String] = []
+  @Option(name: .customLong("tracker"), help: "URL of a tracker, with its scheme; can be repeated.")
+  var trackers: [ArgumentURL] = []
 
-  @Option(name: .customLong("web-seed"), help: "URL that serves the content; can be repeated.")
-  var webSeeds: [String] = []
+  @Option(
+    name: .customLong("web-seed"),
+    help: "URL that serves the content, with its scheme; can be repeated.")
+  var webSeeds: [ArgumentURL] = []
 
   @Option(help: "A remark for people, outside of what the infohash covers.")
-  var comment: String?
+  var comment: BytePath?
 
   @Flag(name: .customLong("private"), help: "Peers from the trackers only (BEP 27).")
   var isPrivate = false
@@ -46,15 +48,17 @@ struct Create: ParsableCommand {
   var isJSON = false
 
   func validate() throws {
-    for url in trackers + webSeeds where !url.contains("://") {
-      throw ValidationError("\"\(url)\" is not a URL: it has no scheme such as https://")
+    if let comment, String(validating: comment.bytes, as: UTF8.self) == nil {
+      throw ValidationError("the comment \(printable(comment.bytes)) is not UTF-8")
     }
   }
 
   func run() throws {
     let name = try self.name?.bytes ?? Failure.wrap { try RealPath.lastName(of: path.bytes) }
+    do { _ = try PathElement(name) } catch { throw Failure("\(ImportError.name(name, error))") }
     let target = self.output?.bytes ?? name + Array(".torrent".utf8)
     try refuse(target, inside: path.bytes)
+    try Failure.wrap { try WholeFile.checkTarget(target, sparing: path.bytes) }
     let source = try Failure.wrap {
       try ContentImport(
         path: path.bytes, name: name,
@@ -63,13 +67,13 @@ struct Create: ParsableCommand {
     for warning in source.warnings { Console.note("swarm: warning: \(warning)") }
     var description = try hash(source)
     description.isPrivate = isPrivate
-    description.trackers = trackers.map { [$0] }
-    description.webSeeds = webSeeds
-    description.comment = comment
+    description.trackers = trackers.map { [$0.text] }
+    description.webSeeds = webSeeds.map(\.text)
+    description.comment = comment.map { String(decoding: $0.bytes, as: UTF8.self) }
     description.createdBy = "swarm \(SwarmTool.configuration.version)"
     let encoded = try Failure.wrap { try description.encoded() }
     try write(encoded.bytes, to: target)
-    report(encoded.info, torrent: target, warnings: source.warnings)
+    try report(encoded.info, torrent: target, warnings: source.warnings)
   }
 
   private func hash(_ source: ContentImport) throws(Failure) -> TorrentDescription {
@@ -94,7 +98,8 @@ struct Create: ParsableCommand {
     let (content, place) = try Failure.wrap {
       (try RealPath.resolve(path), try RealPath.resolve(folder))
     }
-    if place == content || place.starts(with: content + [UInt8(ascii: "/")]) {
+    let slashed = content.last == UInt8(ascii: "/") ? content : content + [UInt8(ascii: "/")]
+    if place == content || place.starts(with: slashed) {
       throw Failure(
         "\(printable(target)) would lie inside the folder that it describes; use -o to put it "
           + "elsewhere")
@@ -113,21 +118,23 @@ struct Create: ParsableCommand {
     }
   }
 
-  private func report(_ info: InfoDictionary, torrent: [UInt8], warnings: [ImportWarning]) {
+  private func report(_ info: InfoDictionary, torrent: [UInt8], warnings: [ImportWarning])
+    throws(Failure)
+  {
     let link = MagnetLink(
       v1Infohash: info.infohashV1, v2Infohash: info.infohashV2, name: info.name.bytes,
-      trackers: trackers, webSeeds: webSeeds)
+      trackers: trackers.map(\.text), webSeeds: webSeeds.map(\.text))
     if isJSON {
       let summary = InfoSummary(info).json
       let more: [(String, JSON)] = [
         ("torrent", .text(printable(torrent))), ("magnet", .text(link.uri)),
         ("warnings", .list(warnings.map { .text($0.description) })),
       ]
-      Console.result(JSON.object(summary + more).rendered)
+      try Console.result(JSON.object(summary + more).rendered)
       return
     }
     let rows = InfoSummary(info).rows
-    Console.result(table(rows + [("torrent", printable(torrent)), ("link", link.uri)]))
+    try Console.result(table(rows + [("torrent", printable(torrent)), ("link", link.uri)]))
   }
 }
 

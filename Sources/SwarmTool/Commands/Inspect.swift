@@ -21,7 +21,7 @@ struct Inspect: ParsableCommand {
   func run() throws {
     let argument = try Failure.wrap { try LinkArgument(parsing: subject.bytes) }
     switch argument {
-    case .link(let link): show(link)
+    case .link(let link): try show(link)
     case .path(let path): try show(torrentAt: path)
     }
   }
@@ -31,10 +31,10 @@ struct Inspect: ParsableCommand {
     let inspection = try Failure.wrap("\(printable(path)): ") { try Torrent.inspect(bytes) }
     let view = TorrentView(inspection)
     if isJSON {
-      Console.result(view.json.rendered)
+      try Console.result(view.json.rendered)
     } else {
-      Console.result(table(view.rows))
-      if files { Console.result(view.fileList) }
+      try Console.result(table(view.rows))
+      if files { try Console.result(view.fileList) }
     }
     if let fault = inspection.layerFaults.first {
       let more = inspection.layerFaults.count - 1
@@ -43,8 +43,8 @@ struct Inspect: ParsableCommand {
     }
   }
 
-  private func show(_ link: MagnetLink) {
+  private func show(_ link: MagnetLink) throws(Failure) {
     let view = LinkView(link)
-    Console.result(isJSON ? view.json.rendered : table(view.rows))
+    try Console.result(isJSON ? view.json.rendered : table(view.rows))
   }
 }

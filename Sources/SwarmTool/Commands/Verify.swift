@@ -34,7 +34,7 @@ struct Verify: ParsableCommand {
     }
     let report = compare(verification)
     let view = VerifyView(report, info: torrent.info, path: verification.path)
-    Console.result(isJSON ? view.json.rendered : view.text)
+    try Console.result(isJSON ? view.json.rendered : view.text)
     if !report.isRight { throw ExitCode(1) }
   }
 

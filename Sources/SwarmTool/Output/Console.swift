@@ -2,17 +2,46 @@ import Glibc
 
 /// Where the program speaks: results on standard output, everything else on standard error.
 enum Console {
-  /// A line of results.
-  static func result(_ line: String) { write(line + "\n", to: STDOUT_FILENO) }
+  /// A line of results. A result that cannot be told is a failure.
+  static func result(_ line: String) throws(Failure) {
+    let number = write(line + "\n", to: STDOUT_FILENO)
+    if number != 0 {
+      throw Failure("cannot write to standard output: \(String(cString: strerror(number)))")
+    }
+  }
 
   /// A line about the work.
-  static func note(_ line: String) { write(line + "\n", to: STDERR_FILENO) }
+  static func note(_ line: String) { _ = write(line + "\n", to: STDERR_FILENO) }
 
   /// Text on standard error without a line end, shown at once.
-  static func overwrite(_ text: String) { write(text, to: STDERR_FILENO) }
+  static func overwrite(_ text: String) { _ = write(text, to: STDERR_FILENO) }
 
-  /// Whether standard error is a terminal.
-  static var isInteractive: Bool { isatty(STDERR_FILENO) == 1 }
+  /// Whether standard error is a terminal on which a line can be written anew.
+  static var isInteractive: Bool {
+    isatty(STDERR_FILENO) == 1 && getenv("TERM").map { String(cString: $0) } != "dumb"
+  }
+
+  /// Occupies the standard descriptors that the program was started without, so that no file which
+  /// it opens is taken for one of them. Writing to them fails as before.
+  static func occupyStandardDescriptors() {
+    for descriptor in STDIN_FILENO...STDERR_FILENO where fcntl(descriptor, F_GETFD) < 0 {
+      _ = open("/dev/null", descriptor == STDIN_FILENO ? O_WRONLY : O_RDONLY)
+    }
+  }
+
+  /// Clears the line of the terminal before a signal ends the program.
+  static func clearLineWhenInterrupted() {
+    for number in [SIGINT, SIGTERM, SIGHUP] {
+      let former = signal(number) { number in
+        let clear: StaticString = "\r\u{1B}[K"
+        _ = Glibc.write(STDERR_FILENO, clear.utf8Start, clear.utf8CodeUnitCount)
+        _ = signal(number, SIG_DFL)
+        _ = raise(number)
+      }
+      // As nohup wants it.
+      if let former, unsafeBitCast(former, to: Int.self) == 1 { _ = signal(number, former) }
+    }
+  }
 
   /// Columns of the terminal, 80 if it does not say.
   static var width: Int {
@@ -21,15 +50,16 @@ enum Console {
     return status == 0 && size.ws_col > 0 ? Int(size.ws_col) : 80
   }
 
-  /// A reader that went away ends the program by SIGPIPE; other failures have nowhere to be told.
-  private static func write(_ text: String, to descriptor: CInt) {
+  /// Returns `errno`, 0 when all is written. A reader that went away ends the program by SIGPIPE.
+  private static func write(_ text: String, to descriptor: CInt) -> CInt {
     var text = text
-    text.withUTF8 { bytes in
+    return text.withUTF8 { bytes in
       var done = 0
       while done < bytes.count {
         let count = Glibc.write(descriptor, bytes.baseAddress! + done, bytes.count - done)
-        if count > 0 { done += count } else if errno != EINTR { return }
+        if count > 0 { done += count } else if errno != EINTR { return errno }
       }
+      return 0
     }
   }
 }

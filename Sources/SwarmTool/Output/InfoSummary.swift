@@ -49,3 +49,6 @@ func table(_ rows: [(String, String)]) -> String {
     label + String(repeating: " ", count: width - label.count) + value
   }.joined(separator: "\n")
 }
+
+/// Text from a torrent or link, made safe for a terminal.
+func shown(_ text: String) -> String { printable(Array(text.utf8)) }

@@ -59,7 +59,8 @@ enum JSON {
       case "\n": text += "\\n"
       case "\r": text += "\\r"
       case "\t": text += "\\t"
-      case _ where scalar.value < 0x20:
+      // Those of Unicode too: a terminal obeys them.
+      case _ where scalar.properties.generalCategory == .control:
         text += scalar.value < 0x10 ? "\\u000" : "\\u00"
         text += String(scalar.value, radix: 16)
       default: text.unicodeScalars.append(scalar)

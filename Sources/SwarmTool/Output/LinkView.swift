@@ -16,9 +16,9 @@ struct LinkView {
     if let hash = link.v1Infohash { rows.append(("infohash v1", hash.hex)) }
     if let length = link.exactLength { rows.append(("length", Quantity.exactBytes(length))) }
     if let selection = link.selection { rows.append(("files", selection.description)) }
-    for tracker in link.trackers { rows.append(("tracker", tracker)) }
-    for seed in link.webSeeds { rows.append(("web seed", seed)) }
-    for peer in link.peers { rows.append(("peer", peer.description)) }
+    for tracker in link.trackers { rows.append(("tracker", shown(tracker))) }
+    for seed in link.webSeeds { rows.append(("web seed", shown(seed))) }
+    for peer in link.peers { rows.append(("peer", shown(peer.description))) }
     return rows
   }
 

@@ -16,6 +16,7 @@ final class Progress {
     self.verb = verb
     self.total = total
     self.done = done
+    if isInteractive { Console.clearLineWhenInterrupted() }
     timer = EventTimer(on: loop, everyMilliseconds: 100) { [weak self] in self?.tick() }
   }
 
@@ -47,17 +48,32 @@ final class Progress {
     let bytes = done()
     let share = total == 0 ? 1 : Double(bytes) / Double(total)
     let left = share > 0 ? elapsed / share - elapsed : 0
-    let figures =
-      "\(Int(share * 100)) %  \(Quantity.bytes(bytes)) of \(Quantity.bytes(total))  "
-      + "\(rate(of: bytes))  \(Quantity.duration(seconds: left)) left"
+    let figures = [
+      "\(Int(share * 100)) %", "\(Quantity.bytes(bytes)) of \(Quantity.bytes(total))",
+      rate(of: bytes),
+      "\(Quantity.duration(seconds: left)) left",
+    ]
     if isInteractive {
-      let room = max(0, min(40, Console.width - figures.count - verb.count - 6))
-      let filled = Int(share * Double(room))
-      let bar = String(repeating: "█", count: filled) + String(repeating: "░", count: room - filled)
-      Console.overwrite("\r\u{1B}[K\(verb) \(bar) \(figures)")
+      let line = Self.line(verb: verb, share: share, figures: figures, width: Console.width)
+      Console.overwrite("\r\u{1B}[K" + line)
     } else if ContinuousClock.now - lastLine >= .seconds(5) {
       lastLine = ContinuousClock.now
-      Console.note("\(verb) \(figures)")
+      Console.note("\(verb) \(figures.joined(separator: "  "))")
     }
+  }
+
+  /// What the terminal shows: never wider than it, since a line that wraps cannot be written anew.
+  /// Where room lacks, the bar goes first, then the figures in the middle.
+  static func line(verb: String, share: Double, figures: [String], width: Int) -> String {
+    let most = max(width - 1, 0)
+    let whole = figures.joined(separator: "  ")
+    let room = min(40, most - whole.count - verb.count - 2)
+    if room >= 5 {
+      let filled = Int(share * Double(room))
+      let bar = String(repeating: "█", count: filled) + String(repeating: "░", count: room - filled)
+      return "\(verb) \(bar) \(whole)"
+    }
+    let shorter = ["\(verb) \(whole)", whole, "\(figures[0])  \(figures[figures.count - 1])"]
+    return shorter.first { $0.count <= most } ?? String(figures[0].prefix(most))
   }
 }

@@ -15,10 +15,10 @@ struct TorrentView {
     var rows = InfoSummary(torrent.info).rows
     if torrent.info.kind.hasV2 { rows.append(("piece layers", layers)) }
     for (number, tier) in torrent.trackers.enumerated() {
-      rows.append(("tracker tier \(number + 1)", tier.joined(separator: " ")))
+      rows.append(("tracker tier \(number + 1)", tier.map(shown).joined(separator: " ")))
     }
-    for seed in torrent.webSeeds { rows.append(("web seed", seed)) }
-    for node in torrent.nodes { rows.append(("DHT node", "\(node.host):\(node.port)")) }
+    for seed in torrent.webSeeds { rows.append(("web seed", shown(seed))) }
+    for node in torrent.nodes { rows.append(("DHT node", shown("\(node.host):\(node.port)"))) }
     for digest in torrent.similar { rows.append(("similar to", digest.hex)) }
     for name in torrent.collections { rows.append(("collection", printable(name))) }
     if let comment = torrent.comment { rows.append(("comment", printable(comment))) }
