@@ -84,6 +84,7 @@ STEPS
 alone bash -euo pipefail -c '
   machine=$1 toolchain=$2
   mount -t proc proc "$machine/proc"
+  mount -t devpts -o ptmxmode=666 devpts "$machine/dev/pts"
   for folder in "${@:3}"; do
     mkdir -p "$machine/$folder"
     mount --bind -o ro "$folder" "$machine/$folder"
