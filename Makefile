@@ -3,14 +3,14 @@ SWIFT ?= swift
 FUZZ_SECONDS ?= 60
 BENCH_ARGUMENTS ?=
 SWIFT_SOURCES = Package.swift Sources Tests Benchmarks
-scripts = $(wildcard */*.$(1) */*/*.$(1))
+scripts = $(sort $(shell find [!.]* -name '*.$(1)'))
 export SWIFT
 
 .NOTPARALLEL:
-.PHONY: help deps build test check lint fuzz bench interop
+.PHONY: help deps build test check lint fuzz bench interop clean-machine
 
 help: ## This list
-	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 deps: ## Install what is missing to build and test (Debian 12), or name it
 	@Scripts/deps.sh
 build: deps ## The program in release, with no Swift needed to run it: .build/release/swarm
@@ -29,3 +29,5 @@ bench: build ## Figures beside other programs'; BENCH_ARGUMENTS="--size 256M --r
 	Benchmarks/run.sh $(BENCH_ARGUMENTS)
 interop: build ## Against programs that others wrote
 	interop/run.sh
+clean-machine: ## The README on a Debian with nothing but Swift (root, debootstrap, network)
+	interop/clean-machine.sh

@@ -65,9 +65,10 @@ let package = Package(
     .executableTarget(
       name: "SwarmBench", dependencies: ["Metainfo", "Store"], path: "Benchmarks/SwarmBench"),
     // Tests.
-    .testTarget(name: "MetainfoTests", dependencies: ["Metainfo"]),
-    .testTarget(name: "WireTests", dependencies: ["Wire", "Metainfo"]),
-    .testTarget(name: "StoreTests", dependencies: ["Store", "Metainfo"]),
+    .target(name: "TestSupport", path: "Tests/Support"),
+    .testTarget(name: "MetainfoTests", dependencies: ["Metainfo", "TestSupport"]),
+    .testTarget(name: "WireTests", dependencies: ["Wire", "Metainfo", "TestSupport"]),
+    .testTarget(name: "StoreTests", dependencies: ["Store", "Metainfo", "TestSupport"]),
     .testTarget(
       name: "SwarmNodeTests", dependencies: ["SwarmNode", "Store", "Metainfo", "CGuard"]),
     .testTarget(name: "SwarmToolTests", dependencies: ["SwarmTool"]),

@@ -58,7 +58,7 @@ def main():
 def roomy_folder(byte_count):
     """A tmpfs where there is room for the file twice, else the folder for temporary files."""
     shared = "/dev/shm"
-    if os.path.isdir(shared) and shutil.disk_usage(shared).free > 2 * byte_count:
+    if os.access(shared, os.W_OK) and shutil.disk_usage(shared).free > 2 * byte_count:
         return shared
     return tempfile.gettempdir()
 

@@ -13,17 +13,18 @@ oldest_swift="6.2"
 
 # package (Debian 12's name) | how to see that it is there | what for
 # cmd: a program, pc: a pkg-config module, file: a file below an include or library folder,
-# py: a module of the system's python3.
+# full: a folder with something in it, py: a module of the system's python3. What is looked for
+# must be true of other systems too, however they cut their packages.
 table() {
   cat <<'ROWS'
 make|cmd:make|runs the Makefile
 git|cmd:git|swift fetches packages with it
-ca-certificates|file:ca-certificates.crt|swift fetches packages over HTTPS
+ca-certificates|full:/etc/ssl/certs|swift fetches packages over HTTPS
 pkg-config|cmd:pkg-config|swift finds C libraries with it
 binutils|cmd:ld|linker
 libc6-dev|file:stdio.h|C headers
 libgcc-12-dev|file:libgcc.a|compiler's run-time library
-libstdc++-12-dev|file:libstdc++.a|C++ library, which Swift's static run-time links
+libstdc++-12-dev|file:libstdc++.so|C++ library, which Swift's run-time links
 libcurl4|file:libcurl.so.4|swift build loads it
 libxml2|file:libxml2.so.2|swift build and the linker load it
 libsqlite3-0|file:libsqlite3.so.0|swift build loads it
@@ -47,12 +48,12 @@ ROWS
   fi
 }
 
-# Whether one of the usual folders holds $1, a few levels down.
+# Whether one of the usual folders holds $1.
 holds() {
-  multiarch=$(uname -m)-linux-gnu
-  for folder in "/usr/include" "/usr/include/$multiarch" "/usr/lib/$multiarch" "/lib/$multiarch" \
-    /usr/lib64 /usr/lib /usr/local/include /usr/local/lib /etc/ssl/certs \
-    "/usr/lib/gcc/$multiarch"/*; do
+  machine=$(uname -m)
+  for folder in /usr/include /usr/lib64 /usr/lib /usr/local/include /usr/local/lib \
+    "/usr/include/$machine-linux-gnu" "/usr/lib/$machine-linux-gnu" "/lib/$machine-linux-gnu" \
+    "/usr/lib/gcc/$machine"-*linux*/* "/usr/lib64/gcc/$machine"-*linux*/*; do
     if [ -e "$folder/$1" ]; then return 0; fi
   done
   return 1
@@ -63,6 +64,7 @@ present() {
     cmd:*) command -v "${1#cmd:}" >/dev/null 2>&1 ;;
     pc:*) pkg-config --exists "${1#pc:}" 2>/dev/null ;;
     file:*) holds "${1#file:}" ;;
+    full:*) [ -n "$(ls -A "${1#full:}" 2>/dev/null)" ] ;;
     py:*) /usr/bin/python3 -c "import ${1#py:}" >/dev/null 2>&1 ;;
     *) return 1 ;;
   esac
@@ -92,17 +94,24 @@ install() {
     as_root=sudo
   fi
   echo "deps: installing $*" >&2
-  # A variable set for one command only does not pass through sudo: env does.
-  $as_root apt-get update -qq
-  $as_root env DEBIAN_FRONTEND=noninteractive \
-    apt-get install -y -qq --no-install-recommends "$@" >&2
+  # One shell for both, so that sudo asks once. A package source that is broken need not be ours.
+  # shellcheck disable=SC2016  # $@ is for the shell inside
+  if ! $as_root sh -c '
+    export DEBIAN_FRONTEND=noninteractive
+    apt-get update -qq || echo "deps: going on with the lists of packages that are there"
+    exec apt-get install -y -qq --no-install-recommends -o Dpkg::Use-Pty=0 "$@"
+  ' deps "$@" >&2; then
+    echo "deps: could not install. As root: apt-get install $*" >&2
+    return 1
+  fi
 }
 
 check_swift() {
   if ! path=$(command -v "$swift"); then
     echo "deps: no \"$swift\" in PATH. Swift $oldest_swift or newer is needed:" \
       "https://www.swift.org/install/linux/" >&2
-    for folder in /opt/swift/usr/bin /usr/local/swift/usr/bin "$HOME/.local/share/swiftly/bin"; do
+    for folder in /opt/swift/usr/bin /usr/local/swift/usr/bin \
+      "${HOME:-}/.local/share/swiftly/bin"; do
       if [ -x "$folder/swift" ]; then
         echo "deps: there is one in $folder: export PATH=$folder:\$PATH" >&2
       fi
@@ -145,6 +154,6 @@ if [ -n "$rows" ]; then
   echo "$rows" | while IFS='|' read -r package probe purpose; do
     echo "deps:   $package: $purpose (looked for ${probe#*:})" >&2
   done
-  exit 1
 fi
 check_swift
+[ -z "$rows" ]

@@ -10,7 +10,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")" || exit 1
 
 ../Scripts/deps.sh --interop || exit 1
 SWARM=$(realpath "${SWARM:-../.build/release/swarm}")
-export SWARM PYTHONDONTWRITEBYTECODE=1
+# libtorrent takes the encoding of paths from LANG alone, and a bare machine has none.
+export SWARM PYTHONDONTWRITEBYTECODE=1 LANG=C.UTF-8 LC_ALL=C.UTF-8
 if [ ! -x "$SWARM" ]; then
   echo "interop: no program at $SWARM: run make build" >&2
   exit 1
@@ -19,6 +20,7 @@ fi
 scripts=(
   cli/bad_input.py
   cli/program.py
+  libtorrent/magnet.py
   libtorrent/ours_in_theirs.py
   libtorrent/theirs_in_ours.py
   libtorrent/transfer.py

@@ -76,7 +76,9 @@ extension SHA256Digest: Hashable, Comparable, CustomStringConvertible {
 
   /// Byte order, as in sorted dictionary keys.
   public static func < (a: SHA256Digest, b: SHA256Digest) -> Bool {
-    a.bytes.lexicographicallyPrecedes(b.bytes)
+    let (a, b) = (a.words, b.words)
+    return (a.0.bigEndian, a.1.bigEndian, a.2.bigEndian, a.3.bigEndian)
+      < (b.0.bigEndian, b.1.bigEndian, b.2.bigEndian, b.3.bigEndian)
   }
 
   /// The hexadecimal digits.

@@ -1,12 +1,11 @@
 extension Collection where Element == UInt8 {
   /// Two lower-case hexadecimal digits a byte.
   public var hex: String {
-    let digits = Array("0123456789abcdef".utf8)
     var text: [UInt8] = []
     text.reserveCapacity(2 * count)
     for byte in self {
-      text.append(digits[Int(byte >> 4)])
-      text.append(digits[Int(byte & 15)])
+      text.append(hexDigit(byte >> 4))
+      text.append(hexDigit(byte & 15))
     }
     return String(decoding: text, as: UTF8.self)
   }
@@ -26,6 +25,11 @@ extension Array where Element == UInt8 {
       append(high << 4 | low)
     }
   }
+}
+
+/// The lower-case hexadecimal digit for a number below 16.
+func hexDigit(_ nibble: UInt8) -> UInt8 {
+  nibble < 10 ? UInt8(ascii: "0") + nibble : UInt8(ascii: "a") + (nibble - 10)
 }
 
 /// The value of a hexadecimal digit of either case; nil for another byte.

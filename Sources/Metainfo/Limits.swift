@@ -6,9 +6,20 @@ public enum MetainfoLimits {
   public static let pathBytes = 3_584
   /// Folders inside each other: deeper trees are not made by people.
   public static let pathDepth = 128
-  /// Names in all paths of a torrent together. In a file tree a thousand files share the names of
-  /// their folders, in memory they do not: this keeps a small tree from becoming a large list.
-  public static let pathParts = 1 << 23
+  /// Bytes in all paths of a file tree together. In the tree a thousand files share the names of
+  /// their folders, in memory they do not: this keeps a small tree from becoming a large list. Each
+  /// file takes at least 20 bytes in the tree, and 75 if it has contents, so that paths of honest
+  /// trees are far below 8 bytes for each byte of it; small trees may have 1 MiB.
+  public static func allPathBytes(infoBytes: Int) -> Int { max(1 << 20, 8 * infoBytes) }
+  /// Entries in each of the lists that only help to find content: trackers of all tiers together,
+  /// web seeds, DHT nodes, similar torrents, collections. Ten times what the longest tracker lists in
+  /// circulation have.
+  public static let listEntries = 4_096
+  /// Bytes in a comment and in other text for people: more is not read by them, and is four times as
+  /// long when it is shown.
+  public static let textBytes = 1 << 20
+  /// Piece layers of no file that are told one by one. One is enough to refuse a torrent.
+  public static let surplusLayers = 1_000
 
   /// Bytes in a `.torrent`: room for the piece layers of a 256 GiB image in 64 KiB pieces, and
   /// still little enough to hold in memory twice.
@@ -16,7 +27,8 @@ public enum MetainfoLimits {
   /// Lists and dictionaries inside each other in a `.torrent`: the deepest file tree, the five
   /// containers around and below it, and some room for keys we do not know.
   public static let torrentDepth = pathDepth + 8
-  /// Values and keys in a `.torrent`: a million files in a v2 torrent, half of that in a hybrid.
+  /// Values and keys in a `.torrent`: a million files in a v1 or v2 torrent, and 300,000 in a hybrid,
+  /// which has each file twice and its padding. The decoder keeps 16 bytes for each.
   /// libtorrent by default takes 3 million (`load_torrent_limits`).
   public static let torrentNodes = 1 << 23
 

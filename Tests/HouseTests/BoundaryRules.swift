@@ -26,10 +26,10 @@ enum BoundaryRules {
     "LeafIndex": ["Sources/Metainfo/Geometry/", "Sources/Store/Merkle/"],
   ]
 
-  /// Clocks and tasks that pure code must not name.
+  /// Clocks, tasks and hashes with the process's seed, which pure code must not name.
   static let impureTokens = [
     "ContinuousClock", "SuspendingClock", "DispatchTime", "Date(", "SystemRandomNumberGenerator",
-    "async", "await", "Task {", "Task.detached", "Task.sleep",
+    "async", "await", "Task {", "Task(", "Task.", "Hasher(", "hashValue",
   ]
 
   /// Calls that draw from the system's generator unless one is passed.

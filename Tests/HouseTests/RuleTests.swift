@@ -35,7 +35,9 @@ import Testing
   }
 
   @Test(arguments: [
-    "let now = ContinuousClock.now", "let now = Date()", "Task { }", "func read() async {}",
+    "let now = ContinuousClock.now", "let now = Date()", "Task { }", "Task(priority: .low) { }",
+    "Task.yield()",
+    "let a = b.hashValue", "func read() async {}",
     "Int.random(in: 0..<9)", "Bool.random()", "list.randomElement()", "list.shuffled()",
     "var generator = SystemRandomNumberGenerator()", #"let a = "\(Int.random(in: 0...1))""#,
   ])

@@ -30,6 +30,9 @@ private let longName = String(repeating: "n", count: 256)
 private let huge: Int64 = 1 << 48
 
 @Suite struct BadInfoTests {
+  private static let tooMany = BencodeValue.list(
+    [BencodeValue](repeating: .text("x"), count: MetainfoLimits.listEntries + 1))
+
   static let shared: [BadInfo] = TorrentKind.allCases.flatMap { kind in
     [
       BadInfo("no name", kind, .info, .missing("name")) { $0["name"] = nil },
@@ -50,6 +53,12 @@ private let huge: Int64 = 1 << 48
       },
       BadInfo("piece length 1 GiB", kind, .info, .pieceLengthTooLarge(1 << 30)) {
         $0["piece length"] = .integer(1 << 30)
+      },
+      BadInfo("too many collections", kind, .info, .tooManyEntries("collections")) {
+        $0["collections"] = tooMany
+      },
+      BadInfo("too many similar torrents", kind, .info, .tooManyEntries("similar")) {
+        $0["similar"] = tooMany
       },
       BadInfo("private text", kind, .info, .wrongKind("private", expected: .integer)) {
         $0["private"] = .text("1")
@@ -131,10 +140,7 @@ private let huge: Int64 = 1 << 48
     BadInfo("short root", .v2, .tree([bytes("a")]), .digestLength("pieces root", 31)) {
       $0["file tree"]?["a"]?[""]?["pieces root"] = .string([UInt8](repeating: 7, count: 31))
     },
-    BadInfo("root of an empty file", .v2, .tree([bytes("e")]), .senselessRoot) {
-      $0["file tree"]?["e"]?[""]?["pieces root"] = .string([UInt8](repeating: 7, count: 32))
-    },
-    BadInfo("zero root", .v2, .tree([bytes("a")]), .senselessRoot) {
+    BadInfo("zero root", .v2, .tree([bytes("a")]), .zeroRoot) {
       $0["file tree"]?["a"] = Samples.leaf(5, root: 0)
     },
     BadInfo("padding", .v2, .tree([bytes("a")]), .paddingInTree) {
@@ -225,6 +231,18 @@ private let huge: Int64 = 1 << 48
     BadInfo("symlink as folder", .v1, .info, .fileAndFolder(bytes("b"))) {
       $0["files"]?[2] = [
         "attr": .text("l"), "path": .list([.text("b")]), "symlink path": .list([.text("a")]),
+      ]
+    },
+    BadInfo("symlink outside, behind padding", .v1, .file(1), .symlinkOutside) {
+      $0["files"]?[0] = Samples.padding(5)
+      $0["files"]?[1] = [
+        "attr": .text("l"), "path": .list([.text("l")]), "symlink path": .list([.text("..")]),
+      ]
+    },
+    BadInfo("symlink with an empty part", .v1, .file(2), .path(.empty)) {
+      $0["files"]?[2] = [
+        "attr": .text("l"), "path": .list([.text("l")]),
+        "symlink path": .list([.text("b"), .text(""), .text("c")]),
       ]
     },
     BadInfo("no pieces", .v1, .info, .missing("pieces")) { $0["pieces"] = nil },
@@ -347,13 +365,42 @@ private let huge: Int64 = 1 << 48
     }
   }
 
-  @Test func boundsPathParts() throws {
-    // `a`, `b/c`, `e`: four names.
+  @Test func boundsPathBytes() throws {
+    // `a`, `b/c`, `e`: five bytes.
     let tree = try #require(Samples.v2()["file tree"])
     let node = try #require(try Bencode.decode(tree.encoded).dictionary)
-    #expect(try FileTreeReader(node, pathParts: 4).files.count == 3)
-    #expect(throws: MetainfoError(.info, .tooManyPathParts)) {
-      try FileTreeReader(node, pathParts: 3)
+    #expect(try FileTreeReader(node, pathBytes: 5).files.count == 3)
+    #expect(throws: MetainfoError(.info, .pathsTooLong(4))) {
+      try FileTreeReader(node, pathBytes: 4)
+    }
+  }
+
+  /// A small tree whose paths would fill 70 MB.
+  @Test func smallTreeWithLongPaths() throws {
+    var folder: [[UInt8]: BencodeValue] = [:]
+    for number in 0..<20_000 { folder[bytes("\(number)")] = Samples.leaf(0) }
+    var tree = BencodeValue.dictionary(folder)
+    for _ in 0..<14 { tree = [String(repeating: "n", count: 250): tree] }
+    var info = Samples.v2()
+    info["file tree"] = tree
+    let size = info.encoded.count
+    #expect(size < 1 << 19)
+    #expect(
+      throws: MetainfoError(
+        .info, .pathsTooLong(MetainfoLimits.allPathBytes(infoBytes: size)))
+    ) {
+      try InfoDictionary(parsing: info.encoded)
+    }
+  }
+
+  /// A message does not repeat a name of any length.
+  @Test func cutsLongNamesShort() throws {
+    var info = Samples.v2()
+    info["file tree"]?[String(repeating: "n", count: 1_000_000)] = Samples.leaf(0)
+    #expect {
+      try InfoDictionary(parsing: info.encoded)
+    } throws: {
+      "\($0)".utf8.count < 400 && "\($0)".contains("the name has 1000000 bytes")
     }
   }
 

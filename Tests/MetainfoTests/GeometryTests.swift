@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import Metainfo
@@ -31,7 +32,7 @@ import Testing
 
   @Test(arguments: 0..<48 as Range<UInt64>)
   func randomLayouts(seed: UInt64) throws {
-    var random = GeometryRandom(seed: seed)
+    var random = SplitMix64(seed: seed)
     let kind = TorrentKind.allCases[Int(seed % 3)]
     // v1 allows any piece length, below a block and odd ones too.
     let odd = kind == .v1 ? [1000, 20_000, 3 * blockLength, blockLength + 1] : []

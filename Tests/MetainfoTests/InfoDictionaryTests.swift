@@ -64,6 +64,42 @@ import Testing
     #expect(try !InfoDictionary(parsing: info.encoded).isSingleFile)
   }
 
+  /// BEP 52 lets the name of a v2 torrent be anything, that of its only file too. Found by the
+  /// metainfo fuzzer when we held them to be the same.
+  @Test func singleFileUnderAnotherName() throws {
+    var info = Samples.v2()
+    info["file tree"] = ["other": Samples.leaf(5)]
+    let parsed = try InfoDictionary(parsing: info.encoded)
+    #expect(parsed.isSingleFile)
+    #expect(parsed.name.bytes == Array("t".utf8))
+    #expect(parsed.files.map(\.path.description) == ["other"])
+  }
+
+  /// The first libtorrent 2.0 wrote 32 zeros as the root of an empty file, and read none without one;
+  /// other values mean as little.
+  @Test(arguments: [0, 7, nil] as [UInt8?])
+  func rootOfAnEmptyFile(byte: UInt8?) throws {
+    for kind in [TorrentKind.v2, .hybrid] {
+      var info = Samples.sample(kind)
+      info["file tree"]?["e"]?[""]?["pieces root"] =
+        byte.map { .string([UInt8](repeating: $0, count: 32)) } ?? .text("")
+      let parsed = try InfoDictionary(parsing: info.encoded)
+      #expect(parsed.files.map { $0.piecesRoot != nil } == [true, true, false])
+    }
+  }
+
+  /// BitComet's padding files have no attribute, but a name by which libtorrent knows them.
+  @Test func paddingOfBitComet() throws {
+    var info = Samples.v1()
+    info["files"]?[0] = Samples.file(
+      16_379, "b",
+      "_____padding_file_0_if you see this file, please update to BitComet 0.85 or above____")
+    info["pieces"] = Samples.pieces(3)
+    let parsed = try InfoDictionary(parsing: info.encoded)
+    #expect(parsed.files.map(\.path.description) == ["b/c", "e"])
+    #expect(parsed.v1Layout == V1Layout(offsets: [16_379, 36_379], length: 36_379))
+  }
+
   @Test func hybridWithoutTailPadding() throws {
     var info = Samples.hybrid()
     info["files"]?[3] = nil

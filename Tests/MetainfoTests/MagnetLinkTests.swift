@@ -1,4 +1,5 @@
 import Metainfo
+import TestSupport
 import Testing
 
 private let v1 = SHA1Digest(UInt8(0)..<20)!

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import Metainfo
@@ -135,6 +136,33 @@ import Testing
     #expect(
       try Torrent.inspect(example.torrent.encoded).layerFaults
         == [.wrongLength(z, expected: 160, actual: 96)])
+  }
+
+  /// The forged layer of many files with one root is hashed once: 1 MiB could cost 2^24 hashes.
+  @Test(.timeLimit(.minutes(1))) func oneForgedLayerOfManyFiles() throws {
+    var info = Samples.v2()
+    var tree: [[UInt8]: BencodeValue] = [:]
+    for number in 0..<512 { tree[Array("\(number)".utf8)] = Samples.leaf(32_768 * 16_384) }
+    info["file tree"] = .dictionary(tree)
+    let key = [UInt8](repeating: 7, count: 32)
+    let torrent: BencodeValue = [
+      "info": info,
+      "piece layers": .dictionary([key: .string([UInt8](repeating: 1, count: 32_768 * 32))]),
+    ]
+    let faults = try Torrent.inspect(torrent.encoded).layerFaults
+    #expect(faults.count == 512)
+    #expect(Set(faults).count == 512)
+  }
+
+  /// No more surplus layers are told than anyone wants to read, nor keys of any length.
+  @Test func manySurplusLayers() throws {
+    var example = Case()
+    for number in 0..<2_000 { example.layers[Array("\(number)".utf8)] = .string([]) }
+    example.layers[[UInt8](repeating: 0x2f, count: 5_000)] = .string([])
+    let faults = try Torrent.inspect(example.torrent.encoded).layerFaults
+    #expect(faults.count == MetainfoLimits.surplusLayers)
+    #expect(faults.first == .surplus([UInt8](repeating: 0x2f, count: 32)))
+    #expect(faults.dropFirst().first == .surplus(Array("0".utf8)))
   }
 
   @Test func describesFaults() {

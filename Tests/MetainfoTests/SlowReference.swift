@@ -1,3 +1,5 @@
+import TestSupport
+
 @testable import Metainfo
 
 /// BEP 52 as the text says it, without any thought of speed.

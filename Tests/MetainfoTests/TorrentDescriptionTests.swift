@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import Metainfo
@@ -173,6 +174,44 @@ import Testing
     _ = try description.encoded()
     change(&description)
     #expect(throws: MetainfoError(.info, reason)) { try description.encoded() }
+  }
+
+  /// A file with the name of BitComet's padding is padding in v1, wherever it stands.
+  @Test(arguments: [["_____padding_file_0_", "a"], ["Z", "_____padding_file_0_"]])
+  func namesOfPadding(paths: [String]) throws {
+    var description = try description(paths[0], paths[1])
+    _ = try description.encoded()
+    description.kind = .v1
+    description.v1Pieces = [SHA1Digest(hashing: [1])]
+    let fault = "\"_____padding_file_0_\" would read as something else"
+    #expect(throws: MetainfoError(.info, .description("files", fault))) {
+      try description.encoded()
+    }
+  }
+
+  /// What could not be read is not written.
+  @Test func boundsTextsAndLists() throws {
+    let most = [String](repeating: "u", count: MetainfoLimits.listEntries)
+    let text = String(repeating: "t", count: MetainfoLimits.textBytes)
+    var right = try description("a", "b")
+    right.comment = text
+    right.createdBy = text
+    right.source = text
+    right.webSeeds = most
+    right.trackers = [most]
+    _ = try Torrent(parsing: try right.encoded().bytes)
+    let wrong: [(MetainfoPlace, MetainfoFault, (inout TorrentDescription) -> Void)] = [
+      (.torrent, .textTooLong("comment", text.utf8.count + 1), { $0.comment = text + "t" }),
+      (.torrent, .textTooLong("created by", text.utf8.count + 1), { $0.createdBy = text + "t" }),
+      (.info, .textTooLong("source", text.utf8.count + 1), { $0.source = text + "t" }),
+      (.torrent, .tooManyEntries("url-list"), { $0.webSeeds.append("u") }),
+      (.torrent, .tooManyEntries("announce-list"), { $0.trackers.append(["u"]) }),
+    ]
+    for (place, fault, change) in wrong {
+      var description = right
+      change(&description)
+      #expect(throws: MetainfoError(place, fault)) { try description.encoded() }
+    }
   }
 
   @Test func insistsOnLayers() throws {

@@ -25,6 +25,28 @@ import Testing
         == [["http://a"]])
   }
 
+  /// Some programs write URLs where BEP 12 has tiers.
+  @Test func trackersWithoutTiers() throws {
+    let list = BencodeValue.list([.text("http://b"), .text(""), texts("udp://c", "udp://d")])
+    #expect(
+      try torrent(["announce": .text("http://a"), "announce-list": list]).trackers
+        == [["http://b"], ["udp://c", "udp://d"]])
+  }
+
+  @Test func theLongestLists() throws {
+    let count = MetainfoLimits.listEntries
+    let urls = BencodeValue.list([BencodeValue](repeating: .text("x"), count: count))
+    let full = try torrent([
+      "announce-list": .list([urls]), "url-list": urls, "collections": urls,
+      "nodes": .list(
+        [BencodeValue](repeating: .list([.text("x"), .integer(1)]), count: count)),
+    ])
+    #expect(full.trackers.map(\.count) == [count])
+    #expect(full.webSeeds.count == count)
+    #expect(full.collections.count == count)
+    #expect(full.nodes.count == count)
+  }
+
   @Test func webSeeds() throws {
     #expect(try torrent(["url-list": .text("http://a/")]).webSeeds == ["http://a/"])
     #expect(try torrent(["url-list": .text("")]).webSeeds == [])
@@ -57,6 +79,13 @@ import Testing
     #expect(torrent.pieceLayers.isEmpty)
   }
 
+  private static func tooMany(_ value: BencodeValue) -> BencodeValue {
+    .list([BencodeValue](repeating: value, count: MetainfoLimits.listEntries + 1))
+  }
+
+  private static let tooLong = BencodeValue.string(
+    [UInt8](repeating: 0x78, count: MetainfoLimits.textBytes + 1))
+
   /// Key, what is wrongly there, place and reason.
   static let bad: [(String, BencodeValue, MetainfoPlace, MetainfoFault)] = [
     ("info", .list([]), .info, .wrongKind("", expected: .dictionary)),
@@ -64,9 +93,25 @@ import Testing
     ("announce", .string([0xff]), .torrent, .notUTF8("announce")),
     ("announce-list", .text("x"), .torrent, .wrongKind("announce-list", expected: .list)),
     (
-      "announce-list", .list([.text("x")]), .entry("announce-list", 0),
+      "announce-list", .list([.text("x"), .integer(1)]), .entry("announce-list", 1),
       .wrongKind("", expected: .list)
     ),
+    ("announce-list", .list([.string([0xff])]), .torrent, .notUTF8("announce-list")),
+    ("announce-list", tooMany(.text("x")), .torrent, .tooManyEntries("announce-list")),
+    (
+      "announce-list", .list([tooMany(.text("x"))]), .torrent, .tooManyEntries("announce-list")
+    ),
+    (
+      "announce-list",
+      .list([.list([BencodeValue](repeating: .text("x"), count: 4_095)), .text("y"), .text("z")]),
+      .torrent, .tooManyEntries("announce-list")
+    ),
+    ("url-list", tooMany(.text("x")), .torrent, .tooManyEntries("url-list")),
+    (
+      "nodes", tooMany(.list([.text("x"), .integer(1)])), .torrent, .tooManyEntries("nodes")
+    ),
+    ("similar", tooMany(.text("x")), .torrent, .tooManyEntries("similar")),
+    ("collections", tooMany(.text("x")), .torrent, .tooManyEntries("collections")),
     (
       "announce-list", .list([.list([]), .list([.integer(1)])]), .entry("announce-list", 1),
       .wrongKind("", expected: .string)
@@ -79,6 +124,8 @@ import Testing
     ("url-list", .list([.string([0xff])]), .torrent, .notUTF8("url-list")),
     ("creation date", .text("1"), .torrent, .wrongKind("creation date", expected: .integer)),
     ("comment", .integer(1), .torrent, .wrongKind("comment", expected: .string)),
+    ("comment", tooLong, .torrent, .textTooLong("comment", MetainfoLimits.textBytes + 1)),
+    ("created by", tooLong, .torrent, .textTooLong("created by", MetainfoLimits.textBytes + 1)),
     ("nodes", .list([.text("x")]), .entry("nodes", 0), .wrongKind("", expected: .list)),
     ("nodes", .list([.list([.text("x")])]), .entry("nodes", 0), .wrongKind("", expected: .list)),
     (

@@ -1,26 +1,14 @@
 import Metainfo
+import TestSupport
 import Testing
 
 @testable import Store
-
-/// SplitMix64: the same numbers from the same seed, everywhere.
-struct StoreRandom: RandomNumberGenerator {
-  var state: UInt64
-  init(seed: UInt64) { state = seed }
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-    return z ^ (z >> 31)
-  }
-}
 
 /// `BlockSet` against `Set<Int>`, and its encoding.
 @Suite struct BlockMapSetTests {
   @Test(arguments: [1, 63, 64, 65, 4095, 4096, 4097, 9000])
   func agreesWithSet(capacity: Int) {
-    var random = StoreRandom(seed: UInt64(capacity))
+    var random = SplitMix64(seed: UInt64(capacity))
     var set = BlockSet(capacity: capacity)
     var reference: Set<Int> = []
     for round in 0..<12 {
@@ -58,7 +46,7 @@ struct StoreRandom: RandomNumberGenerator {
 
   @Test(arguments: [1, 64, 65, 4096, 4097, 20_000])
   func encodingReturns(capacity: Int) {
-    var random = StoreRandom(seed: UInt64(capacity))
+    var random = SplitMix64(seed: UInt64(capacity))
     for round in 0..<12 {
       let set = randomSet(capacity, round, &random)
       var bytes: [UInt8] = []
@@ -75,7 +63,7 @@ struct StoreRandom: RandomNumberGenerator {
   }
 
   @Test func noiseNeverTraps() {
-    var random = StoreRandom(seed: 7)
+    var random = SplitMix64(seed: 7)
     for _ in 0..<3000 {
       let noise = (0..<Int.random(in: 0...40, using: &random)).map { _ in
         UInt8.random(in: 0...255, using: &random) & (Bool.random(using: &random) ? 0x0f : 0xff)
@@ -90,7 +78,7 @@ struct StoreRandom: RandomNumberGenerator {
   @Test func largeImagesStaySmall() {
     // A 1 TiB image has 2^26 blocks.
     let capacity = 1 << 26
-    var random = StoreRandom(seed: 1)
+    var random = SplitMix64(seed: 1)
     var set = BlockSet(capacity: capacity)
     for _ in 0..<100 { set.insert(Int.random(in: 0..<capacity, using: &random)) }
     #expect(encodedSize(set) < 1000)
@@ -114,7 +102,7 @@ struct StoreRandom: RandomNumberGenerator {
     return members
   }
 
-  private func randomSet(_ capacity: Int, _ round: Int, _ random: inout StoreRandom) -> BlockSet {
+  private func randomSet(_ capacity: Int, _ round: Int, _ random: inout SplitMix64) -> BlockSet {
     var set = BlockSet(capacity: capacity)
     switch round % 6 {
     case 0:
@@ -172,7 +160,7 @@ struct StoreRandom: RandomNumberGenerator {
 
   @Test(arguments: 1...40 as ClosedRange<UInt64>)
   func sectorsInAnyMixture(seed: UInt64) {
-    var random = StoreRandom(seed: seed)
+    var random = SplitMix64(seed: seed)
     let blocks = Int.random(in: 10_000...60_000, using: &random)
     let (identity, safe, new) = Self.pair(blocks: blocks, seed: seed)
     let before = Self.slot(blocks: blocks, generation: 1, seed: seed + 100).encoded(identity)
@@ -231,7 +219,7 @@ struct StoreRandom: RandomNumberGenerator {
   }
 
   static func slot(blocks: Int, generation: UInt64, seed: UInt64) -> BlockMapSlot {
-    var random = StoreRandom(seed: seed)
+    var random = SplitMix64(seed: seed)
     var verified = BlockSet(capacity: blocks)
     var claimed = BlockSet(capacity: blocks)
     for number in 0..<blocks {

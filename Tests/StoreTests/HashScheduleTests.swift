@@ -1,4 +1,5 @@
 import Metainfo
+import TestSupport
 import Testing
 
 @testable import Store
@@ -8,7 +9,7 @@ import Testing
 @Suite struct HashScheduleTests {
   @Test(arguments: 0..<12)
   func digestsEqualTheReference(seed: UInt64) {
-    var generator = SeededGenerator(seed: seed)
+    var generator = SplitMix64(seed: seed)
     for kind in TorrentKind.allCases {
       let content = Content.random(kind: kind, using: &generator)
       let (trees, pieces) = content.hashed()
@@ -63,7 +64,7 @@ import Testing
 
   @Test(arguments: 0..<20)
   func resultsComeInOrderWhateverOrderJobsEnd(seed: UInt64) {
-    var generator = SeededGenerator(seed: seed)
+    var generator = SplitMix64(seed: seed)
     let files = (0..<500).map { _ in
       HashSchedule.File(length: UInt64.random(in: 0...(3 << 20), using: &generator))
     }
@@ -93,7 +94,7 @@ private struct Content {
   /// The v1 stream, padding included.
   var stream: [UInt8] = []
 
-  static func random(kind: TorrentKind, using generator: inout SeededGenerator) -> Content {
+  static func random(kind: TorrentKind, using generator: inout SplitMix64) -> Content {
     let pieceLength = [16_384, 32_768, 65_536].randomElement(using: &generator)!
     let isOdd = kind == .v1 && Bool.random(using: &generator)
     var content = Content(kind: kind, pieceLength: isOdd ? 30_000 : pieceLength)

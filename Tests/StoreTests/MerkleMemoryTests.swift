@@ -1,4 +1,5 @@
 import Metainfo
+import TestSupport
 import Testing
 
 @testable import Store
@@ -32,7 +33,7 @@ private struct UniformFile {
   @Test func blocksProvenFromTheRootTakeLittle() throws {
     let file = try UniformFile(pieceLength: 16_384)
     var tree = file.rootOnly
-    var generator = SeededGenerator(seed: 1)
+    var generator = SplitMix64(seed: 1)
     for _ in 0..<100 {
       let number = Int.random(in: 0..<file.shape.leafCount, using: &generator)
       let leaf = try #require(file.shape.leaf(number))

@@ -1,4 +1,5 @@
 import Metainfo
+import TestSupport
 import Testing
 
 @testable import Store
@@ -8,7 +9,7 @@ import Testing
 @Suite struct MerkleRandomTests {
   @Test(arguments: 0..<60)
   func nothingFalseIsEverKnown(seed: UInt64) throws {
-    var generator = SeededGenerator(seed: seed)
+    var generator = SplitMix64(seed: seed)
     let hasher = LayerHasher()
     let reference = try ReferenceTree(
       leafCount: Int.random(in: 1...70, using: &generator),
@@ -73,7 +74,7 @@ import Testing
 
   /// A message that differs from a right one in one way.
   private func mutated(
-    _ answer: HashResponse, _ requests: [HashRequest], _ generator: inout SeededGenerator
+    _ answer: HashResponse, _ requests: [HashRequest], _ generator: inout SplitMix64
   ) -> HashResponse {
     var lie = answer
     let position = Int.random(in: 0..<answer.hashes.count, using: &generator)

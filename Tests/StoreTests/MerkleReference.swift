@@ -45,18 +45,3 @@ struct ReferenceTree {
 func testLeaves(_ count: Int, seed: UInt64 = 0) -> [SHA256Digest] {
   (0..<count).map { SHA256Digest(hashing: Array("leaf \(seed) \($0)".utf8)) }
 }
-
-/// A small seeded generator: a test that fails names its seed, and fails again with it.
-struct SeededGenerator: RandomNumberGenerator {
-  private var state: UInt64
-  init(seed: UInt64) { state = seed }
-
-  /// SplitMix64.
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var mixed = state
-    mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-    return mixed ^ (mixed >> 31)
-  }
-}

@@ -1,4 +1,5 @@
 import Metainfo
+import TestSupport
 import Testing
 
 @testable import Store
@@ -23,7 +24,7 @@ extension SHA256Digest {
   /// Some bits of every hash in larger trees.
   @Test(arguments: [(13, 4, 1), (21, 4, 2), (33, 8, 3)])
   func flippedBitsAreFoundInLargerTrees(leafCount: Int, blocks: Int, seed: UInt64) throws {
-    var generator = SeededGenerator(seed: seed)
+    var generator = SplitMix64(seed: seed)
     try expectEveryFlipFound(
       leafCount: leafCount, blocks: blocks,
       bits: [0, 255, Int.random(in: 1..<255, using: &generator)])

@@ -1,4 +1,5 @@
 import Metainfo
+import TestSupport
 
 @testable import Store
 
@@ -27,12 +28,12 @@ struct SimulatedDisk {
       unsynced = []
     }
     /// The system gave up on the dirty pages: clean now, and on the medium or not.
-    mutating func failSync(_ random: inout StoreRandom) {
+    mutating func failSync(_ random: inout SplitMix64) {
       durable = ([durable] + unsynced).randomElement(using: &random) ?? durable
       unsynced = []
     }
     mutating func evict() { if unsynced.isEmpty { cached = durable } }
-    mutating func cutPower(_ random: inout StoreRandom) {
+    mutating func cutPower(_ random: inout SplitMix64) {
       failSync(&random)
       cached = durable
     }
@@ -60,7 +61,7 @@ struct SimulatedDisk {
 
   /// Carries out an operation, all of it, or of a failing one a part.
   mutating func perform(
-    _ action: DiskAction, failing: DiskFailure?, _ random: inout StoreRandom
+    _ action: DiskAction, failing: DiskFailure?, _ random: inout SplitMix64
   ) -> Result<DiskCompletion.Value, DiskFailure> {
     clock += 1
     var value = DiskCompletion.Value.done
@@ -86,7 +87,7 @@ struct SimulatedDisk {
   }
 
   /// Everything not synced is on the medium, or not, or half.
-  mutating func cutPower(_ random: inout StoreRandom) {
+  mutating func cutPower(_ random: inout SplitMix64) {
     for (name, file) in sorted(files) {
       guard file.nameIsDurable || Bool.random(using: &random) else {
         files[name] = nil
@@ -138,7 +139,7 @@ struct SimulatedDisk {
 
   // MARK: Operations
 
-  mutating func write(_ parts: [TransferPart], partly: Bool, _ random: inout StoreRandom) {
+  mutating func write(_ parts: [TransferPart], partly: Bool, _ random: inout SplitMix64) {
     for part in parts {
       guard let file = part.file else { continue }
       precondition(files[file] != nil, "a write to a file that was not created")
@@ -151,7 +152,7 @@ struct SimulatedDisk {
     }
   }
 
-  private mutating func read(_ parts: [TransferPart], _: inout StoreRandom) -> DiskFailure? {
+  private mutating func read(_ parts: [TransferPart], _: inout SplitMix64) -> DiskFailure? {
     var contents: [UInt64: Content] = [:]
     for part in parts {
       guard let file = part.file else { continue }
@@ -169,7 +170,7 @@ struct SimulatedDisk {
   }
 
   private mutating func sync(
-    _ file: FileIndex, isNew: Bool, fails: Bool, _ random: inout StoreRandom
+    _ file: FileIndex, isNew: Bool, fails: Bool, _ random: inout SplitMix64
   ) {
     guard var state = files[file] else { return }
     for key in state.halves.keys.sorted() {
@@ -195,7 +196,7 @@ struct SimulatedDisk {
   }
 
   private mutating func writeMap(
-    _ name: String, _ offset: UInt64, _ bytes: [UInt8], partly: Bool, _ random: inout StoreRandom
+    _ name: String, _ offset: UInt64, _ bytes: [UInt8], partly: Bool, _ random: inout SplitMix64
   ) {
     var map = maps[name] ?? Map()
     for start in stride(from: 0, to: bytes.count, by: Self.sector) {
@@ -211,7 +212,7 @@ struct SimulatedDisk {
   }
 
   private mutating func syncMap(
-    _ name: String, isNew: Bool, fails: Bool, _ random: inout StoreRandom
+    _ name: String, isNew: Bool, fails: Bool, _ random: inout SplitMix64
   ) {
     guard var map = maps[name] else { return }
     for key in map.sectors.keys.sorted() {

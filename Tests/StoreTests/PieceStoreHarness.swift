@@ -1,4 +1,5 @@
 import Metainfo
+import TestSupport
 import Testing
 
 @testable import Store
@@ -19,7 +20,7 @@ struct StoreHarness {
   let blocks: [BlockIndex]
   let seed: UInt64
   var faults: Faults
-  var random: StoreRandom
+  var random: SplitMix64
   var disk = SimulatedDisk()
   var store: PieceStore
   var now = Duration.zero
@@ -43,7 +44,7 @@ struct StoreHarness {
     self.seed = seed
     self.faults = faults
     blocks = layout.geometry.pieces.flatMap { Array(layout.geometry.blocks(of: $0)) }
-    random = StoreRandom(seed: seed)
+    random = SplitMix64(seed: seed)
     store = PieceStore(owned: layout, policy: Self.policy)
   }
 

@@ -8,12 +8,20 @@ public struct PathElement: Hashable, Comparable, Sendable {
 
   /// A checked name.
   public init(_ bytes: some Collection<UInt8>) throws(ContentPathError) {
+    try Self.check(bytes)
+    self.bytes = Array(bytes)
+  }
+
+  /// An element of a path that was checked.
+  fileprivate init(checked bytes: ArraySlice<UInt8>) { self.bytes = Array(bytes) }
+
+  /// Throws what is wrong with a name.
+  static func check(_ bytes: some Collection<UInt8>) throws(ContentPathError) {
     if bytes.isEmpty { throw .empty }
     if bytes.count > MetainfoLimits.pathElementBytes { throw .elementTooLong(bytes.count) }
     if bytes.contains(0) { throw .nul }
-    if bytes.contains(UInt8(ascii: "/")) { throw .slash }
+    if bytes.contains(ContentPath.separator) { throw .slash }
     if bytes.elementsEqual(".".utf8) || bytes.elementsEqual("..".utf8) { throw .dots }
-    self.bytes = Array(bytes)
   }
 
   /// Byte order, which is the order of dictionary keys (BEP 3) and of a file tree (BEP 52).
@@ -24,25 +32,63 @@ public struct PathElement: Hashable, Comparable, Sendable {
 
 /// A path inside a torrent: at least one element, never absolute, never leading out. Byte for byte
 /// as in the torrent.
+///
+/// Kept as one run of bytes: an array for each name would take twenty times the bytes that the name
+/// has in a torrent.
 public struct ContentPath: Hashable, Comparable, Sendable {
-  /// The names from the top folder down to the file.
-  public let elements: [PathElement]
+  /// The elements joined by "/".
+  public let bytes: [UInt8]
+
+  static let separator = UInt8(ascii: "/")
 
   /// A checked path.
   public init(_ elements: [PathElement]) throws(ContentPathError) {
-    if elements.isEmpty { throw .empty }
-    if elements.count > MetainfoLimits.pathDepth { throw .tooDeep(elements.count) }
-    let length = elements.reduce(elements.count - 1) { $0 + $1.bytes.count }
-    if length > MetainfoLimits.pathBytes { throw .tooLong(length) }
-    self.elements = elements
+    try self.init(joined: Array(elements.map(\.bytes).joined(separator: [Self.separator])))
   }
 
-  /// The elements joined by "/".
-  public var bytes: [UInt8] { Array(elements.map(\.bytes).joined(separator: [UInt8(ascii: "/")])) }
+  /// A path from its elements, each of them checked, joined by "/". Keeps a copy.
+  init(joined: some Collection<UInt8>) throws(ContentPathError) {
+    if joined.isEmpty { throw .empty }
+    let parts = joined.reduce(1) { $0 + ($1 == Self.separator ? 1 : 0) }
+    if parts > MetainfoLimits.pathDepth { throw .tooDeep(parts) }
+    let count = joined.count
+    if count > MetainfoLimits.pathBytes { throw .tooLong(count) }
+    // Room for these bytes and no more, wherever they came from.
+    bytes = [UInt8](unsafeUninitializedCapacity: count) { room, initialized in
+      initialized = room.initialize(fromContentsOf: joined)
+    }
+  }
+
+  /// The names from the top folder down to the file. Made anew each time.
+  public var elements: [PathElement] {
+    bytes.split(separator: Self.separator).map { PathElement(checked: $0) }
+  }
+
+  /// The joined names of the folder that the path is in; empty at the top.
+  var folder: ArraySlice<UInt8> { bytes[..<(bytes.lastIndex(of: Self.separator) ?? 0)] }
+
+  /// Whether the path is `joined`, or inside of it as a folder.
+  func starts(with joined: [UInt8]) -> Bool {
+    bytes.starts(with: joined)
+      && (bytes.count == joined.count || joined.isEmpty || bytes[joined.count] == Self.separator)
+  }
 
   /// Element by element in byte order: the order of a file tree. BEP 52.
   public static func < (a: ContentPath, b: ContentPath) -> Bool {
-    a.elements.lexicographicallyPrecedes(b.elements)
+    precedes(a.bytes, b.bytes)
+  }
+
+  /// The order of `<` for joined elements: that of their bytes, but "/" before all others.
+  static func precedes(_ a: [UInt8], _ b: [UInt8]) -> Bool {
+    a.withUnsafeBufferPointer { a in
+      b.withUnsafeBufferPointer { b in
+        let shorter = min(a.count, b.count)
+        var index = 0
+        while index < shorter, a[index] == b[index] { index += 1 }
+        if index == shorter { return a.count < b.count }
+        return b[index] != separator && (a[index] == separator || a[index] < b[index])
+      }
+    }
   }
 }
 
@@ -88,33 +134,4 @@ extension PathElement: CustomStringConvertible {
 extension ContentPath: CustomStringConvertible {
   /// The path for people: bytes that are not UTF-8, and control characters, as `\xNN`.
   public var description: String { printable(bytes) }
-}
-
-/// Text that is safe on a terminal and shows every byte: valid UTF-8 as it is, a backslash
-/// doubled, everything else (control characters too) as `\xNN`.
-public func printable(_ bytes: some Collection<UInt8>) -> String {
-  var text = ""
-  var rest = Array(bytes)[...]
-  while let first = rest.first {
-    var decoder = UTF8()
-    var source = rest.makeIterator()
-    if case .scalarValue(let scalar) = decoder.decode(&source) {
-      let length = UTF8.width(scalar)
-      let isControl =
-        scalar.properties.generalCategory == .control
-        || scalar.properties.generalCategory == .format
-      if scalar == "\\" {
-        text += "\\\\"
-      } else if isControl {
-        for byte in rest.prefix(length) { text += "\\x" + [byte].hex }
-      } else {
-        text.unicodeScalars.append(scalar)
-      }
-      rest = rest.dropFirst(length)
-    } else {
-      text += "\\x" + [first].hex
-      rest = rest.dropFirst()
-    }
-  }
-  return text
 }

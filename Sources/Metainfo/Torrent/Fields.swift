@@ -29,6 +29,22 @@ struct Fields {
     return list
   }
 
+  /// Text for people, in any encoding.
+  func text(_ key: StaticString) throws(MetainfoError) -> [UInt8]? {
+    guard let string = try string(key) else { return nil }
+    if string.count > MetainfoLimits.textBytes {
+      throw fault(.textTooLong("\(key)", string.count))
+    }
+    return Array(string)
+  }
+
+  /// A list that is of use only if it is short.
+  func shortList(_ key: StaticString) throws(MetainfoError) -> BencodeList? {
+    guard let list = try list(key) else { return nil }
+    if list.count > MetainfoLimits.listEntries { throw tooManyEntries(key) }
+    return list
+  }
+
   func dictionary(_ key: StaticString) throws(MetainfoError) -> BencodeDictionary? {
     guard let value = node[key] else { return nil }
     guard let dictionary = value.dictionary else { throw wrongKind(key, .dictionary) }
@@ -56,6 +72,8 @@ struct Fields {
     fault(.wrongKind("\(key)", expected: kind))
   }
 
+  func tooManyEntries(_ key: StaticString) -> MetainfoError { fault(.tooManyEntries("\(key)")) }
+
   func fault(_ reason: MetainfoFault) -> MetainfoError { MetainfoError(place, reason) }
 }
 
@@ -71,15 +89,17 @@ extension FileAttributes {
 /// What a file list or a file tree says of one file, before symlinks are resolved.
 struct RawFile {
   var entry: FileEntry
-  /// The names in `symlink path`; empty for a file.
-  var target: [[UInt8]] = []
+  /// The names in `symlink path` joined by "/", "." and ".." among them; empty for a file.
+  var target: [UInt8] = []
+  /// Its number in the v1 file list, padding counted.
+  var number = 0
 }
 
 extension RawFile {
-  /// The names of a symlink's target, if `letters` say that it is one.
+  /// The names of a symlink's target joined by "/", if `letters` say that it is one.
   static func symlinkTarget(
     _ fields: Fields, letters: ArraySlice<UInt8>
-  ) throws(MetainfoError) -> [[UInt8]] {
+  ) throws(MetainfoError) -> [UInt8] {
     guard letters.contains(UInt8(ascii: "l")) else { return [] }
     if let length = try fields.integer("length"), length != 0 {
       throw fields.fault(.symlinkWithLength)
@@ -90,11 +110,19 @@ extension RawFile {
     if list.count > 2 * MetainfoLimits.pathDepth {
       throw fields.fault(.path(.tooDeep(list.count)))
     }
-    var names: [[UInt8]] = []
+    var joined: [UInt8] = []
     for item in list {
       guard let name = item.string else { throw fields.wrongKind("symlink path", .string) }
-      names.append(Array(name))
+      if !name.elementsEqual(".".utf8) && !name.elementsEqual("..".utf8) {
+        do throws(ContentPathError) {
+          try PathElement.check(name)
+        } catch {
+          throw fields.fault(.path(error))
+        }
+      }
+      if !joined.isEmpty { joined.append(ContentPath.separator) }
+      joined.append(contentsOf: name)
     }
-    return names
+    return joined
   }
 }

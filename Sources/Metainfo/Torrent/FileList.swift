@@ -42,8 +42,8 @@ struct FileListReader {
 
   private mutating func read(_ fields: Fields, index: Int) throws(MetainfoError) {
     let letters = try fields.string("attr") ?? []
-    if letters.contains(UInt8(ascii: "p")) {
-      // What a padding file is called matters to nobody, and it may have no name. BEP 47.
+    if letters.contains(UInt8(ascii: "p")) || Self.isPaddingOfBitComet(fields) {
+      // What a padding file is called matters to nobody else, and it may have no name. BEP 47.
       try advance(try fields.count("length"))
       return
     }
@@ -54,7 +54,7 @@ struct FileListReader {
         entry: FileEntry(
           path: try path(fields, index: index), length: length,
           attributes: FileAttributes(letters: letters)),
-        target: target))
+        target: target, number: index))
   }
 
   private mutating func add(_ file: RawFile) throws(MetainfoError) {
@@ -82,23 +82,34 @@ struct FileListReader {
   private static func path(
     _ list: BencodeList, index: Int
   ) throws(MetainfoError) -> ContentPath {
-    var elements: [PathElement] = []
+    var joined: [UInt8] = []
+    var part = 0
     for node in list {
-      let place = MetainfoPlace.filePart(index, part: elements.count)
+      let place = MetainfoPlace.filePart(index, part: part)
       guard let name = node.string else {
         throw MetainfoError(place, .wrongKind("", expected: .string))
       }
       do throws(ContentPathError) {
-        elements.append(try PathElement(name))
+        try PathElement.check(name)
       } catch {
         throw MetainfoError(place, .path(error))
       }
+      if part > 0 { joined.append(ContentPath.separator) }
+      joined.append(contentsOf: name)
+      part += 1
     }
     do throws(ContentPathError) {
-      return try ContentPath(elements)
+      return try ContentPath(joined: joined)
     } catch {
       throw MetainfoError(.file(index), .path(error))
     }
+  }
+
+  /// Whether the name is one that BitComet gives to padding files, which it does not mark otherwise.
+  private static func isPaddingOfBitComet(_ fields: Fields) -> Bool {
+    var last: BencodeNode?
+    fields.node["path"]?.list?.forEach { last = $0 }
+    return last?.string?.starts(with: "_____padding_file_".utf8) ?? false
   }
 }
 

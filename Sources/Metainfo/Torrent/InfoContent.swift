@@ -27,7 +27,7 @@ struct InfoContent {
     // For a hybrid the tree's description is taken: it has the roots.
     let raw = tree ?? list?.files ?? []
     files = try PathIndex(raw).resolveSymlinks(raw) { index in
-      tree == nil ? .file(index) : .tree(raw[index].entry.path.elements.map(\.bytes))
+      tree == nil ? .file(raw[index].number) : .tree(raw[index].entry.path.elements.map(\.bytes))
     }
     v1Layout = list?.layout
     length = try Self.measure(files, kind: kind, pieceLength: pieceLength)
@@ -50,7 +50,8 @@ struct InfoContent {
 
   private static func fileTree(_ fields: Fields) throws(MetainfoError) -> [RawFile] {
     guard let tree = try fields.dictionary("file tree") else { throw fields.missing("file tree") }
-    return try FileTreeReader(tree).files
+    let limit = MetainfoLimits.allPathBytes(infoBytes: fields.node.range.count)
+    return try FileTreeReader(tree, pathBytes: limit).files
   }
 
   /// Bytes in all files together, if their bytes, pieces and blocks can be counted.

@@ -65,9 +65,9 @@ public struct InfoDictionary: Sendable {
     v1Pieces = content.v1Pieces
     contentLength = content.length
     isPrivate = try fields.integer("private").map { $0 != 0 } ?? false
-    similar = fields.similarTorrents
-    collections = fields.collections
-    source = try fields.string("source").map(Array.init)
+    similar = try fields.similarTorrents()
+    collections = try fields.collections()
+    source = try fields.text("source")
     bytes = Array(node.encoded)
     infohashV1 = kind.hasV1 ? SHA1Digest(hashing: bytes) : nil
     infohashV2 = kind.hasV2 ? SHA256Digest(hashing: bytes) : nil
@@ -128,12 +128,16 @@ public struct InfoDictionary: Sendable {
 
 extension Fields {
   /// Infohashes of similar torrents. BEP 38. Hints: what is none is left out.
-  var similarTorrents: [SHA1Digest] {
-    node["similar"]?.list?.compactMap { $0.string.flatMap { SHA1Digest($0) } } ?? []
+  func similarTorrents() throws(MetainfoError) -> [SHA1Digest] {
+    guard node["similar"]?.kind == .list, let list = try shortList("similar") else { return [] }
+    return list.compactMap { $0.string.flatMap { SHA1Digest($0) } }
   }
 
   /// Names of collections. BEP 38. Hints: what is none is left out.
-  var collections: [[UInt8]] {
-    node["collections"]?.list?.compactMap { $0.string.map(Array.init) } ?? []
+  func collections() throws(MetainfoError) -> [[UInt8]] {
+    guard node["collections"]?.kind == .list, let list = try shortList("collections") else {
+      return []
+    }
+    return list.compactMap { $0.string.map(Array.init) }
   }
 }

@@ -61,12 +61,16 @@ public enum MetainfoFault: Hashable, Sendable {
   case contentTooLong
   /// More pieces or blocks than we count.
   case tooManyPieces
-  /// More names in all paths together than we keep.
-  case tooManyPathParts
+  /// More bytes in all paths together than we keep, which is this.
+  case pathsTooLong(Int)
+  /// More bytes of text than we keep.
+  case textTooLong(String, Int)
+  /// More entries in the list under this key than we keep.
+  case tooManyEntries(String)
   /// `pieces` holds another number of hashes than the lengths ask for. BEP 3.
   case pieceCount(expected: UInt64, actual: UInt64)
-  /// A `pieces root` where there are no bytes, or one that is all zeros. BEP 52.
-  case senselessRoot
+  /// A `pieces root` that is all zeros, which no file has. BEP 52.
+  case zeroRoot
   /// A padding file in the file tree, where there cannot be any. BEP 47, 52.
   case paddingInTree
   /// An entry that is a file and a folder.
@@ -130,10 +134,14 @@ extension MetainfoFault: CustomStringConvertible {
     case .contentTooLong: "the files have more than \(MetainfoLimits.contentBytes) bytes"
     case .tooManyPieces:
       "more than \(MetainfoLimits.pieces) pieces or \(MetainfoLimits.blocks) blocks"
-    case .tooManyPathParts: "the paths have more than \(MetainfoLimits.pathParts) parts"
+    case .pathsTooLong(let limit): "the paths together have more than \(limit) bytes"
+    case .textTooLong(let key, let count):
+      "\"\(key)\" has \(count) bytes, more than \(MetainfoLimits.textBytes)"
+    case .tooManyEntries(let key):
+      "\"\(key)\" has more than \(MetainfoLimits.listEntries) entries"
     case .pieceCount(let expected, let actual):
       "\"pieces\" has \(actual) hashes, the files need \(expected)"
-    case .senselessRoot: "\"pieces root\" of an empty file, or all zeros (BEP 52)"
+    case .zeroRoot: "\"pieces root\" is all zeros (BEP 52)"
     case .paddingInTree: "a padding file in the file tree"
     case .fileAndFolder(let path): "\"\(printable(path))\" is both a file and a folder"
     case .duplicatePath(let path): "\"\(printable(path))\" comes twice"

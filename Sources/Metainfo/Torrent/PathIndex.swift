@@ -9,8 +9,7 @@ struct PathIndex {
     // The usual case, which a file tree always is.
     let isSorted = zip(paths, paths.dropFirst()).allSatisfy { $0 < $1 }
     if !isSorted { paths.sort() }
-    for (path, next) in zip(paths, paths.dropFirst())
-    where next.elements.starts(with: path.elements) {
+    for (path, next) in zip(paths, paths.dropFirst()) where next.starts(with: path.bytes) {
       throw MetainfoError(
         .info,
         path == next ? .duplicatePath(path.bytes) : .fileAndFolder(path.bytes))
@@ -18,19 +17,19 @@ struct PathIndex {
     self.paths = paths
   }
 
-  /// Whether `elements` are the path of a file, a symlink or a folder.
-  private func contains(_ elements: [PathElement]) -> Bool {
+  /// Whether `joined` is the path of a file, a symlink or a folder, the top one too.
+  private func contains(_ joined: [UInt8]) -> Bool {
     var low = 0
     var high = paths.count
     while low < high {
       let middle = (low + high) / 2
-      if paths[middle].elements.lexicographicallyPrecedes(elements) {
+      if ContentPath.precedes(paths[middle].bytes, joined) {
         low = middle + 1
       } else {
         high = middle
       }
     }
-    return low < paths.count && paths[low].elements.starts(with: elements)
+    return low < paths.count && paths[low].starts(with: joined)
   }
 
   /// Files with their symlinks resolved.
@@ -60,7 +59,7 @@ struct PathIndex {
   /// libtorrent does when it reads, the first reading is tried first, then the second. Neither can
   /// lead outside: ".." beyond the torrent's folder is an error.
   private func target(of file: RawFile) throws(MetainfoFaultError) -> ContentPath {
-    let folder = Array(file.entry.path.elements.dropLast())
+    let folder = file.entry.path.folder
     let fromTop = try? walk(file.target, from: [])
     if let fromTop, contains(fromTop) { return try path(fromTop) }
     let fromFolder = try? walk(file.target, from: folder)
@@ -70,28 +69,27 @@ struct PathIndex {
     return try path(try walk(file.target, from: folder))
   }
 
+  /// Where `target` leads from `folder`. All names are joined by "/".
   private func walk(
-    _ names: [[UInt8]], from folder: [PathElement]
-  ) throws(MetainfoFaultError) -> [PathElement] {
-    var elements = folder
-    for name in names {
+    _ target: [UInt8], from folder: ArraySlice<UInt8>
+  ) throws(MetainfoFaultError) -> [UInt8] {
+    var joined = Array(folder)
+    for name in target.split(separator: ContentPath.separator) {
       if name.elementsEqual(".".utf8) { continue }
       if name.elementsEqual("..".utf8) {
-        if elements.popLast() == nil { throw MetainfoFaultError(fault: .symlinkOutside) }
+        if joined.isEmpty { throw MetainfoFaultError(fault: .symlinkOutside) }
+        joined.removeSubrange((joined.lastIndex(of: ContentPath.separator) ?? 0)...)
         continue
       }
-      do throws(ContentPathError) {
-        elements.append(try PathElement(name))
-      } catch {
-        throw MetainfoFaultError(fault: .path(error))
-      }
+      if !joined.isEmpty { joined.append(ContentPath.separator) }
+      joined += name
     }
-    return elements
+    return joined
   }
 
-  private func path(_ elements: [PathElement]) throws(MetainfoFaultError) -> ContentPath {
+  private func path(_ joined: [UInt8]) throws(MetainfoFaultError) -> ContentPath {
     do throws(ContentPathError) {
-      return try ContentPath(elements)
+      return try ContentPath(joined: joined)
     } catch {
       // Empty: the link leads to the torrent's folder itself, and so into itself.
       throw MetainfoFaultError(fault: error == .empty ? .symlinkOutside : .path(error))

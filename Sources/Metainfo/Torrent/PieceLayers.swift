@@ -10,7 +10,8 @@ public enum LayerFault: Hashable, Sendable {
   case wrongLength(ContentPath, expected: UInt64, actual: UInt64)
   /// The one for this file does not hash up to the file's root: it is forged or damaged.
   case forged(ContentPath)
-  /// There is one under this key, which is the root of no file longer than a piece.
+  /// There is one under this key (its first 32 bytes), which is the root of no file longer than a
+  /// piece.
   case surplus([UInt8])
 }
 
@@ -31,35 +32,36 @@ extension LayerFault: CustomStringConvertible {
 struct LayerCheck {
   /// The layers that are right.
   private(set) var layers: PieceLayers = [:]
-  /// All faults, by file in the torrent's order, then by key.
+  /// By file in the torrent's order, then surplus layers by key, as many as are told.
   private(set) var faults: [LayerFault] = []
+  /// Roots whose layer is not right.
+  private var forged: Set<SHA256Digest> = []
   private let pieceLength: UInt32
 
   /// Checks the dictionary `piece layers`, which may be absent when no file needs it.
   init(_ dictionary: BencodeDictionary?, of info: InfoDictionary) throws(MetainfoError) {
     pieceLength = info.pieceLength
+    let length = UInt64(pieceLength)
+    let roots = Set(info.files.lazy.filter { $0.length > length }.compactMap(\.piecesRoot))
     var given: [SHA256Digest: ArraySlice<UInt8>] = [:]
-    var misnamed: [LayerFault] = []
+    var surplus: [LayerFault] = []
     if let dictionary {
       for (key, value) in dictionary {
         guard let bytes = value.string else {
           throw MetainfoError(.torrent, .wrongKind("piece layers", expected: .string))
         }
-        if let root = SHA256Digest(key) {
+        if let root = SHA256Digest(key), roots.contains(root) {
           given[root] = bytes
-        } else {
-          misnamed.append(.surplus(Array(key)))
+        } else if surplus.count < MetainfoLimits.surplusLayers {
+          surplus.append(.surplus(Array(key.prefix(SHA256Digest.byteCount))))
         }
       }
     }
-    var roots: Set<SHA256Digest> = []
-    for file in info.files where file.length > UInt64(pieceLength) {
+    for file in info.files where file.length > length {
       guard let root = file.piecesRoot else { continue }
-      roots.insert(root)
       check(given[root], of: file, root: root)
     }
-    let surplus = given.keys.filter { !roots.contains($0) }.sorted()
-    faults += surplus.map { .surplus($0.bytes) } + misnamed
+    faults += surplus
   }
 
   private mutating func check(_ bytes: ArraySlice<UInt8>?, of file: FileEntry, root: SHA256Digest) {
@@ -68,16 +70,19 @@ struct LayerCheck {
       return
     }
     let expected = PieceLayer.count(fileLength: file.length, pieceLength: pieceLength) * 32
-    guard UInt64(bytes.count) == expected, let layer = [SHA256Digest](concatenated: bytes) else {
+    guard UInt64(bytes.count) == expected else {
       faults.append(
         .wrongLength(file.path, expected: expected, actual: UInt64(bytes.count)))
       return
     }
-    // Files with the same contents share a layer.
+    // Files with the same contents share a layer, which is hashed once.
     if layers[root] != nil { return }
-    if PieceLayer.root(of: layer, pieceLength: pieceLength) == root {
+    if !forged.contains(root), let layer = [SHA256Digest](concatenated: bytes),
+      PieceLayer.root(of: layer, pieceLength: pieceLength) == root
+    {
       layers[root] = layer
     } else {
+      forged.insert(root)
       faults.append(.forged(file.path))
     }
   }

@@ -60,12 +60,18 @@ public struct Torrent: Sendable {
     self.pieceLayers = pieceLayers
     trackers = try fields.trackers()
     webSeeds = try fields.webSeeds()
-    comment = try fields.string("comment").map(Array.init)
-    createdBy = try fields.string("created by").map(Array.init)
+    comment = try fields.text("comment")
+    createdBy = try fields.text("created by")
     creationDate = try fields.integer("creation date")
     nodes = try fields.dhtNodes()
-    similar = info.similar + fields.similarTorrents.filter { !info.similar.contains($0) }
-    collections = info.collections + fields.collections.filter { !info.collections.contains($0) }
+    similar = Self.union(info.similar, try fields.similarTorrents())
+    collections = Self.union(info.collections, try fields.collections())
+  }
+
+  /// What is inside of the info dictionary, then what else is outside.
+  private static func union<Hint: Hashable>(_ inner: [Hint], _ outer: [Hint]) -> [Hint] {
+    let known = Set(inner)
+    return inner + outer.filter { !known.contains($0) }
   }
 }
 
@@ -73,7 +79,8 @@ public struct Torrent: Sendable {
 public struct TorrentInspection: Sendable {
   /// The torrent, with the piece layers that are right.
   public let torrent: Torrent
-  /// All that is wrong with its piece layers: by file in the torrent's order, then surplus ones.
+  /// All that is wrong with its piece layers: by file in the torrent's order, then surplus ones by
+  /// key, of which only the first `MetainfoLimits.surplusLayers`.
   public let layerFaults: [LayerFault]
 }
 
@@ -92,13 +99,22 @@ public struct DHTNodeAddress: Hashable, Sendable {
 }
 
 extension Fields {
-  /// Tiers without empty URLs and empty tiers; `announce` where there are none. BEP 12.
+  /// Tiers without empty URLs and empty tiers; `announce` where there are none. BEP 12. Some
+  /// programs write URLs where tiers belong: each is a tier.
   fileprivate func trackers() throws(MetainfoError) -> [[String]] {
     var tiers: [[String]] = []
-    if let list = try list("announce-list") {
+    if let list = try shortList("announce-list") {
       var index = 0
+      var count = 0
       for item in list {
-        let tier = try urls(item, "announce-list") { _ in index }
+        count += item.list?.count ?? 1
+        if count > MetainfoLimits.listEntries { throw tooManyEntries("announce-list") }
+        let tier =
+          if let bytes = item.string {
+            try url(bytes, "announce-list").map { [$0] } ?? []
+          } else {
+            try urls(item, "announce-list") { _ in index }
+          }
         if !tier.isEmpty { tiers.append(tier) }
         index += 1
       }
@@ -132,13 +148,13 @@ extension Fields {
   fileprivate func webSeeds() throws(MetainfoError) -> [String] {
     guard let node = node["url-list"] else { return [] }
     if let bytes = node.string { return try url(bytes, "url-list").map { [$0] } ?? [] }
-    guard node.kind == .list else { throw wrongKind("url-list", .list) }
+    _ = try shortList("url-list")
     return try urls(node, "url-list") { $0 }
   }
 
   fileprivate func dhtNodes() throws(MetainfoError) -> [DHTNodeAddress] {
     var nodes: [DHTNodeAddress] = []
-    guard let list = try list("nodes") else { return nodes }
+    guard let list = try shortList("nodes") else { return nodes }
     for item in list {
       let place = MetainfoPlace.entry("nodes", nodes.count)
       guard var pair = item.list, pair.count == 2, let host = pair.next(), let port = pair.next()

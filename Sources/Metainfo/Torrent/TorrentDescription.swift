@@ -68,7 +68,9 @@ public struct TorrentDescription: Sendable {
     }
     guard let layout = v1Layout else { throw MetainfoError(.info, .contentTooLong) }
     let info = try InfoDictionary(parsing: try InfoWriter(self, layout: layout).encoded())
-    for (read, written) in zip(info.files, files) where read != fit(written) {
+    // First of all, what would be read as padding: everything behind it has moved up.
+    for (index, written) in files.enumerated()
+    where index >= info.files.count || info.files[index] != fit(written) {
       throw fault("files", "\"\(written.path)\" would read as something else")
     }
     return info
@@ -77,6 +79,7 @@ public struct TorrentDescription: Sendable {
   /// The `.torrent`. Throws as `infoDictionary()` does, and for piece layers that are wrong.
   public func encoded() throws(MetainfoError) -> EncodedTorrent {
     let info = try infoDictionary()
+    try checkSizes()
     if kind.hasV2 { try checkLayers() }
     return EncodedTorrent(info: info, bytes: encoded(around: info))
   }
@@ -86,6 +89,22 @@ public struct TorrentDescription: Sendable {
     var file = file
     if !kind.hasV2 { file.piecesRoot = nil }
     return file
+  }
+
+  /// Nothing is written that is too much to be read.
+  private func checkSizes() throws(MetainfoError) {
+    for (key, text) in [("comment", comment), ("created by", createdBy)] {
+      let count = text?.utf8.count ?? 0
+      if count > MetainfoLimits.textBytes {
+        throw MetainfoError(.torrent, .textTooLong(key, count))
+      }
+    }
+    for (key, count) in [
+      ("announce-list", trackers.joined().count),
+      ("url-list", webSeeds.count),
+    ] where count > MetainfoLimits.listEntries {
+      throw MetainfoError(.torrent, .tooManyEntries(key))
+    }
   }
 
   private func checkLayers() throws(MetainfoError) {

@@ -1,0 +1,90 @@
+#!/bin/bash
+# Whether README's "Start" and "Use" hold, command by command, on a Debian 12 that has nothing but a
+# Swift toolchain, git, make and sudo; and whether `make deps` says what it should elsewhere.
+#
+#   interop/clean-machine.sh      as root; needs debootstrap, the network and 3 GB in TMPDIR
+#
+# Takes about 10 minutes on two cores, so `make check` leaves it out. What is tested is the last
+# commit. The toolchain is this machine's, read-only. MIRROR is a Debian mirror
+# other than debootstrap's own. All mounts live
+# in a namespace of their own and go with it.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+machine=$(mktemp -d)
+trap 'rm -rf "$machine"' EXIT
+chmod 755 "$machine"
+echo "== Debian 12 in $machine"
+debootstrap --variant=minbase --include=git,make,sudo bookworm "$machine" \
+  ${MIRROR:+"$MIRROR"} >/dev/null ||
+  { tail -n 5 "$machine/debootstrap/debootstrap.log" >&2 && exit 1; }
+rm -rf "$machine"/var/lib/apt/lists/*
+
+# What this machine's git puts in the place of web addresses, the other does too.
+shared=("$(realpath "$(dirname "$(command -v "${SWIFT:-swift}")")/..")")
+toolchain=${shared[0]}
+while read -r key address; do
+  git config --file "$machine/etc/gitconfig" --add "$key" "$address"
+  folder=${key#url.}
+  if [ -d "${folder%.insteadof}" ]; then shared+=("${folder%.insteadof}"); fi
+done < <(git config --get-regexp '^url\..*\.insteadof$' || true)
+git config --file "$machine/etc/gitconfig" safe.directory '*'
+
+echo "127.0.0.1 localhost $(hostname)" >"$machine/etc/hosts"
+chroot "$machine" useradd --create-home --home-dir /person --shell /bin/bash person
+# Not with hard links: the objects get another owner.
+git clone --quiet --no-hardlinks . "$machine/person/SwarmNode"
+chroot "$machine" chown -R person: /person
+
+cat >"$machine/steps" <<'STEPS'
+set -euo pipefail
+cd /person/SwarmNode
+user() { sudo -u person env PATH="$PATH" bash -euo pipefail -c "$1" </dev/null; }
+# The commands of a section of the README.
+readme() { awk -v section="## $1" '/^## /{on=($0==section)} /^```/{code=!code; next} on&&code' README.md; }
+# That a command fails and names all of the words.
+refuses() {
+  local words=("${@:2}") said
+  if said=$(user "$1" 2>&1); then echo "FAILED: went well: $1"; exit 1; fi
+  for word in "${words[@]}"; do
+    if [[ $said != *"$word"* ]]; then echo "FAILED: $1: does not name $word: $said"; exit 1; fi
+  done
+}
+
+echo "== without rights, on an unknown system, without Swift"
+refuses "make test" "sudo" "apt-get install" "libuv1-dev"
+cp /etc/os-release /tmp && sed -i 's/^ID=.*/ID=other/' /etc/os-release
+refuses "make test" "libuv1-dev" "event loop" "binutils" "linker"
+refuses "PATH=/usr/bin:/bin make test" "libuv1-dev" "swift.org/install"
+cp /tmp/os-release /etc/os-release
+echo "person ALL=(ALL) NOPASSWD: ALL" >/etc/sudoers.d/person
+
+echo "== README, Start"
+user "$(readme Start)"
+echo "== README, Use"
+user "$(readme Use)"
+
+echo "== nothing left to install"
+printf '#!/bin/sh\necho called apt-get; exit 1\n' >/usr/local/bin/apt-get
+chmod 755 /usr/local/bin/apt-get
+user "make deps"
+rm /usr/local/bin/apt-get
+echo "== what CI runs"
+user ".ci/run"
+echo "== the program without Swift"
+umount "$1"
+user ".build/release/swarm verify /tmp/measurements.torrent /tmp"
+STEPS
+
+# shellcheck disable=SC2016  # what follows is for the shell inside
+unshare --mount --pid --fork --kill-child bash -euo pipefail -c '
+  machine=$1 toolchain=$2
+  mount -t proc proc "$machine/proc"
+  for folder in "${@:3}"; do
+    mkdir -p "$machine/$folder"
+    mount --bind -o ro "$folder" "$machine/$folder"
+  done
+  exec env -i PATH="/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:$toolchain/bin" \
+    chroot "$machine" bash /steps "$toolchain"
+' clean-machine "$machine" "$toolchain" "${shared[@]}"
+echo "clean machine: passed"
