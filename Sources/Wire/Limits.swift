@@ -1,3 +1,5 @@
+import Metainfo
+
 /// Bounds on messages from outside, each with its reason.
 public enum WireLimits {
   /// Hashes of the base layer in one `hashes` message. BEP 52 advises at most 512; libtorrent asks
@@ -8,4 +10,19 @@ public enum WireLimits {
   public static let proofLayers: UInt32 = 31
   /// Hashes in one `hashes` message: every layer of proof adds at most one.
   public static let hashes = Int(hashesLength + proofLayers)
+
+  /// Bytes of data in one `piece` message: we request blocks of 16 KiB and no more, so nothing longer
+  /// answers us.
+  public static let blockBytes = blockLength
+  /// Bytes in a bitfield: one bit for each piece of the largest torrent that we load. A framer is
+  /// told the true size as soon as the torrent is known.
+  public static let bitfieldBytes = Int(MetainfoLimits.pieces / 8)
+  /// Bytes in a message of an extension, the byte of its number included: four times the longest one
+  /// we know, which is a block of metadata with its dictionary.
+  public static let extendedBytes = 1 << 16
+  /// Bytes in a message of a kind that we do not know. They are stepped over and never kept, so this
+  /// only tells a message from noise, as early as at its length.
+  public static let unknownBytes = 1 << 20
+  /// Bytes in a message, the byte of its kind included: the longest of them all is a bitfield.
+  public static let messageBytes = 1 + bitfieldBytes
 }
