@@ -25,4 +25,18 @@ public enum WireLimits {
   public static let unknownBytes = 1 << 20
   /// Bytes in a message, the byte of its kind included: the longest of them all is a bitfield.
   public static let messageBytes = 1 + bitfieldBytes
+
+  /// What the dictionary of an extension's message may cost: real ones have some tens of values, and
+  /// nest twice. Behind a dictionary there may be a block of metadata, which counts as bytes.
+  public static let extensionValues = BencodeLimits(bytes: extendedBytes, depth: 16, nodes: 4_096)
+  /// Bytes of metadata in one message. BEP 9.
+  public static let metadataBlockBytes = 16_384
+  /// Bytes that we keep of the name of a peer's program: names have some tens, and are shown in a
+  /// line.
+  public static let clientNameBytes = 128
+  /// Requests that we believe a peer keeps waiting: 256 MiB, more than any connection has in flight.
+  public static let requestQueue = 16_384
+  /// Peers in one message of `ut_pex`, as many again dropped. BEP 11 has 50, but for the first
+  /// message, in which libtorrent sends up to 100.
+  public static let pexContacts = 100
 }
