@@ -136,6 +136,7 @@ extension MessageLayout {
     }
   }
 
+  @inline(__always)
   private func block(_ bytes: RawSpan) -> BlockRequest {
     BlockRequest(
       piece: bytes.bigEndian(at: 5), begin: bytes.bigEndian(at: 9), length: bytes.bigEndian(at: 13))
