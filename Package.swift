@@ -63,7 +63,8 @@ let package = Package(
       ]),
     // Figures that make bench compares with.
     .executableTarget(
-      name: "SwarmBench", dependencies: ["Metainfo", "Store"], path: "Benchmarks/SwarmBench"),
+      name: "SwarmBench", dependencies: ["Metainfo", "Wire", "Store"], path: "Benchmarks/SwarmBench"
+    ),
     // Tests.
     .target(name: "TestSupport", path: "Tests/Support"),
     .testTarget(name: "MetainfoTests", dependencies: ["Metainfo", "TestSupport"]),

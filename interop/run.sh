@@ -4,7 +4,8 @@
 #   interop/run.sh [SCRIPT…]      all of them, or those named, such as libtorrent/transfer.py
 #
 # SWARM is our program; without it the release build. Closes with "N passed, N failed".
-# Not run here: libtorrent/capture_hash_messages.py, which makes the vectors of Tests/WireTests.
+# Not run here: libtorrent/capture_hash_messages.py and libtorrent/capture_peer_messages.py, which make
+# the vectors of Tests/WireTests.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")" || exit 1
 

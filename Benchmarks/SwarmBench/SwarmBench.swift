@@ -3,20 +3,24 @@ import Glibc
 import Metainfo
 import Store
 
-/// What the machine can do without our program around it: `swarm-bench hash [MIB]`.
+/// What the machine can do without our program around it: `swarm-bench hash [MIB]`, or
+/// `swarm-bench frame [MILLIONS OF MESSAGES]`.
 ///
-/// Prints one JSON object a line, for Benchmarks/create_bench.py.
+/// Prints one JSON object a line; Benchmarks/create_bench.py reads those of `hash`.
 @main
 struct SwarmBench {
   static func main() {
-    let arguments = CommandLine.arguments.dropFirst()
-    guard arguments.first == "hash", arguments.count <= 2,
-      let mebibytes = arguments.count == 2 ? Int(arguments.last ?? "") : 1024, mebibytes > 0
-    else {
-      print("usage: swarm-bench hash [MIB]")
-      return
+    let arguments = Array(CommandLine.arguments.dropFirst())
+    let count = arguments.count == 2 ? Int(arguments[1]) : nil
+    switch (arguments.first, arguments.count, count) {
+    case ("hash", 1, _): HashLimit(byteCount: 1 << 30).measure()
+    case ("hash", 2, let mebibytes?) where mebibytes > 0:
+      HashLimit(byteCount: mebibytes << 20).measure()
+    case ("frame", 1, _): FrameLimit(messageCount: 10_000_000).measure()
+    case ("frame", 2, let millions?) where (1...100).contains(millions):
+      FrameLimit(messageCount: millions * 1_000_000).measure()
+    default: print("usage: swarm-bench hash [MIB] | frame [MILLIONS OF MESSAGES]")
     }
-    HashLimit(byteCount: mebibytes << 20).measure()
   }
 }
 

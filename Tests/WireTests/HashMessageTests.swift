@@ -8,8 +8,8 @@ import Testing
   func readsAndWritesWhatLibtorrentWrites(row: Int) throws {
     let (_, number, numbers, hashes, hex) = capturedMessages[row]
     let bytes = try #require([UInt8](hex: hex))
-    let id = try #require(PeerMessageID(rawValue: bytes[4]))
-    #expect(id.rawValue == number)
+    let id = try kind(bytes[4])
+    #expect(bytes[4] == number)
     let message = try decode(id, Array(bytes[5...]))
     let request = HashRequest(
       piecesRoot: try #require(SHA256Digest(bytes[5..<37])), baseLayer: numbers[0],
@@ -22,14 +22,14 @@ import Testing
       #expect(response.hashes.count == hashes)
       #expect(response.hashes.map(\.hex).joined() == String(hex.dropFirst(2 * 53)))
     }
-    #expect(message.id == id)
+    #expect(message.kind == id)
     #expect(encoded(message) == bytes)
   }
 
   @Test(arguments: capturedMessages.indices)
   func everyOtherLengthIsAnError(row: Int) throws {
     let bytes = try #require([UInt8](hex: capturedMessages[row].hex))
-    let id = try #require(PeerMessageID(rawValue: bytes[4]))
+    let id = try kind(bytes[4])
     let payload = Array(bytes[5...])
     for count in payload.indices {
       #expect(throws: PeerProtocolError.self) {
@@ -69,11 +69,11 @@ import Testing
   }
 
   @Test func requestsHaveOneLength() throws {
-    for id in [PeerMessageID.hashRequest, .hashReject] {
+    for id in [HashMessage.Kind.request, .reject] {
       let error = #expect(throws: PeerProtocolError.self) {
         try decode(id, payload([0, 0, 2, 0], hashes: 1))
       }
-      #expect(error?.description == "\(id) at byte 0: 81 bytes, 49 expected (BEP 52)")
+      #expect(error?.description == "\(id.id) at byte 0: 81 bytes, 49 expected (BEP 52)")
     }
     let error = #expect(throws: PeerProtocolError.self) {
       try decode(.hashes, [UInt8](repeating: 0, count: 47))
@@ -116,7 +116,11 @@ import Testing
     #expect(room[53...].allSatisfy { $0 == 0xee })
   }
 
-  private func decode(_ id: PeerMessageID, _ payload: [UInt8]) throws -> HashMessage {
+  private func kind(_ byte: UInt8) throws -> HashMessage.Kind {
+    try #require(PeerMessageID(rawValue: byte).flatMap(HashMessage.Kind.init))
+  }
+
+  private func decode(_ id: HashMessage.Kind, _ payload: [UInt8]) throws -> HashMessage {
     try HashMessage(id, payload: payload.span.bytes)
   }
 

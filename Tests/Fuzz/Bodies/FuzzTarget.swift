@@ -10,6 +10,12 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
   case hashes
   /// Sequences of questions, true and false answers on one hash tree.
   case merkle
+  /// Handshakes of the peer protocol, in two chunks.
+  case handshake
+  /// Streams of peer messages, in chunks and straight.
+  case framer
+  /// Payloads of extension messages.
+  case extensions
 
   /// Feeds one input. Bad input must end in an error; a broken promise stops the process.
   public func run(_ bytes: UnsafeRawBufferPointer) {
@@ -19,6 +25,9 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     case .magnet: fuzzMagnet(bytes)
     case .hashes: fuzzHashes(bytes)
     case .merkle: fuzzMerkle(bytes)
+    case .handshake: fuzzHandshake(bytes)
+    case .framer: fuzzFramer(bytes)
+    case .extensions: fuzzExtensions(bytes)
     }
   }
 }

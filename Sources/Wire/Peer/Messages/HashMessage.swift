@@ -15,12 +15,37 @@ public enum HashMessage: Hashable, Sendable {
   /// Declines a request.
   case reject(HashRequest)
 
+  /// Which of the three a message is.
+  public enum Kind: Hashable, Sendable, CaseIterable {
+    /// Asks.
+    case request
+    /// Answers.
+    case hashes
+    /// Declines.
+    case reject
+
+    /// The byte that tells the kind on the wire.
+    public var id: PeerMessageID {
+      switch self {
+      case .request: .hashRequest
+      case .hashes: .hashes
+      case .reject: .hashReject
+      }
+    }
+
+    /// The kind that `id` tells; nil for messages about other things.
+    public init?(_ id: PeerMessageID) {
+      guard let kind = Self.allCases.first(where: { $0.id == id }) else { return nil }
+      self = kind
+    }
+  }
+
   /// The kind of message.
-  public var id: PeerMessageID {
+  public var kind: Kind {
     switch self {
-    case .request: .hashRequest
+    case .request: .request
     case .hashes: .hashes
-    case .reject: .hashReject
+    case .reject: .reject
     }
   }
 }
@@ -31,14 +56,17 @@ extension HashMessage {
   /// Bytes of the kind and the fixed fields.
   static let headerLength = 1 + SHA256Digest.byteCount + 4 * MemoryLayout<UInt32>.size
 
+  /// Bytes of the longest message, from the byte of its kind on.
+  static let longest = headerLength + WireLimits.hashes * SHA256Digest.byteCount
+
   /// Reads the payload of a message: what follows the byte that tells its kind.
   ///
   /// A `hashes` message passes only if its fields obey BEP 52 and `WireLimits`, and exactly the
   /// hashes that they call for are there.
-  public init(_ id: PeerMessageID, payload: RawSpan) throws(PeerProtocolError) {
-    switch id {
-    case .hashRequest: self = .request(try Self.onlyHeader(id, payload))
-    case .hashReject: self = .reject(try Self.onlyHeader(id, payload))
+  public init(_ kind: Kind, payload: RawSpan) throws(PeerProtocolError) {
+    switch kind {
+    case .request: self = .request(try Self.onlyHeader(kind.id, payload))
+    case .reject: self = .reject(try Self.onlyHeader(kind.id, payload))
     case .hashes: self = .hashes(try Self.response(payload))
     }
   }
@@ -133,7 +161,7 @@ extension HashMessage {
     precondition(buffer.count >= count, "no room for the message")
     var writer = MessageWriter(buffer)
     writer.write(UInt32(count - MemoryLayout<UInt32>.size))
-    writer.write(id.rawValue)
+    writer.write(kind.id.rawValue)
     switch self {
     case .request(let request), .reject(let request): Self.write(request, to: &writer)
     case .hashes(let response):
@@ -150,22 +178,5 @@ extension HashMessage {
     writer.write(request.index)
     writer.write(request.length)
     writer.write(request.proofLayers)
-  }
-}
-
-/// Writes numbers, highest byte first, and bytes one after the other into a buffer.
-private struct MessageWriter {
-  private let buffer: UnsafeMutableRawBufferPointer
-  private var offset = 0
-
-  init(_ buffer: UnsafeMutableRawBufferPointer) { self.buffer = buffer }
-
-  mutating func write(_ number: some FixedWidthInteger) {
-    withUnsafeBytes(of: number.bigEndian) { write($0) }
-  }
-
-  mutating func write(_ bytes: UnsafeRawBufferPointer) {
-    UnsafeMutableRawBufferPointer(rebasing: buffer[offset...]).copyMemory(from: bytes)
-    offset += bytes.count
   }
 }
