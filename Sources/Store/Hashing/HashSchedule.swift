@@ -61,16 +61,17 @@ public struct HashSchedule: Sendable, IteratorProtocol {
     return segment
   }
 
-  /// Segments are large enough to keep all lanes of the hash busy, small enough that a few of them
-  /// stay in the cache and in 64 MiB of memory, and whole pieces where SHA-1 is wanted.
+  /// Segments are large enough to keep all lanes of the hash busy, small enough that those of all
+  /// threads stay in their share of memory, and whole pieces where SHA-1 is wanted.
   private static func segmentLength(_ kind: TorrentKind, _ pieceLength: Int, _ laneBytes: Int)
     -> Int
   {
-    guard kind.hasV1 else { return HashLimits.segmentBytes }
+    let most = max(laneBytes, HashLimits.leastSegmentBytes)
+    let usual = min(HashLimits.segmentBytes, most)
+    // A power of two, so that tree nodes do not straddle segments.
+    guard kind.hasV1 else { return 1 << (Int.bitWidth - 1 - usual.leadingZeroBitCount) }
     let lanes = 16
-    let wanted = min(
-      max(lanes * pieceLength, HashLimits.segmentBytes), max(laneBytes, HashLimits.segmentBytes))
-    return max(wanted / pieceLength, 1) * pieceLength
+    return max(min(max(lanes * pieceLength, usual), most) / pieceLength, 1) * pieceLength
   }
 
   private mutating func nextOfTrees() -> HashSegment? {

@@ -28,7 +28,7 @@ final class HashRun {
     self.onResult = onResult
     self.onEnd = onEnd
     queue = HashQueue(schedule)
-    readers = ReaderPool(windowBytes: max(Self.laneBytes, HashLimits.segmentBytes))
+    readers = ReaderPool(windowBytes: max(Self.laneBytes, HashLimits.leastSegmentBytes))
   }
 
   /// Starts hashing. `onEnd` can be called before this returns.

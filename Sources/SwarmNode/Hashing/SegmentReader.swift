@@ -57,7 +57,7 @@ final class SegmentReader: @unchecked Sendable {
   private func hashInWindows(_ segment: HashSegment, of content: ContentSource) throws(HashFailure)
   {
     segments.begin(segment, isStreamed: true)
-    let window = HashLimits.segmentBytes
+    let window = HashLimits.leastSegmentBytes
     reserve(window)
     var filled = 0
     for span in segment.spans {
