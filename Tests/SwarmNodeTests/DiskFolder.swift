@@ -6,18 +6,9 @@ import Store
 
 /// A folder that is gone when the test is over.
 final class DiskFolder: Sendable {
-  let path: String
+  private let temporary = TemporaryFolder()
 
-  init() {
-    var template = Array("/tmp/swarm-disk-XXXXXX".utf8CString)
-    guard mkdtemp(&template) != nil else { preconditionFailure("no temporary folder") }
-    path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-  }
-
-  deinit {
-    for name in listing(".").reversed() where remove(path + "/" + name) != 0 { break }
-    rmdir(path)
-  }
+  var path: String { String(decoding: temporary.path, as: UTF8.self) }
 
   func folder(_ name: String) -> String {
     mkdir(path + "/" + name, 0o755)
