@@ -35,6 +35,7 @@ let package = Package(
     .library(name: "Metainfo", targets: ["Metainfo"]),
     .library(name: "Wire", targets: ["Wire"]),
     .library(name: "Store", targets: ["Store"]),
+    .library(name: "Swarm", targets: ["Swarm"]),
     .library(name: "SwarmNode", targets: ["SwarmNode"]),
   ],
   dependencies: [
@@ -53,12 +54,15 @@ let package = Package(
     .target(name: "Metainfo", dependencies: ["CHash"]),
     .target(name: "Wire", dependencies: ["Metainfo"]),
     .target(name: "Store", dependencies: ["Metainfo", "CHash"]),
+    .target(name: "Swarm", dependencies: ["Metainfo", "Wire", "Store"]),
     // The impure shell.
-    .target(name: "SwarmNode", dependencies: ["Metainfo", "Store", "CUV", "CHash", "CGuard"]),
+    .target(
+      name: "SwarmNode",
+      dependencies: ["Metainfo", "Wire", "Store", "Swarm", "CUV", "CHash", "CGuard"]),
     .executableTarget(
       name: "SwarmTool",
       dependencies: [
-        "Metainfo", "Store", "SwarmNode",
+        "Metainfo", "Wire", "Store", "Swarm", "SwarmNode",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     // Figures that make bench compares with.
@@ -70,6 +74,7 @@ let package = Package(
     .testTarget(name: "MetainfoTests", dependencies: ["Metainfo", "TestSupport"]),
     .testTarget(name: "WireTests", dependencies: ["Wire", "Metainfo", "TestSupport"]),
     .testTarget(name: "StoreTests", dependencies: ["Store", "Metainfo", "TestSupport"]),
+    .testTarget(name: "SwarmTests", dependencies: ["Swarm", "Wire", "Store", "Metainfo", "TestSupport"]),
     .testTarget(
       name: "SwarmNodeTests", dependencies: ["SwarmNode", "Store", "Metainfo", "CGuard"]),
     .testTarget(name: "SwarmToolTests", dependencies: ["SwarmTool"]),

@@ -11,7 +11,7 @@ enum BoundaryRules {
     "SwarmNode": [
       "Metainfo", "Wire", "Store", "Discovery", "Swarm", "CUV", "CHash", "CGuard",
     ],
-    "SwarmTool": ["Metainfo", "Wire", "Store", "SwarmNode", "CGuard"],
+    "SwarmTool": ["Metainfo", "Wire", "Store", "Swarm", "SwarmNode", "CGuard"],
   ]
 
   /// Targets with no clock, no I/O, no thread and no ambient randomness.

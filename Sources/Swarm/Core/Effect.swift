@@ -1,0 +1,60 @@
+import Metainfo
+import Store
+import Wire
+
+/// What the core wants done. Carried out in order for each connection and each torrent's disk; else in
+/// any order and in parallel.
+public enum Effect {
+  /// Open a TCP connection. Ends in `Swarm.connected` or `Swarm.disconnected`.
+  case connect(ConnectionID, PeerEndpoint)
+  /// Send, behind all that was given for this connection before. `Swarm.sent` tells how many bytes
+  /// the system took.
+  case send(ConnectionID, Outgoing)
+  /// Close the connection; what was not sent yet is dropped, unless `flushing`, and its buffers are
+  /// not touched any more. No event about it is expected after this.
+  case close(ConnectionID, flushing: Bool)
+  /// `Swarm.wantsInput` became true again for this connection.
+  case resumeReading(ConnectionID)
+  /// The torrent's info dictionary is known: keep it, and make ready the disk for its content. Before
+  /// any `disk` of this torrent.
+  case prepare(TorrentID, InfoDictionary, PieceLayers)
+  /// Carry out with the disk of the torrent; give the end to `Swarm.completed`.
+  case disk(TorrentID, DiskOperation)
+  /// Hash on another thread; give the result to `Swarm.hashed`.
+  case hash(TorrentID, HashJob)
+  /// A buffer that `Swarm.receive` kept is free again.
+  case release(BufferHandle)
+  /// A block of a read is here, in order of arrival. The buffer is the reader's until it is given to
+  /// `Swarm.finish`.
+  case deliver(ReadID, BlockIndex, BufferHandle)
+  /// The read has ended: all of its blocks were delivered, or why not.
+  case endRead(ReadID, ReadFailure?)
+  /// Something for the operator.
+  case notice(Notice)
+}
+
+/// Bytes for a peer.
+public enum Outgoing {
+  /// Messages, or a handshake.
+  case bytes([UInt8])
+  /// A `piece` message: its head, and the block's bytes from the start of the buffer.
+  case block(BlockRequest, BufferHandle)
+
+  /// How many bytes go over the wire.
+  public var byteCount: Int {
+    switch self {
+    case .bytes(let bytes): bytes.count
+    case .block(let block, _): 13 + Int(block.length)
+    }
+  }
+}
+
+/// Why a read ended without all of its bytes.
+public enum ReadFailure: Hashable, Sendable {
+  /// Its deadline passed first.
+  case timeout
+  /// The torrent was removed, or the node stops.
+  case closed
+  /// There are no such bytes.
+  case outOfRange
+}

@@ -1,0 +1,94 @@
+import Metainfo
+import Wire
+
+/// How a torrent is doing.
+public struct TorrentStatus: Sendable {
+  /// What it waits for, when it waits.
+  public enum Waiting: Hashable, Sendable {
+    /// Nothing: it downloads, or seeds.
+    case nothing
+    /// Block maps are being loaded, or claims examined.
+    case checking
+    /// No peer is known that could be connected to.
+    case peers
+    /// Connections are being made.
+    case connections
+    /// The info dictionary, from the peers that are there.
+    case metadata
+    /// All peers that have what is missing choke us.
+    case choked
+    /// No connected peer has what is missing.
+    case availability
+    /// The disk is full.
+    case disk
+    /// It is being stopped.
+    case stopping
+  }
+
+  /// The infohash of the v2 description.
+  public var infohashV2: SHA256Digest?
+  /// The infohash of the v1 description.
+  public var infohashV1: SHA1Digest?
+  /// nil while the metadata is not here.
+  public var name: [UInt8]?
+  /// Bytes of content that are wanted: all, or the selection. 0 while the metadata is not here.
+  public var wantedBytes: UInt64 = 0
+  /// Of those, verified and here.
+  public var doneBytes: UInt64 = 0
+  /// Whether all that is wanted is here and on disk.
+  public var isFinished = false
+  /// Whether all there is is here.
+  public var isSeed = false
+  /// Payload that came in this run, wrong and surplus bytes included.
+  public var downloadedBytes: UInt64 = 0
+  /// Payload that went out in this run.
+  public var uploadedBytes: UInt64 = 0
+  /// Payload that came and was wrong, or was there already.
+  public var wastedBytes: UInt64 = 0
+  /// Payload, bytes a second, over the last seconds.
+  public var downloadRate: UInt64 = 0
+  /// Payload, bytes a second, over the last seconds.
+  public var uploadRate: UInt64 = 0
+  /// Connections with both handshakes done.
+  public var peers = 0
+  /// Of those, peers that have everything.
+  public var seeds = 0
+  /// Connections being made.
+  public var connecting = 0
+  /// Peers known, connected or not.
+  public var knownPeers = 0
+  /// Blocks requested and not here.
+  public var requestedBlocks = 0
+  /// What it waits for.
+  public var waiting = Waiting.nothing
+
+  init() {}
+}
+
+/// How a peer is doing.
+public struct PeerStatus: Sendable {
+  /// The connection.
+  public let id: ConnectionID
+  /// Where the peer is.
+  public let endpoint: PeerEndpoint
+  /// Whether it connected to us.
+  public let isIncoming: Bool
+  /// The program, as it calls itself; else its peer id.
+  public let client: String
+  /// Pieces that it has, of all; 0 while the metadata is not here.
+  public let pieces: Int
+  /// Payload from it, bytes a second.
+  public let downloadRate: UInt64
+  /// Payload to it, bytes a second.
+  public let uploadRate: UInt64
+  /// It lets us request.
+  public let peerChoking: Bool
+  /// It wants something that we have.
+  public let peerInterested: Bool
+  /// We let it request.
+  public let amChoking: Bool
+  /// We want something that it has.
+  public let amInterested: Bool
+  /// Our requests that it has not answered.
+  public let requested: Int
+}
