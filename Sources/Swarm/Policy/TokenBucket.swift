@@ -22,6 +22,9 @@ struct TokenBucket: Sendable {
     level = self.burst
   }
 
+  /// Whether there is a rate to hold to.
+  var isLimited: Bool { rate != nil }
+
   /// Whether `bytes` may pass now; if so they count as passed.
   mutating func take(_ bytes: Int, now: Duration) -> Bool {
     guard let rate else { return true }
