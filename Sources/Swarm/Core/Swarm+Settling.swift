@@ -64,18 +64,20 @@ extension Swarm {
   private mutating func settle(_ torrent: Torrent) {
     if let content = torrent.data?.content {
       content.flush()
+      // One may bring forth another: until there is none of any kind.
       while true {
-        while let notice = content.nextNotice() { handle(notice, torrent) }
-        var isBusy = false
-        while let job = content.nextHashJob() {
+        if let notice = content.nextNotice() {
+          handle(notice, torrent)
+        } else if let job = content.nextHashJob() {
           effects.append(.hash(torrent.id, job))
-          isBusy = true
-        }
-        while let operation = content.nextOperation() {
+        } else if let operation = content.nextOperation() {
           effects.append(.disk(torrent.id, operation))
-          isBusy = true
+        } else if let notice = content.nextNotice() {
+          // That there is nothing to do can be news, too.
+          handle(notice, torrent)
+        } else {
+          break
         }
-        if !isBusy { break }
       }
       torrent.deadline = content.deadline
     }
