@@ -48,18 +48,19 @@ import Testing
 
   /// Beside the list of all adds: what came in the last 4.5 s counts, what came before the last 5 s
   /// does not.
-  @Test(arguments: UInt64(0)..<20)
+  @Test(arguments: UInt64(0)..<10)
   func staysBetweenItsBounds(seed: UInt64) {
     var rng = SplitMix64(seed: seed)
     var meter = RateMeter()
     var adds: [(at: Duration, bytes: Int)] = []
     var now = Duration.milliseconds(Int.random(in: 0...5_000, using: &rng))
     let start = now
-    for _ in 0..<2_000 {
+    for _ in 0..<1_000 {
       let bytes = Int.random(in: 0...16_384, using: &rng)
       meter.add(bytes, now: now)
       adds.append((now, bytes))
       now += .microseconds(Int.random(in: 0...(rng.oneIn(100) ? 7_000_000 : 100_000), using: &rng))
+      adds.removeAll { $0.at <= now - .seconds(5) }
       guard now - start > .seconds(5) else { continue }
       func sum(_ window: Duration) -> Double {
         Double(adds.reduce(0) { $0 + ($1.at > now - window ? $1.bytes : 0) })
@@ -138,7 +139,7 @@ private func expect(
 
   /// In no stretch of time more passes than rate · t + burst + one block, and with always something to
   /// send not less than rate · t.
-  @Test(arguments: UInt64(0)..<40)
+  @Test(arguments: UInt64(0)..<30)
   func holdsTheRate(seed: UInt64) {
     var rng = SplitMix64(seed: seed)
     let rate = UInt64.random(in: 1...(1 << Int.random(in: 4...30, using: &rng)), using: &rng)
@@ -149,7 +150,7 @@ private func expect(
     let block = 16_384
     let start = Duration.seconds(Int.random(in: 0...1_000, using: &rng))
     var now = start
-    for _ in 0..<600 {
+    for _ in 0..<300 {
       let bytes = Int.random(in: 1...block, using: &rng)
       if bucket.take(bytes, now: now) {
         taken.append(((now - start) / .seconds(1), bytes))
@@ -166,14 +167,17 @@ private func expect(
       now = next + .nanoseconds(pause)
       #expect(bucket.nextFill(now: now) == nil, "seed \(seed)")
     }
+    // The most that any stretch has beyond what it may have.
+    var excess = -Double.infinity
     for first in taken.indices {
       var sum = 0
       for last in first..<taken.count {
         sum += taken[last].bytes
         let bound = Double(rate) * (taken[last].at - taken[first].at) + Double(burst + block)
-        #expect(Double(sum) <= bound * (1 + 1e-9) + 1, "seed \(seed)")
+        excess = max(excess, Double(sum) - bound * (1 + 1e-9))
       }
     }
+    #expect(excess <= 1, "seed \(seed)")
     if isGreedy {
       let all = Double(taken.reduce(0) { $0 + $1.bytes })
       #expect(all >= Double(rate) * ((now - start) / .seconds(1)) * (1 - 1e-6), "seed \(seed)")
