@@ -192,10 +192,11 @@ struct PiecePicker {
       for place in 0..<blocks.count where !isPadding(blocks[place]) {
         if begun.state(row, place) != .asked { begun.set(row, place, .free) }
       }
-      closeIfUntouched(row)
+      if !closeIfUntouched(row) { settle(row) }
+    } else {
+      enterShelf(piece)
     }
     settleUrgent(of: piece)
-    enterShelf(piece)
   }
 
   /// The block was verified. `have` is told apart.
