@@ -37,6 +37,10 @@ import Testing
       var listed: [Int] = []
       set.forEach { listed.append($0) }
       #expect(listed == slow.sorted())
+      let other = PieceSet(
+        bitfield: Self.slowBitfield([number], count).span.bytes, pieceCount: count)
+      #expect(other?.intersects(set) == slow.contains(number))
+      #expect(other.map { set.intersects($0) } == slow.contains(number))
       let bytes = set.bitfield
       #expect(bytes == Self.slowBitfield(slow, count))
       #expect(PieceSet(bitfield: bytes.span.bytes, pieceCount: count) == set)
