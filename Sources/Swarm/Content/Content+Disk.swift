@@ -27,8 +27,8 @@ extension Content {
     case .lost(let ranges): lost(ranges)
     case .changed(let file): changed(file)
     case .full(let failure):
+      if !isFull { notices.append(.full(failure)) }
       isFull = true
-      notices.append(.full(failure))
     case .failed(let failure): notices.append(.diskFailed(failure))
     case .closed: storeIsClosed = true
     }
