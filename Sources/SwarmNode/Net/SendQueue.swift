@@ -51,11 +51,13 @@ struct SendQueue: ~Copyable {
     }
   }
 
-  /// Queues a `piece` message: its head, and the block, which must stay where it is until it was
-  /// sent. BEP 3.
-  mutating func append(_ request: BlockRequest, _ block: UnsafeRawBufferPointer) {
+  /// Queues a `piece` message: its head, the block, which must stay where it is until it was sent,
+  /// and so many zeros. BEP 3.
+  mutating func append(
+    _ request: BlockRequest, _ block: UnsafeRawBufferPointer, zeros: Int = 0
+  ) {
     let kind: UInt8 = 7
-    let length = UInt32(9 + block.count)
+    let length = UInt32(9 + block.count + zeros)
     withUnsafeTemporaryAllocation(byteCount: 13, alignment: 4) { head in
       head.storeBytes(of: length.bigEndian, toByteOffset: 0, as: UInt32.self)
       head[4] = kind
@@ -65,6 +67,8 @@ struct SendQueue: ~Copyable {
     }
     byteCount += block.count
     segments[segments.count - 1].block = block
+    guard zeros > 0 else { return }
+    [UInt8](repeating: 0, count: zeros).withUnsafeBytes { append($0) }
   }
 
   /// Sends until the socket is full, all is gone, or about `budget` bytes are out.

@@ -19,6 +19,10 @@ final class HashWorkers: Sendable {
     case .leaves(let parts): return .leaves(worker.leaves(of: parts, in: memory))
     case .piece(let parts, let zeros):
       return .piece(worker.piece(of: parts, zeros: zeros, in: memory))
+    case .pieceRun(let stream, let parts, let zeros, let isLast):
+      for part in parts { stream.update(HashWorker.bytes(of: part, in: memory)) }
+      stream.update(zeros: Int(zeros))
+      return isLast ? .piece(stream.finish()) : .more
     }
   }
 }
@@ -59,7 +63,7 @@ private final class HashWorker: @unchecked Sendable {
     }
   }
 
-  private static func bytes(
+  static func bytes(
     of part: HashPart, in memory: some DiskBuffers
   ) -> UnsafeRawBufferPointer {
     UnsafeRawBufferPointer(rebasing: memory.memory(of: part.buffer)[..<Int(part.length)])

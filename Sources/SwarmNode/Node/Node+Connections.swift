@@ -155,9 +155,10 @@ extension Node {
     guard let connection = connection(id), !connection.isDeaf else { return }
     switch outgoing {
     case .bytes(let bytes): bytes.withUnsafeBytes { connection.output.append($0) }
-    case .block(let request, let buffer):
-      let block = memory.memory(of: buffer)[..<Int(request.length)]
-      connection.output.append(request, UnsafeRawBufferPointer(rebasing: block))
+    case .block(let request, let buffer, let zeros):
+      let block = memory.memory(of: buffer)[..<Int(request.length - zeros)]
+      connection.output.append(
+        request, UnsafeRawBufferPointer(rebasing: block), zeros: Int(zeros))
     }
     queueToSend(connection)
   }
