@@ -74,7 +74,8 @@ let package = Package(
     .testTarget(name: "MetainfoTests", dependencies: ["Metainfo", "TestSupport"]),
     .testTarget(name: "WireTests", dependencies: ["Wire", "Metainfo", "TestSupport"]),
     .testTarget(name: "StoreTests", dependencies: ["Store", "Metainfo", "TestSupport"]),
-    .testTarget(name: "SwarmTests", dependencies: ["Swarm", "Wire", "Store", "Metainfo", "TestSupport"]),
+    .testTarget(
+      name: "SwarmTests", dependencies: ["Swarm", "Wire", "Store", "Metainfo", "TestSupport"]),
     .testTarget(
       name: "SwarmNodeTests",
       dependencies: ["SwarmNode", "Swarm", "Store", "Wire", "Metainfo", "CGuard", "TestSupport"]),

@@ -72,6 +72,15 @@ extension Content {
     return trees[Int(treeOfFile[Int(file.rawValue)])].pieceLayerRequests()
   }
 
+  /// Of those, what makes the piece's own hash known, and its neighbours'.
+  func pieceLayerRequests(for piece: PieceIndex) -> [HashRequest] {
+    guard let place = treePiece(of: piece) else { return [] }
+    let number = UInt64(place.piece.rawValue)
+    return trees[place.tree].pieceLayerRequests().filter {
+      UInt64($0.index)..<UInt64($0.index) + UInt64($0.length) ~= number
+    }
+  }
+
   /// Learns the leaves of a piece whose blocks were hashed here, if they are right.
   func learn(_ leaves: [SHA256Digest], of place: TreePiece) -> PieceVerdict {
     let before = trees[place.tree].capacity
