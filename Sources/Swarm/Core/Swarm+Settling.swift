@@ -16,7 +16,7 @@ extension Swarm {
       for torrent in torrents.compactMap({ $0 }) {
         if let due = torrent.deadline, due <= self.now {
           torrent.data?.content.handleTimeout(now: self.now)
-          touch(torrent)
+          lookForPeers(torrent)
         } else {
           torrentDeadline = earliest(torrentDeadline, torrent.deadline)
         }
@@ -36,6 +36,12 @@ extension Swarm {
     guard !peer.isDirty else { return }
     peer.isDirty = true
     dirtyPeers.append(peer)
+  }
+
+  /// The torrent may have use for peers that it had not before, or know new ones.
+  mutating func lookForPeers(_ torrent: Torrent) {
+    torrent.looksForPeers = true
+    touch(torrent)
   }
 
   mutating func touch(_ torrent: Torrent) {
@@ -81,7 +87,11 @@ extension Swarm {
       }
       torrent.deadline = content.deadline
     }
-    torrent.deadline = earliest(torrent.deadline, deadlineForConnecting(torrent))
+    if torrent.looksForPeers {
+      torrent.looksForPeers = false
+      torrent.connectDeadline = deadlineForConnecting(torrent)
+    }
+    torrent.deadline = earliest(torrent.deadline, torrent.connectDeadline)
     torrentDeadline = earliest(torrentDeadline, torrent.deadline)
   }
 
@@ -121,7 +131,7 @@ extension Swarm {
       exchangePeers(torrent)
       torrent.metadata?.handleTimeout(now: now)
       retryHashes(torrent)
-      touch(torrent)
+      lookForPeers(torrent)
     }
     endLateReads()
     resumePaused()

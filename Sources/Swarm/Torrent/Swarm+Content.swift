@@ -91,6 +91,7 @@ extension Swarm {
     }
     countDone(torrent)
     effects.append(.notice(.opened(torrent.id)))
+    lookForPeers(torrent)
     checkFinished(torrent)
     for peer in torrent.peers where peer.isActive {
       announceAll(peer, torrent)
@@ -142,6 +143,7 @@ extension Swarm {
     guard torrent.isRunning, let data = torrent.data, !data.isFinished, data.picker.isFinished
     else { return }
     torrent.data?.isFinished = true
+    lookForPeers(torrent)
     effects.append(.notice(.finished(torrent.id)))
     for peer in torrent.peers where peer.isActive {
       updateInterest(peer, torrent)
