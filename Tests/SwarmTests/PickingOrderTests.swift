@@ -197,6 +197,9 @@ import Testing
     #expect(Self.pick(&picker, 9, all, 5, end).isEmpty)
     #expect(picker.requesters(of: blocks[last[0]]) == [2, 1])
     #expect(picker.requesters(of: blocks[first[0]]) == [1, 3])
+    for peer in [UInt32(1), 3, 7] { picker.requested(blocks[first[0]], of: peer) }
+    picker.abandoned(blocks[first[0]], by: 7)
+    #expect(picker.requesters(of: blocks[first[0]]) == [1, 3])
     picker.abandoned(blocks[first[0]], by: 1)
     #expect(picker.requesters(of: blocks[first[0]]) == [3])
     #expect(Self.pick(&picker, 9, all, 5, end) == [first[0]])
