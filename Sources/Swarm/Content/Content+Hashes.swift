@@ -35,7 +35,7 @@ extension Content {
     for number in touched.clamped(to: pieces.indices) {
       let piece = pieces[number]
       if works[piece] == nil,
-        geometry.blocks(of: piece).contains(where: { store.state(of: $0) == .claimed })
+        geometry.blocks(of: piece).contains(where: { store.standing(of: $0) == .claimed })
       {
         claims.add(piece.rawValue..<piece.rawValue + 1)
       }
