@@ -172,8 +172,9 @@ struct Glob: ExpressibleByArgument, Hashable {
     let (close, dash) = (UInt32(UInt8(ascii: "]")), UInt32(UInt8(ascii: "-")))
     var index = start
     var isNegated = false
-    if index < text.count, text[index] == UInt32(UInt8(ascii: "!"))
-      || text[index] == UInt32(UInt8(ascii: "^"))
+    if index < text.count,
+      text[index] == UInt32(UInt8(ascii: "!"))
+        || text[index] == UInt32(UInt8(ascii: "^"))
     {
       isNegated = true
       index += 1

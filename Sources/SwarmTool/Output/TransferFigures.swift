@@ -44,7 +44,8 @@ struct TransferFigures: Hashable {
   var secondsLeft: UInt64? {
     if isFinished || wanted == 0 || downloadRate == 0 { return nil }
     let left = wanted - min(done, wanted)
-    return (left + downloadRate - 1) / downloadRate
+    let (seconds, rest) = left.quotientAndRemainder(dividingBy: downloadRate)
+    return seconds + (rest > 0 ? 1 : 0)
   }
 
   /// Per cent, never 100 before all is here.
