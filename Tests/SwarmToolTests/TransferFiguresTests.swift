@@ -54,6 +54,9 @@ import Testing
       figures = Self.downloading
       figures.waiting = waiting
       #expect(figures.plainLine.contains("; ") && figures.lines(width: 80).count == 2)
+      // A seed waits for nobody.
+      figures.isSeed = true
+      #expect(figures.plainLine.hasPrefix("seeding"))
     }
   }
 

@@ -1,3 +1,4 @@
+import Glibc
 import Metainfo
 import Store
 
@@ -45,11 +46,7 @@ public struct ContentRecord: Hashable, Sendable {
   public static func items(of scan: Scan) -> [Item] {
     zip(scan.items, scan.stamps).map { item, stamp in
       let path = Array(item.names.joined(separator: [UInt8(ascii: "/")]))
-      let evidence = stamp.map {
-        FileEvidence(
-          size: $0.length, modified: nanoseconds($0.modified), changed: nanoseconds($0.changed),
-          inode: $0.inode)
-      }
+      let evidence = stamp.map(evidence)
       var text: [UInt8] = []
       let kind: String
       switch item.kind {
@@ -60,6 +57,41 @@ public struct ContentRecord: Hashable, Sendable {
       }
       return Item(path: path, kind: kind, text: text, evidence: evidence)
     }.sorted { $0.path.lexicographicallyPrecedes($1.path) }
+  }
+
+  /// What is at the places of a torrent's files now, and nothing else: `path` is that of the content,
+  /// as in a record. What is not there is left out.
+  public static func items(of info: InfoDictionary, at path: [UInt8]) -> [Item] {
+    info.files.compactMap { entry -> Item? in
+      let name = info.isSingleFile ? [] : entry.path.bytes
+      let full = info.isSingleFile ? path : path.appending(path: name)
+      var status = stat()
+      guard full.withCPath({ lstat($0, &status) }) == 0 else { return nil }
+      switch fileType(status) {
+      case S_IFREG:
+        return Item(
+          path: name, kind: status.st_mode & S_IXUSR != 0 ? "executable" : "file", text: [],
+          evidence: evidence(FileStamp(status)))
+      case S_IFLNK:
+        return Item(path: name, kind: "symlink", text: linkText(full), evidence: nil)
+      default: return Item(path: name, kind: "other", text: [], evidence: nil)
+      }
+    }.sorted { $0.path.lexicographicallyPrecedes($1.path) }
+  }
+
+  private static func linkText(_ path: [UInt8]) -> [UInt8] {
+    var text = [UInt8](repeating: 0, count: Int(PATH_MAX))
+    let count = path.withCPath { path in
+      text.withUnsafeMutableBytes { readlink(path, $0.baseAddress!, $0.count) }
+    }
+    return Array(text[..<max(count, 0)])
+  }
+
+  private static func evidence(_ stamp: FileStamp) -> FileEvidence {
+    FileEvidence(
+      size: stamp.length, modified: nanoseconds(stamp.modified),
+      changed: nanoseconds(stamp.changed),
+      inode: stamp.inode)
   }
 
   /// The first thing that is not what it was: its path; nil when nothing is. A folder counts only by

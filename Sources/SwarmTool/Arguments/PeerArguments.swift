@@ -1,5 +1,6 @@
 import ArgumentParser
 import Metainfo
+import SwarmNode
 import Wire
 
 /// `--peer HOST:PORT`.
@@ -15,12 +16,12 @@ struct PeerArgument: ExpressibleByArgument, Hashable {
 /// `--listen`: `ADDR:PORT`, or a port at all addresses of the machine. Port 0 is any that is free.
 struct ListenArgument: ExpressibleByArgument, Hashable, CustomStringConvertible {
   /// Where to listen: one place, or the same port for IPv6 and IPv4.
-  let endpoints: [PeerEndpoint]
+  let addresses: [ListenAddress]
 
   init?(argument: String) {
     let digits = argument.first == ":" ? argument.dropFirst() : argument[...]
     if let port = Self.port(digits) {
-      endpoints = Self.everywhere(port: port)
+      addresses = Self.everywhere(port: port)
       return
     }
     guard let colon = argument.lastIndex(of: ":"),
@@ -28,22 +29,19 @@ struct ListenArgument: ExpressibleByArgument, Hashable, CustomStringConvertible 
     else { return nil }
     let host = argument[..<colon]
     if host == "*" {
-      endpoints = Self.everywhere(port: port)
+      addresses = Self.everywhere(port: port)
     } else if let address = Self.address(host) {
-      endpoints = [PeerEndpoint(address: address, port: port)]
+      addresses = [ListenAddress(address: address, port: port)]
     } else {
       return nil
     }
   }
 
-  var description: String { endpoints.map(\.description).joined(separator: ", ") }
+  var description: String { addresses.map(\.description).joined(separator: ", ") }
 
   /// All addresses of the machine, of both kinds.
-  static func everywhere(port: UInt16) -> [PeerEndpoint] {
-    [
-      PeerEndpoint(address: .v4(IPv4Address(rawValue: 0)), port: port),
-      PeerEndpoint(address: .v6(IPv6Address(high: 0, low: 0)), port: port),
-    ]
+  static func everywhere(port: UInt16) -> [ListenAddress] {
+    [.anyIPv4(port: port), .anyIPv6(port: port)]
   }
 
   private static func address(_ host: Substring) -> IPAddress? {

@@ -7,7 +7,8 @@ import SwarmNode
 /// What is told besides goes through here too, so that the lines on the terminal stay the last ones.
 final class StatusDisplay {
   private let isJSON: Bool
-  private let isInteractive: Bool
+  /// Whether lines on a terminal are written anew.
+  let isInteractive: Bool
   private var drawn = 0
   private var lastPlain: (time: ContinuousClock.Instant, waiting: String?, isFinished: Bool)?
 

@@ -21,6 +21,8 @@ struct TransferFigures: Hashable {
   var connecting = 0
   var knownPeers = 0
   var waiting = TorrentStatus.Waiting.nothing
+  /// Whether nothing is to come, whatever is here.
+  var isSeed = false
 
   init() {}
 
@@ -42,11 +44,13 @@ struct TransferFigures: Hashable {
 
   /// Seconds until all is here if it goes on as now; nil when that cannot be said.
   var secondsLeft: UInt64? {
-    if isFinished || wanted == 0 || downloadRate == 0 { return nil }
+    if hasAll || wanted == 0 || downloadRate == 0 { return nil }
     let left = wanted - min(done, wanted)
     let (seconds, rest) = left.quotientAndRemainder(dividingBy: downloadRate)
     return seconds + (rest > 0 ? 1 : 0)
   }
+
+  private var hasAll: Bool { isFinished || isSeed }
 
   /// Per cent, never 100 before all is here.
   var percent: Int {
@@ -77,14 +81,21 @@ struct TransferFigures: Hashable {
     case .nothing: nil
     case .checking: "checking what is here"
     case .peers:
-      if isFinished {
+      if hasAll {
         nil
       } else if knownPeers == 0 {
         "waiting for a peer: none is known; name one with --peer HOST:PORT"
       } else {
-        "waiting for a peer: \(Quantity.count(knownPeers, "peer")) known, none answers; trying again"
+        waitingForKnownPeers
       }
-    case .connections: isFinished ? nil : "connecting to \(Quantity.count(connecting, "peer"))"
+    case .connections:
+      if hasAll {
+        nil
+      } else if connecting == 0 {
+        waitingForKnownPeers
+      } else {
+        "connecting to \(Quantity.count(connecting, "peer"))"
+      }
     case .metadata: "waiting for a peer to tell what the torrent is"
     case .choked: "waiting: no peer that has what is missing lets us fetch it yet"
     case .availability: "waiting: no connected peer has what is missing"
@@ -93,16 +104,31 @@ struct TransferFigures: Hashable {
     }
   }
 
+  /// What is said at the end; `place` is where the content is.
+  func summary(place: String?) -> String {
+    let sent = "sent \(Quantity.bytes(uploaded)) in this run"
+    if isSeed { return "stopped: \(sent)" }
+    let place = place ?? "the folder"
+    if isFinished { return "\(place) is complete; \(sent)" }
+    if wanted == 0 { return "nothing was fetched yet" }
+    return "\(Quantity.bytes(done)) of \(Quantity.bytes(wanted)) are kept in \(place); the same "
+      + "command continues"
+  }
+
+  private var waitingForKnownPeers: String {
+    "waiting for a peer: \(Quantity.count(knownPeers, "peer")) known, none answers; trying again"
+  }
+
   /// The figures, the least important left out where room lacks.
   private func figures(fitting most: Int) -> String {
     let peerText =
       Quantity.count(peers, "peer")
-      + (seeds > 0 && !isFinished ? " (\(Quantity.count(seeds, "seed")))" : "")
+      + (seeds > 0 && !hasAll ? " (\(Quantity.count(seeds, "seed")))" : "")
     let up = "up \(Quantity.bytes(uploadRate))/s"
     var parts: [(text: String, rank: Int)]
-    if isFinished {
+    if hasAll {
       parts = [
-        ("seeding \(Quantity.bytes(done))", 0), (up, 1),
+        (wanted == 0 ? "seeding" : "seeding \(Quantity.bytes(done))", 0), (up, 1),
         ("sent \(Quantity.bytes(uploaded))", 3), (peerText, 2),
       ]
     } else {
