@@ -21,6 +21,13 @@ struct chash_context {
 
 static size_t digest_size(chash_algorithm algorithm) { return algorithm == CHASH_SHA1 ? 20 : 32; }
 
+static void one(chash_algorithm algorithm, const void *bytes, size_t length, void *digest) {
+  if (algorithm == CHASH_SHA1)
+    chash_sha1(bytes, length, digest);
+  else
+    chash_sha256(bytes, length, digest);
+}
+
 bool chash_engine_available(chash_engine engine) {
   if (engine == CHASH_PORTABLE)
     return true;
@@ -67,23 +74,22 @@ void chash_destroy(chash_context *context) {
 }
 
 #ifdef HAVE_MULTI_BUFFER
-static void multi_buffer(chash_context *context, chash_algorithm algorithm, const uint8_t *base,
-                         size_t stride, size_t length, size_t count, uint8_t *digests) {
-  const size_t size = digest_size(algorithm);
-  IMB_MGR *manager = context->manager;
-  for (size_t i = 0; i < count; i++) {
-    IMB_JOB *job = IMB_GET_NEXT_JOB(manager);
-    memset(job, 0, sizeof *job);
-    job->cipher_mode = IMB_CIPHER_NULL;
-    job->cipher_direction = IMB_DIR_ENCRYPT;
-    job->chain_order = IMB_ORDER_HASH_CIPHER;
-    job->hash_alg = algorithm == CHASH_SHA1 ? IMB_AUTH_SHA_1 : IMB_AUTH_SHA_256;
-    job->src = base + i * stride;
-    job->msg_len_to_hash_in_bytes = length;
-    job->auth_tag_output = digests + i * size;
-    job->auth_tag_output_len_in_bytes = size;
-    IMB_SUBMIT_JOB_NOCHECK(manager);
-  }
+static void submit(IMB_MGR *manager, chash_algorithm algorithm, const void *bytes, size_t length,
+                   uint8_t *digest) {
+  IMB_JOB *job = IMB_GET_NEXT_JOB(manager);
+  memset(job, 0, sizeof *job);
+  job->cipher_mode = IMB_CIPHER_NULL;
+  job->cipher_direction = IMB_DIR_ENCRYPT;
+  job->chain_order = IMB_ORDER_HASH_CIPHER;
+  job->hash_alg = algorithm == CHASH_SHA1 ? IMB_AUTH_SHA_1 : IMB_AUTH_SHA_256;
+  job->src = bytes;
+  job->msg_len_to_hash_in_bytes = length;
+  job->auth_tag_output = digest;
+  job->auth_tag_output_len_in_bytes = digest_size(algorithm);
+  IMB_SUBMIT_JOB_NOCHECK(manager);
+}
+
+static void flush(IMB_MGR *manager) {
   while (IMB_FLUSH_JOB(manager) != NULL) {
   }
 }
@@ -91,22 +97,35 @@ static void multi_buffer(chash_context *context, chash_algorithm algorithm, cons
 
 void chash_strided(chash_context *context, chash_algorithm algorithm, const void *base,
                    size_t stride, size_t length, size_t count, void *digests) {
+  const size_t size = digest_size(algorithm);
 #ifdef HAVE_MULTI_BUFFER
   // Few messages leave most lanes idle; the one-message path is then the faster one.
   if (context->engine == CHASH_MULTI_BUFFER && count >= 4) {
-    multi_buffer(context, algorithm, base, stride, length, count, digests);
+    for (size_t i = 0; i < count; i++)
+      submit(context->manager, algorithm, (const uint8_t *)base + i * stride, length,
+             (uint8_t *)digests + i * size);
+    flush(context->manager);
     return;
   }
 #endif
+  for (size_t i = 0; i < count; i++)
+    one(algorithm, (const uint8_t *)base + i * stride, length, (uint8_t *)digests + i * size);
+}
+
+void chash_scattered(chash_context *context, chash_algorithm algorithm,
+                     const chash_message *messages, size_t count, void *digests) {
   const size_t size = digest_size(algorithm);
-  for (size_t i = 0; i < count; i++) {
-    const uint8_t *message = (const uint8_t *)base + i * stride;
-    uint8_t *digest = (uint8_t *)digests + i * size;
-    if (algorithm == CHASH_SHA1)
-      chash_sha1(message, length, digest);
-    else
-      chash_sha256(message, length, digest);
+#ifdef HAVE_MULTI_BUFFER
+  if (context->engine == CHASH_MULTI_BUFFER && count >= 4) {
+    for (size_t i = 0; i < count; i++)
+      submit(context->manager, algorithm, messages[i].bytes, messages[i].length,
+             (uint8_t *)digests + i * size);
+    flush(context->manager);
+    return;
   }
+#endif
+  for (size_t i = 0; i < count; i++)
+    one(algorithm, messages[i].bytes, messages[i].length, (uint8_t *)digests + i * size);
 }
 
 void chash_run_perform(void *argument) {
@@ -116,12 +135,8 @@ void chash_run_perform(void *argument) {
   chash_strided(run->context, run->algorithm, run->bytes, run->message_length, run->message_length,
                 whole, run->digests);
   if (rest > 0) {
-    const uint8_t *message = (const uint8_t *)run->bytes + whole * run->message_length;
-    uint8_t *digest = (uint8_t *)run->digests + whole * digest_size(run->algorithm);
-    if (run->algorithm == CHASH_SHA1)
-      chash_sha1(message, rest, digest);
-    else
-      chash_sha256(message, rest, digest);
+    one(run->algorithm, (const uint8_t *)run->bytes + whole * run->message_length, rest,
+        (uint8_t *)run->digests + whole * digest_size(run->algorithm));
   }
 }
 
@@ -166,6 +181,13 @@ void chash_sha1_stream_destroy(chash_sha1_stream *stream) { free(stream); }
 
 void chash_sha1_stream_update(chash_sha1_stream *stream, const void *bytes, size_t length) {
   SHA1_Update(&stream->state, bytes, length);
+}
+
+void chash_sha1_stream_update_zeros(chash_sha1_stream *stream, size_t length) {
+  static const uint8_t zeros[16384];
+  for (; length > sizeof zeros; length -= sizeof zeros)
+    SHA1_Update(&stream->state, zeros, sizeof zeros);
+  SHA1_Update(&stream->state, zeros, length);
 }
 
 void chash_sha1_stream_finish(chash_sha1_stream *stream, void *digest) {
