@@ -5,7 +5,7 @@ import Store
 extension Swarm {
   /// When `handleTimeout` is to be called; nil for never.
   public var deadline: Duration? {
-    earliest(earliest(nextTick, limitDeadline), torrentDeadline)
+    earliest(earliest(nextTick, limitDeadline), earliest(torrentDeadline, readDeadline))
   }
 
   /// Time passed.
@@ -26,6 +26,7 @@ extension Swarm {
       limitDeadline = nil
       for case let peer? in slots { touch(peer) }
     }
+    if let due = readDeadline, due <= self.now { endLateReads() }
     if let due = nextTick, due <= self.now { tick() }
     settle()
   }
@@ -65,17 +66,14 @@ extension Swarm {
     if let content = torrent.data?.content {
       content.flush()
       while true {
-        while let notice = content.nextNotice() { handle(notice, torrent) }
-        var isBusy = false
-        while let job = content.nextHashJob() {
-          effects.append(.hash(torrent.id, job))
-          isBusy = true
-        }
+        while let job = content.nextHashJob() { effects.append(.hash(torrent.id, job)) }
+        // A store at rest says so only when it is asked for its next operation.
         while let operation = content.nextOperation() {
           effects.append(.disk(torrent.id, operation))
-          isBusy = true
         }
-        if !isBusy { break }
+        guard let notice = content.nextNotice() else { break }
+        handle(notice, torrent)
+        while let notice = content.nextNotice() { handle(notice, torrent) }
       }
       torrent.deadline = content.deadline
     }
@@ -121,7 +119,7 @@ extension Swarm {
       retryHashes(torrent)
       touch(torrent)
     }
-    endLateReads()
+    pumpReads()
     resumePaused()
     if needsTick { nextTick = now + SwarmLimits.tick }
   }

@@ -8,7 +8,7 @@ import Simulator
     let arguments = CommandLine.arguments.dropFirst()
     if arguments.first == "--worker" { return work() }
     if arguments.first == "--crowd" {
-      return crowd(arguments.dropFirst().first.flatMap(UInt64.init))
+      return crowd(arguments.dropFirst().first.flatMap { UInt64($0) } ?? 1)
     }
     guard let range = arguments.first.flatMap(seeds) else {
       print("usage: swarm-sim SEED | FIRST-LAST [JOBS] | --crowd SEED")

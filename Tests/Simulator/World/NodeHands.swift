@@ -74,6 +74,7 @@ extension SimulatedNode {
       switch job.work {
       case .leaves(let parts): parts
       case .piece(let parts, _): parts
+      case .pieceRun(_, let parts, _, _): parts
       }
     let sum = self.sum(parts)
     let run = incarnation
@@ -104,6 +105,12 @@ extension SimulatedNode {
       }
       bytes += [UInt8](repeating: 0, count: Int(zeros))
       return .piece(SHA1Digest(hashing: bytes))
+    case .pieceRun(let stream, let parts, let zeros, let isLast):
+      for part in parts {
+        if let more = memory.bytes(part.buffer, count: Int(part.length)) { stream.update(more) }
+      }
+      stream.update(zeros: Int(zeros))
+      return isLast ? .piece(stream.finish()) : .more
     }
   }
 

@@ -64,14 +64,18 @@ final class NodeLink: SocketOwner {
   private func bytes(of outgoing: Outgoing) -> [UInt8] {
     switch outgoing {
     case .bytes(let bytes): return bytes
-    case .block(let request, let buffer):
-      var head = [UInt8](repeating: 0, count: 13)
-      head.withUnsafeMutableBytes { _ = PeerMessage.piece(request).encode(into: $0) }
-      guard let bytes = node.memory.bytes(buffer, count: Int(request.length)) else { return head }
-      if !node.dataset.matches(bytes, piece: request.piece, begin: request.begin) {
-        node.world.fail("host \(node.number) sends wrong bytes of \(request)")
+    case .block(let request, let buffer, let zeros):
+      var message = [UInt8](repeating: 0, count: 13)
+      message.withUnsafeMutableBytes { _ = PeerMessage.piece(request).encode(into: $0) }
+      let count = Int(request.length) - Int(zeros)
+      guard let bytes = node.memory.bytes(buffer, count: count) else { return message }
+      message += bytes
+      message += [UInt8](repeating: 0, count: Int(zeros))
+      let isRight = message[13...].withUnsafeBytes {
+        node.dataset.matches($0, piece: request.piece, begin: request.begin)
       }
-      return head + Array(bytes)
+      if !isRight { node.world.fail("host \(node.number) sends wrong bytes of \(request)") }
+      return message
     }
   }
 
@@ -116,7 +120,7 @@ struct WireTap {
   mutating func take(_ outgoing: Outgoing) -> String? {
     switch outgoing {
     case .bytes(let bytes): return bytes.withUnsafeBytes { take($0.bytes) }
-    case .block(let request, _):
+    case .block(let request, _, _):
       guard reader.missingByteCount == 0 else { return "a block before the handshake" }
       var head = [UInt8](repeating: 0, count: 13)
       head.withUnsafeMutableBytes { _ = PeerMessage.piece(request).encode(into: $0) }
