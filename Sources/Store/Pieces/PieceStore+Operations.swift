@@ -47,7 +47,7 @@ extension PieceStore {
         run.append(next)
         _ = reads.popFirst()
       }
-      let parts = run.flatMap { self.parts(of: $0.block, $0.buffer) }
+      let parts = parts(of: run.lazy.map { ($0.block, $0.buffer) })
       return (
         .read(parts, reportsEvidence: owned == nil),
         .read(run, map: index, epoch: maps[index].epoch)
@@ -91,7 +91,7 @@ extension PieceStore {
         // From here on the bytes in the file are neither the old ones nor the new ones.
         maps[index].forget(write.block)
       }
-      let parts = run.flatMap { self.parts(of: $0.block, $0.buffer) }
+      let parts = parts(of: run.lazy.map { ($0.block, $0.buffer) })
       return (.write(parts, owned), .write(run, map: index, epoch: maps[index].epoch))
     }
     return nil
@@ -159,13 +159,21 @@ extension PieceStore {
     for block in waiting { writeOrder.append(block) }
   }
 
-  private func parts(of block: BlockIndex, _ buffer: BufferHandle) -> [TransferPart] {
-    var offset: UInt32 = 0
-    return layout.geometry.spans(of: block).map { span in
-      defer { offset += UInt32(span.length) }
-      return TransferPart(
-        file: span.file, offset: span.offset, length: UInt32(span.length), buffer: buffer,
-        bufferOffset: offset)
+  private func parts(
+    of run: some Collection<(BlockIndex, BufferHandle)>
+  ) -> [TransferPart] {
+    var parts: [TransferPart] = []
+    parts.reserveCapacity(run.count)
+    for (block, buffer) in run {
+      var offset: UInt32 = 0
+      for span in layout.geometry.spans(of: block) {
+        parts.append(
+          TransferPart(
+            file: span.file, offset: span.offset, length: UInt32(span.length), buffer: buffer,
+            bufferOffset: offset))
+        offset += UInt32(span.length)
+      }
     }
+    return parts
   }
 }

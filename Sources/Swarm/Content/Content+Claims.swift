@@ -34,7 +34,7 @@ extension Content {
     let blocks = geometry.blocks(of: piece)
     while claims.position < blocks.count {
       let block = blocks[claims.position]
-      if store.state(of: block) == .claimed {
+      if store.standing(of: block) == .claimed {
         guard geometry.dataLength(of: block) == 0 else { return block }
         store.provePadding(block, now: now)
       }
@@ -52,7 +52,7 @@ extension Content {
   /// Judges a piece as a whole, if all of it is here.
   private func judgeClaims(of piece: PieceIndex) {
     let isAllHere = geometry.blocks(of: piece).allSatisfy {
-      geometry.dataLength(of: $0) == 0 || store.state(of: $0) != .missing
+      geometry.dataLength(of: $0) == 0 || store.standing(of: $0) != .missing
     }
     guard isAllHere else { return }
     let work = work(for: piece)
@@ -81,7 +81,7 @@ extension Content {
     let isHeeded = store.judge(examination, isRight: isRight, now: now)
     // A write that waits tells what becomes of the block.
     if store.isBeingWritten(block) { return }
-    switch store.state(of: block) {
+    switch store.standing(of: block) {
     case .verified: if isHeeded { blockIsHere(block) }
     case .claimed: claims.add(pieces(of: block))
     case .missing:

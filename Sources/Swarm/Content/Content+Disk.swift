@@ -27,8 +27,8 @@ extension Content {
     case .lost(let ranges): lost(ranges)
     case .changed(let file): changed(file)
     case .full(let failure):
+      if !isFull { notices.append(.full(failure)) }
       isFull = true
-      notices.append(.full(failure))
     case .failed(let failure): notices.append(.diskFailed(failure))
     case .closed: storeIsClosed = true
     }
@@ -128,7 +128,7 @@ extension Content {
   /// Begins to read a block back; false when it is neither verified nor claimed any more.
   func readBack(_ block: BlockIndex, into buffer: BufferHandle, for purpose: ReadPurpose) -> Bool {
     let isRead =
-      if let verified = store.verified(block) {
+      if let verified = store.proof(of: block) {
         store.read(verified, into: buffer)
       } else {
         store.examine(block, into: buffer)
@@ -188,7 +188,7 @@ extension Content {
   /// The disk did not give the block, or what it gave is not to be trusted.
   private func note(unreadable block: BlockIndex) {
     guard !isClosing else { return }
-    switch store.state(of: block) {
+    switch store.standing(of: block) {
     case .verified: break
     case .claimed:
       doubtful.insert(geometry.piece(of: block))

@@ -35,7 +35,7 @@ extension Content {
     for number in touched.clamped(to: pieces.indices) {
       let piece = pieces[number]
       if works[piece] == nil,
-        geometry.blocks(of: piece).contains(where: { store.state(of: $0) == .claimed })
+        geometry.blocks(of: piece).contains(where: { store.standing(of: $0) == .claimed })
       {
         claims.add(piece.rawValue..<piece.rawValue + 1)
       }
@@ -70,6 +70,15 @@ extension Content {
   func pieceLayerRequests(of file: FileIndex) -> [HashRequest] {
     guard geometry.kind.hasV2, treeOfFile[Int(file.rawValue)] >= 0 else { return [] }
     return trees[Int(treeOfFile[Int(file.rawValue)])].pieceLayerRequests()
+  }
+
+  /// Of those, what makes the piece's own hash known, and its neighbours'.
+  func pieceLayerRequests(for piece: PieceIndex) -> [HashRequest] {
+    guard let place = treePiece(of: piece) else { return [] }
+    let number = UInt64(place.piece.rawValue)
+    return trees[place.tree].pieceLayerRequests().filter {
+      UInt64($0.index)..<UInt64($0.index) + UInt64($0.length) ~= number
+    }
   }
 
   /// Learns the leaves of a piece whose blocks were hashed here, if they are right.

@@ -112,7 +112,7 @@ extension Content {
   /// Reads a block for a peer. False when it is not here, or the content is closing: the buffer
   /// stays the caller's; else it comes back in `.read` or `.unread`, with `tag`.
   func read(_ block: BlockIndex, into buffer: BufferHandle, tag: UInt64) -> Bool {
-    guard !isClosing, let verified = store.verified(block), store.read(verified, into: buffer)
+    guard !isClosing, let verified = store.proof(of: block), store.read(verified, into: buffer)
     else { return false }
     reading[buffer] = .peer(tag)
     return true

@@ -54,7 +54,7 @@ extension Content {
         work.move(position, to: .padding)
         continue
       }
-      switch store.state(of: block) {
+      switch store.standing(of: block) {
       case .missing: break
       case .claimed: work.move(position, to: .disk)
       case .verified: work.move(position, to: .here)
@@ -118,7 +118,7 @@ extension Content {
       guard slot.place == .here || slot.place == .disk else { continue }
       work.slots[position].digest = nil
       work.slots[position].examination = nil
-      switch store.state(of: block) {
+      switch store.standing(of: block) {
       case .verified: work.move(position, to: .here)
       case .claimed: work.move(position, to: .disk)
       case .missing: work.move(position, to: .missing)

@@ -21,8 +21,8 @@ enum ContentNotice {
   /// The block could not be written, or was only said to be here: it must be fetched, and nobody is
   /// to blame.
   case missing(BlockIndex)
-  /// Blocks of the piece wait for hashes that are not known: ask `hashRequests(for:)`. Told once for
-  /// a piece while blocks of it wait.
+  /// Blocks of the piece wait for hashes that are not known: ask `hashRequests(for:)`, or give up
+  /// with `judgeWhole`. Told once while blocks of the piece wait, and again for another try.
   case wantsHashes(PieceIndex)
   /// These blocks may have been told as stored, and are not here any more.
   case lost([BlockRange])

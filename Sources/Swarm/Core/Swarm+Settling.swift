@@ -16,7 +16,7 @@ extension Swarm {
       for torrent in torrents.compactMap({ $0 }) {
         if let due = torrent.deadline, due <= self.now {
           torrent.data?.content.handleTimeout(now: self.now)
-          touch(torrent)
+          lookForPeers(torrent)
         } else {
           torrentDeadline = earliest(torrentDeadline, torrent.deadline)
         }
@@ -37,6 +37,12 @@ extension Swarm {
     guard !peer.isDirty else { return }
     peer.isDirty = true
     dirtyPeers.append(peer)
+  }
+
+  /// The torrent may have use for peers that it had not before, or know new ones.
+  mutating func lookForPeers(_ torrent: Torrent) {
+    torrent.looksForPeers = true
+    touch(torrent)
   }
 
   mutating func touch(_ torrent: Torrent) {
@@ -65,19 +71,28 @@ extension Swarm {
   private mutating func settle(_ torrent: Torrent) {
     if let content = torrent.data?.content {
       content.flush()
+      // One may bring forth another: until there is none of any kind.
       while true {
-        while let job = content.nextHashJob() { effects.append(.hash(torrent.id, job)) }
-        // A store at rest says so only when it is asked for its next operation.
-        while let operation = content.nextOperation() {
+        if let notice = content.nextNotice() {
+          handle(notice, torrent)
+        } else if let job = content.nextHashJob() {
+          effects.append(.hash(torrent.id, job))
+        } else if let operation = content.nextOperation() {
           effects.append(.disk(torrent.id, operation))
+        } else if let notice = content.nextNotice() {
+          // That there is nothing to do can be news, too.
+          handle(notice, torrent)
+        } else {
+          break
         }
-        guard let notice = content.nextNotice() else { break }
-        handle(notice, torrent)
-        while let notice = content.nextNotice() { handle(notice, torrent) }
       }
       torrent.deadline = content.deadline
     }
-    torrent.deadline = earliest(torrent.deadline, deadlineForConnecting(torrent))
+    if torrent.looksForPeers {
+      torrent.looksForPeers = false
+      torrent.connectDeadline = deadlineForConnecting(torrent)
+    }
+    torrent.deadline = earliest(torrent.deadline, torrent.connectDeadline)
     torrentDeadline = earliest(torrentDeadline, torrent.deadline)
   }
 
@@ -117,7 +132,7 @@ extension Swarm {
       exchangePeers(torrent)
       torrent.metadata?.handleTimeout(now: now)
       retryHashes(torrent)
-      touch(torrent)
+      lookForPeers(torrent)
     }
     pumpReads()
     resumePaused()

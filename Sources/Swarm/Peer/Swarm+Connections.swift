@@ -144,7 +144,7 @@ extension Swarm {
       torrent.peers.removeAll { $0 === peer }
       remember(peer, torrent, reason, wasActive: wasActive)
       for other in torrent.peers { touch(other) }
-      touch(torrent)
+      lookForPeers(torrent)
     }
     effects.append(.notice(.peerGone(peer.torrent?.id, peer.id, peer.endpoint, reason)))
   }

@@ -125,7 +125,7 @@ extension Swarm {
         contact.endpoint, source: .exchange, flags: contact.flags, from: peer.endpoint.address,
         now: now)
     }
-    touch(torrent)
+    lookForPeers(torrent)
   }
 
   /// Tells peers of each other.

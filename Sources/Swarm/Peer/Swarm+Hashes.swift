@@ -18,11 +18,15 @@ extension Swarm {
     guard let data = torrent.data else { return }
     let before = data.hashAskings[piece]
     guard before?.refused.contains(peer.id) != true else { return }
-    let requests = data.content.hashRequests(for: piece)
+    var requests = data.content.hashRequests(for: piece)
     guard !requests.isEmpty else {
       torrent.data?.hashAskings[piece] = nil
       return
     }
+    // A torrent that came by its link has no piece layers, and some seeds have no other hashes:
+    // with these the piece can at least be judged as a whole.
+    let layers = data.content.pieceLayerRequests(for: piece)
+    requests.insert(contentsOf: layers.filter { data.hashOwners[$0] == nil }, at: 0)
     for request in requests {
       peer.put(.hash(.request(request)))
       torrent.data?.hashOwners[request] = piece

@@ -17,6 +17,7 @@ extension Swarm {
       countEmpty(peer)
       guard !peer.peerChoking else { return }
       peer.peerChoking = true
+      torrent.data?.picker.left(peer.id.slot)
       // With the fast extension each request is rejected by itself. BEP 6.
       if !peer.isFast { abandonRequests(peer, torrent) }
     case .unchoke:

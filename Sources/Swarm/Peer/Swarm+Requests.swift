@@ -140,6 +140,7 @@ extension Swarm {
       peer.pipeline = 1
       peer.isInSlowStart = false
       abandonRequests(peer, torrent)
+      torrent.data?.picker.left(peer.id.slot)
       return
     }
     guard !peer.outstanding.isEmpty else { return }

@@ -10,7 +10,8 @@ extension Swarm {
       return
     }
     guard request.length > 0, request.length <= UInt32(blockLength),
-      UInt64(request.begin) + UInt64(request.length) <= UInt64(data.geometry.paddedLength(of: piece))
+      UInt64(request.begin) + UInt64(request.length)
+        <= UInt64(data.geometry.paddedLength(of: piece))
     else {
       close(
         peer,

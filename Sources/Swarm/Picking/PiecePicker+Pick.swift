@@ -216,7 +216,8 @@ extension PiecePicker {
     var left = PickingLimits.comparedPieces
     var index = Int(rng.next(upperBound: UInt(members.count)))
     for _ in members.indices {
-      var bits = members[index] & pieces.word(index)
+      let both = members[index] & pieces.word(index)
+      var bits = both
       while bits != 0 {
         let piece = UInt32(index << 6 | bits.trailingZeroBitCount)
         bits &= bits - 1
@@ -226,7 +227,7 @@ extension PiecePicker {
         bestRarity = rarity
         if isRandom || rarity == 0 { return best }
       }
-      left -= (members[index] & pieces.word(index)).nonzeroBitCount
+      left -= both.nonzeroBitCount
       if left <= 0, best != nil { return best }
       index = index + 1 == members.count ? 0 : index + 1
     }
@@ -250,21 +251,26 @@ extension PiecePicker {
     for shelf in shelves.indices {
       shelves[shelf].beginFilling(counts: counts[shelf], pieceCount: count)
     }
-    // i · odd + any, modulo a power of two, is every number once.
+    // i · odd + any, modulo a power of two, is every number once. Neighbours stay together, 64 at a
+    // time: one by one, each would cost several cache misses.
     var mask = 1
-    while mask < count { mask <<= 1 }
+    while mask < wanted.wordCount { mask <<= 1 }
     mask -= 1
     let factor = Int(truncatingIfNeeded: rng.next()) | 1
-    var number = Int(truncatingIfNeeded: rng.next()) & mask
+    var index = Int(truncatingIfNeeded: rng.next()) & mask
     for _ in 0...mask {
-      number = (number &+ factor) & mask
-      guard number < count, wanted.contains(number: number) else { continue }
-      let piece = UInt32(number)
-      guard let shelf = currentShelf(of: piece) else { continue }
-      if let row = row(of: piece) {
-        rowPlaces[Int(row)] = shelves[shelf].fill(row, piece: piece, rarity: rarity(of: piece))
-      } else {
-        places[number] = shelves[shelf].fill(piece, piece: piece, rarity: rarity(of: piece))
+      index = (index &+ factor) & mask
+      guard index < wanted.wordCount else { continue }
+      var bits = wanted.word(index)
+      while bits != 0 {
+        let piece = UInt32(index << 6 | bits.trailingZeroBitCount)
+        bits &= bits - 1
+        guard let shelf = currentShelf(of: piece) else { continue }
+        if let row = row(of: piece) {
+          rowPlaces[Int(row)] = shelves[shelf].fill(row, piece: piece, rarity: rarity(of: piece))
+        } else {
+          places[Int(piece)] = shelves[shelf].fill(piece, piece: piece, rarity: rarity(of: piece))
+        }
       }
     }
     for shelf in shelves.indices { shelves[shelf].endFilling() }

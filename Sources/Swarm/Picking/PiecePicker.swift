@@ -115,17 +115,10 @@ struct PiecePicker {
 
   /// Whether a peer with these pieces has something that is wanted and not here. O(pieces / 64).
   func isInteresting(_ pieces: PieceSet) -> Bool {
-    guard !pieces.isEmpty else { return false }
-    if !wanted.isEmpty {
-      if pieces.isFull || wanted.isFull { return true }
-      for index in 0..<wanted.wordCount where wanted.word(index) & pieces.word(index) != 0 {
-        return true
+    wanted.intersects(pieces)
+      || urgent.entries.contains {
+        pieces.contains(piece(of: $0.block)) && state(of: $0.block) != .here
       }
-    }
-    return urgent.entries.contains {
-      let piece = piece(of: $0.block)
-      return pieces.contains(piece) && !here.contains(piece) && state(of: $0.block) != .here
-    }
   }
 
   /// How many connected peers have the piece.
@@ -192,10 +185,11 @@ struct PiecePicker {
       for place in 0..<blocks.count where !isPadding(blocks[place]) {
         if begun.state(row, place) != .asked { begun.set(row, place, .free) }
       }
-      closeIfUntouched(row)
+      if !closeIfUntouched(row) { settle(row) }
+    } else {
+      enterShelf(piece)
     }
     settleUrgent(of: piece)
-    enterShelf(piece)
   }
 
   /// The block was verified. `have` is told apart.

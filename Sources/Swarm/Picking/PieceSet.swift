@@ -78,6 +78,16 @@ struct PieceSet: Sendable, Hashable {
     return count == 0 ? 0 : allBits(ofWord: index)
   }
 
+  /// Whether some piece is in both sets, of the same torrent.
+  func intersects(_ other: PieceSet) -> Bool {
+    precondition(other.pieceCount == pieceCount)
+    if isEmpty || other.isEmpty { return false }
+    if isFull || other.isFull { return true }
+    let (mine, others) = (words.span, other.words.span)
+    for index in mine.indices where mine[index] & others[index] != 0 { return true }
+    return false
+  }
+
   /// Calls `body` with the number of each piece in the set, in order.
   @inline(__always)
   func forEach(_ body: (Int) -> Void) {

@@ -50,8 +50,7 @@ struct MetadataFetch: Sendable {
     var peer = peers[slot] ?? Peer(size: size)
     if peer.isLiar { return }
     if peer.size != size {
-      peer.late.formUnion(peer.requests.map(\.piece))
-      peer.requests = []
+      peer.giveUp { _ in true }
     }
     peer.size = size
     peer.notBefore = .zero
@@ -86,7 +85,6 @@ struct MetadataFetch: Sendable {
     }
     guard let piece = missing(in: collection, for: peer) else { return nil }
     peer.requests.append(.init(piece: piece, until: now + PolicyLimits.metadataTimeout))
-    peer.late.remove(piece)
     peers[slot] = peer
     return piece
   }
@@ -94,8 +92,10 @@ struct MetadataFetch: Sendable {
   /// The peer declines a request.
   mutating func rejected(piece: UInt32, by slot: UInt32) {
     guard var peer = peers[slot] else { return }
-    if peer.late.remove(piece) != nil { peers[slot] = peer }
-    guard let index = peer.requests.firstIndex(where: { $0.piece == piece }) else { return }
+    guard let index = peer.requests.firstIndex(where: { $0.piece == piece }) else {
+      if peer.takeLate(piece) { peers[slot] = peer }
+      return
+    }
     peer.requests.remove(at: index)
     peer.fail(clock)
     peers[slot] = peer
@@ -112,7 +112,7 @@ struct MetadataFetch: Sendable {
     guard var peer = peers[slot] else { return .unasked }
     if let index = peer.requests.firstIndex(where: { $0.piece == piece }) {
       peer.requests.remove(at: index)
-    } else if peer.late.remove(piece) == nil {
+    } else if !peer.takeLate(piece) {
       return .unasked
     }
     peers[slot] = peer
@@ -161,10 +161,8 @@ struct MetadataFetch: Sendable {
     clock = max(clock, now)
     for slot in peers.keys.sorted() {
       guard var peer = peers[slot] else { continue }
-      let late = peer.requests.filter { $0.until <= now }
-      if late.isEmpty { continue }
-      peer.requests.removeAll { $0.until <= now }
-      peer.late.formUnion(late.map(\.piece))
+      guard peer.requests.contains(where: { $0.until <= now }) else { continue }
+      peer.giveUp { $0.until <= now }
       peer.fail(now)
       peers[slot] = peer
       passTurn(of: slot)
@@ -187,8 +185,9 @@ extension MetadataFetch {
   private struct Peer: Sendable {
     var size: Int
     var requests: [Request] = []
-    /// Asked and given up: an answer may still come. At most one for each block of a dictionary.
-    var late: Set<UInt32> = []
+    /// Blocks that were asked and given up: so many answers may still come. A block that was asked
+    /// twice is answered twice. At most one entry for each block of a dictionary.
+    var late: [UInt32: Int] = [:]
     var notBefore = Duration.zero
     /// In a row.
     var failures = 0
@@ -198,6 +197,19 @@ extension MetadataFetch {
 
     func mayBeAsked(_ now: Duration) -> Bool {
       !isLiar && notBefore <= now && requests.count < PolicyLimits.metadataRequests
+    }
+
+    /// Waits no more for these requests.
+    mutating func giveUp(_ isGivenUp: (Request) -> Bool) {
+      for request in requests where isGivenUp(request) { late[request.piece, default: 0] += 1 }
+      requests.removeAll(where: isGivenUp)
+    }
+
+    /// Whether an answer was still to come; it has.
+    mutating func takeLate(_ piece: UInt32) -> Bool {
+      guard let count = late[piece] else { return false }
+      late[piece] = count > 1 ? count - 1 : nil
+      return true
     }
 
     mutating func fail(_ now: Duration) {
@@ -269,9 +281,8 @@ extension MetadataFetch {
 
   /// What is under way belongs to a try that has ended.
   private mutating func forgetRequests(_ size: Int) {
-    for (slot, peer) in peers where peer.size == size {
-      peers[slot]?.late.formUnion(peer.requests.map(\.piece))
-      peers[slot]?.requests = []
+    for slot in peers.filter({ $0.value.size == size }).keys {
+      peers[slot]?.giveUp { _ in true }
     }
   }
 
@@ -289,9 +300,8 @@ extension MetadataFetch {
   }
 
   private mutating func endTurn(of slot: UInt32, _ size: Int) {
-    guard collections[size]?.alone?.slot == slot, let peer = peers[slot] else { return }
-    peers[slot]?.late.formUnion(peer.requests.map(\.piece))
-    peers[slot]?.requests = []
+    guard collections[size]?.alone?.slot == slot else { return }
+    peers[slot]?.giveUp { _ in true }
     collections[size]?.endTurn()
   }
 

@@ -18,7 +18,8 @@ struct TokenBucket: Sendable {
   init(rate: UInt64?, burst: Int? = nil) {
     self.rate = rate
     let quarter = Int64(clamping: (rate ?? 0) / 4)
-    self.burst = burst.map { Int64(max($0, 0)) } ?? max(quarter, Int64(blockLength))
+    let chosen = burst.map { Int64(max($0, 0)) } ?? max(quarter, Int64(blockLength))
+    self.burst = min(chosen, mostAtOnce)
     level = self.burst
   }
 
@@ -31,7 +32,7 @@ struct TokenBucket: Sendable {
     guard rate > 0 else { return false }
     fill(rate, now)
     guard level >= 0 else { return false }
-    level -= Int64(bytes)
+    level -= min(Int64(bytes), mostAtOnce)
     return true
   }
 
@@ -72,3 +73,6 @@ struct TokenBucket: Sendable {
 
 /// In a second; also attoseconds in a nanosecond.
 private let nanoseconds: UInt64 = 1_000_000_000
+
+/// An exbibyte, in bytes: sums and differences of two are far from overflow.
+private let mostAtOnce: Int64 = 1 << 60

@@ -143,8 +143,8 @@ extension Swarm {
   }
 
   mutating func endLateReads() {
-    for read in reads.values.filter({ $0.deadline <= now }).sorted(by: { $0.deadline < $1.deadline })
-    {
+    for read in reads.values.filter({ $0.deadline <= now }).sorted(by: { $0.deadline < $1.deadline }
+    ) {
       end(read, .timeout)
     }
   }

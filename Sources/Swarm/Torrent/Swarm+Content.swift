@@ -83,14 +83,27 @@ extension Swarm {
       if data.content.hasPiece(piece) {
         torrent.data?.picker.have(piece)
         torrent.data?.have.insert(piece)
-      } else {
-        for block in data.geometry.blocks(of: piece) where data.content.isHere(block) {
-          torrent.data?.picker.verified(block)
+      }
+    }
+    // Of pieces that are here in part. Numbers in the runs need not be blocks.
+    data.content.forEachRunHere { run in
+      for number in run.lowerBound..<run.upperBound {
+        if let block = data.geometry.block(number),
+          !data.have.contains(data.geometry.piece(of: block))
+        {
+          data.picker.verified(block)
         }
+      }
+    }
+    // What is said to be here is examined, and fetched only if it is not.
+    data.content.forEachRunClaimed { run in
+      for number in run.lowerBound..<run.upperBound {
+        if let block = data.geometry.block(number) { data.picker.received(block) }
       }
     }
     countDone(torrent)
     effects.append(.notice(.opened(torrent.id)))
+    lookForPeers(torrent)
     checkFinished(torrent)
     for peer in torrent.peers where peer.isActive {
       announceAll(peer, torrent)
@@ -142,6 +155,7 @@ extension Swarm {
     guard torrent.isRunning, let data = torrent.data, !data.isFinished, data.picker.isFinished
     else { return }
     torrent.data?.isFinished = true
+    lookForPeers(torrent)
     effects.append(.notice(.finished(torrent.id)))
     for peer in torrent.peers where peer.isActive {
       updateInterest(peer, torrent)
@@ -180,9 +194,12 @@ extension Swarm {
           torrent.data?.doneBytes -= UInt64(geometry.dataLength(of: piece))
         }
         torrent.data?.picker.lost(piece)
-        for other in geometry.blocks(of: piece)
-        where torrent.data?.content.isHere(other) == true {
-          torrent.data?.picker.verified(other)
+        for other in geometry.blocks(of: piece) {
+          if torrent.data?.content.isHere(other) == true {
+            torrent.data?.picker.verified(other)
+          } else if torrent.data?.content.isClaimed(other) == true {
+            torrent.data?.picker.received(other)
+          }
         }
         for peer in torrent.peers where peer.isActive && peer.dontHaveID != 0 {
           peer.put(
@@ -190,7 +207,11 @@ extension Swarm {
           touch(peer)
         }
       }
-      torrent.data?.picker.failed(block)
+      if torrent.data?.content.isHere(block) == false,
+        torrent.data?.content.isClaimed(block) == false
+      {
+        torrent.data?.picker.failed(block)
+      }
     }
     wantMore(torrent)
   }

@@ -88,7 +88,7 @@ extension Swarm {
     advance(to: now)
     guard let torrent = torrent(id) else { return }
     for endpoint in peers { torrent.known.add(endpoint, source: .user, now: self.now) }
-    touch(torrent)
+    lookForPeers(torrent)
     settle()
   }
 

@@ -78,6 +78,10 @@ final class Torrent {
   var uploadTurn = 0
   /// Whether it is in the list of torrents to be looked at before the event ends.
   var isDirty = false
+  /// Whether it is to be seen whom to connect to.
+  var looksForPeers = true
+  /// When there is somebody to connect to again.
+  var connectDeadline: Duration?
   /// When it wants to be looked at; nil for never.
   var deadline: Duration?
 

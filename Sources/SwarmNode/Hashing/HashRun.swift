@@ -89,7 +89,8 @@ private final class ReaderPool: Sendable {
   }
 
   func use<Result>(_ body: (SegmentReader) -> Result) -> Result {
-    let reader = free.withLock { $0.popLast() } 
+    let reader =
+      free.withLock { $0.popLast() }
       ?? SegmentReader(windowBytes: windowBytes, keepsLeaves: keepsLeaves)
     defer { free.withLock { $0.append(reader) } }
     return body(reader)

@@ -6,11 +6,16 @@ import Glibc
 final class Farewell {
   private let connection: Connection
   private let timer: DeadlineTimer
+  private let milliseconds: UInt64
   private let onEnd: (Farewell) -> Void
 
   /// Takes the connection over, whose queued blocks may be gone after this. `begin` starts it.
-  init(_ connection: Connection, on loop: EventLoop, onEnd: @escaping (Farewell) -> Void) {
+  init(
+    _ connection: Connection, on loop: EventLoop,
+    milliseconds: UInt64 = NetLimits.lingerMilliseconds, onEnd: @escaping (Farewell) -> Void
+  ) {
     self.connection = connection
+    self.milliseconds = milliseconds
     self.onEnd = onEnd
     connection.output.detach()
     let end = WeakCall<Farewell> { $0.end() }
@@ -26,7 +31,7 @@ final class Farewell {
 
   /// Sends, and ends as soon as it can.
   func begin() {
-    timer.set(milliseconds: NetLimits.lingerMilliseconds)
+    timer.set(milliseconds: milliseconds)
     connection.isPaused = false
     connection.isStalled = false
     connection.onReady = { [unowned self] events in
