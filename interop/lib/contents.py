@@ -33,13 +33,15 @@ def files(top):
 
 def difference(left, right, others_leavings=False):
     """None where both hold the same names and bytes, else what differs. `others_leavings`: padding
-    that clients without BEP 47 write as files may be there too."""
+    that clients without BEP 47 write as files may be there too, and empty files, which some do not
+    make, may lack."""
     if os.path.isfile(left):
         same = os.path.isfile(right) and filecmp.cmp(left, right, shallow=False)
         return None if same else f"{right!r} differs"
     ours, theirs = files(left), files(right)
     if others_leavings:
         theirs = {name: path for name, path in theirs.items() if not name.startswith(b".pad")}
+        ours = {name: path for name, path in ours.items() if name in theirs or os.stat(path).st_size}
     if ours.keys() != theirs.keys():
         return f"names: {sorted(ours.keys() ^ theirs.keys())[:5]}"
     for name, path in ours.items():

@@ -1,5 +1,5 @@
-"""We download from, and seed to, a client of the first BitTorrent: v1 and hybrid, they connecting
-(a tracker tells them of us) and we."""
+"""We download from, and seed to, a client of the first BitTorrent: v1 and, where it takes them at
+all, hybrid; they connecting (a tracker tells them of us) and we."""
 import os
 import shutil
 import tempfile
@@ -8,18 +8,20 @@ import time
 import contents
 import node
 import swarm
+from bencode import decode
 from report import Report
 from tracker import Tracker
 
 MIB = 8
 OURS, THEIRS = "10.99.0.1:6901", "10.99.0.2:6902"
 TRACKER = ("10.99.0.9", 6900)
-PATIENCE = 75  # seconds: aria2 can need 45 to find its first peer
+PATIENCE = 30  # seconds
 
 
 class BothWays:
-    def __init__(self, client, patience=PATIENCE):
+    def __init__(self, client, kinds=("v1", "hybrid"), patience=PATIENCE):
         self.client = client
+        self.kinds = kinds
         self.patience = patience
         self.report = Report()
         self.tracker = Tracker(*TRACKER)
@@ -29,7 +31,7 @@ class BothWays:
             self.scratch = scratch
             self.source = os.path.join(scratch, "source")
             self.content = contents.make(self.source, MIB)
-            for self.kind in ("v1", "hybrid"):
+            for self.kind in self.kinds:
                 self.torrent = os.path.join(scratch, self.kind + ".torrent")
                 swarm.create(self.content, self.torrent, self.kind, "auto",
                              "--tracker", self.tracker.url)
@@ -51,6 +53,7 @@ class BothWays:
         self.tracker.peers = []
         copy = os.path.join(self.scratch, "copy")
         shutil.copytree(self.source, copy)
+        write_padding(self.torrent, copy)
         with self.client(self.torrent, copy, THEIRS, seeding=True) as seed, \
                 node.join(self.torrent, self.target, self.state, OURS, "--once",
                           peers=[THEIRS]) as leech:
@@ -77,3 +80,15 @@ class BothWays:
                           f"{wrong}; leech: {leech.said()}; seed: {seed.said()}")
         age = leech.age() if isinstance(leech, node.Node) else time.monotonic() - leech.started_at
         self.report.note(f"{name}: {age - (time.monotonic() - started):.1f} s")
+
+
+def write_padding(torrent, folder):
+    """The padding of a hybrid as files, which clients that do not know BEP 47 want on disk."""
+    with open(torrent, "rb") as file:
+        info = decode(file.read())[b"info"]
+    for each in info[b"files"]:
+        if b"p" in each.get(b"attr", b""):
+            path = os.path.join(os.fsencode(folder), info[b"name"], *each[b"path"])
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            with open(path, "wb") as file:
+                file.truncate(each[b"length"])
