@@ -27,19 +27,19 @@ class Libtorrent:
         os.makedirs(folder, exist_ok=True)
         self.lines = []
         self.changed = threading.Condition()
+        self.started_at = time.monotonic()
         self.process = subprocess.Popen(
             [PYTHONS[version], "-W", "ignore", os.path.join(HERE, "lt_peer.py"),
              json.dumps(options)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
         self.pid = self.process.pid
-        self.started_at = time.monotonic()
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
 
     def _read(self):
         for line in self.process.stdout:
             with self.changed:
-                self.lines.append(json.loads(line))
+                self.lines.append(json.loads(line) | {"seconds": self.age()})
                 self.changed.notify_all()
 
     def _wait(self, holds, seconds):
@@ -51,6 +51,13 @@ class Libtorrent:
                 if found or left <= 0 or self.process.poll() is not None:
                     return found
                 self.changed.wait(min(left, 1))
+
+    def age(self):
+        return time.monotonic() - self.started_at
+
+    def wait(self, event, seconds=60):
+        """The first event of that name, or None."""
+        return self._wait(lambda each: each.get("event") == event, seconds)
 
     def finished(self, seconds=60):
         return self._wait(lambda each: each.get("event") == "finished", seconds) is not None
@@ -118,6 +125,9 @@ class Program:
                 [os.fsencode(each) for each in command], stdin=subprocess.DEVNULL, stdout=log,
                 stderr=subprocess.STDOUT, **keywords)
         self.pid = self.process.pid
+
+    def age(self):
+        return time.monotonic() - self.started_at
 
     def finished(self, seconds=90):
         deadline = time.monotonic() + seconds

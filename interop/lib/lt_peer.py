@@ -3,7 +3,7 @@
 lt_peer.py JSON, an object with: listen ("address:port"), folder, torrent (path) or link; may have
 seed_mode, peers (list of "address:port"), download_limit, upload_limit (bytes a second), plain (TCP
 without encryption only; else a stock client), port_file. Prints JSON lines: {"event": "started"},
-{"event": "finished"} when all is verified and written, and an answer to each line of standard input.
+{"event": "verified"} when libtorrent says so, {"event": "finished"} when all is written too, and an answer to each line of standard input.
 Ends with standard input, having let go of the files.
 """
 import json
@@ -66,7 +66,8 @@ def answer(handle, session):
     for _ in sys.stdin:
         status = handle.status()
         say(done=status.total_wanted_done, up=status.total_payload_upload,
-            down=status.total_payload_download, peers=status.num_peers, state=str(status.state),
+            down=status.total_payload_download,
+            failed=status.total_failed_bytes, peers=status.num_peers, state=str(status.state),
             is_seeding=status.is_seeding, error=status.errc.message() if status.errc.value() else "",
             version=lt.__version__)
     # Removing it waits for what is still on its way to the disk.
@@ -77,6 +78,8 @@ def answer(handle, session):
 def main():
     options = json.loads(sys.argv[1])
     session = lt.session(settings(options))
+    # For benches: what Python and the libraries took to start is not libtorrent's.
+    say(event="ready", cpu=time.process_time())
     handle = session.add_torrent(parameters(options))
     peers = options.get("peers", [])
     connect(handle, peers)
@@ -91,6 +94,8 @@ def main():
             if name == "save_resume_data_alert" and not finished:
                 finished = True
                 say(event="finished")
+            elif name == "torrent_finished_alert":
+                say(event="verified")
             elif name in ("file_error_alert", "torrent_error_alert", "listen_failed_alert"):
                 say(event="error", text=alert.message())
         try:

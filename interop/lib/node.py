@@ -159,6 +159,12 @@ def listening(node, seconds=60):
     return node.wait("started", seconds) is not None
 
 
+def is_whole(node, seconds=60):
+    """Whether a seed knows that it has everything: what was to be checked is checked."""
+    return node.wait("status", seconds, lambda each: each.get("wanted")
+                     and each["done"] == each["wanted"]) is not None
+
+
 def downloaded(status):
     """Payload that came in this run, in bytes, by a status line; None if it does not say."""
     return status.get("downloaded")
