@@ -76,7 +76,8 @@ let package = Package(
     .testTarget(name: "StoreTests", dependencies: ["Store", "Metainfo", "TestSupport"]),
     .testTarget(name: "SwarmTests", dependencies: ["Swarm", "Wire", "Store", "Metainfo", "TestSupport"]),
     .testTarget(
-      name: "SwarmNodeTests", dependencies: ["SwarmNode", "Store", "Metainfo", "CGuard"]),
+      name: "SwarmNodeTests",
+      dependencies: ["SwarmNode", "Swarm", "Store", "Wire", "Metainfo", "CGuard", "TestSupport"]),
     .testTarget(name: "SwarmToolTests", dependencies: ["SwarmTool"]),
     .testTarget(name: "HouseTests"),
     // What the fuzzers run, and a test that runs it over their corpora.

@@ -69,7 +69,7 @@ import Testing
       HashSchedule.File(length: UInt64.random(in: 0...(3 << 20), using: &generator))
     }
     var queue = HashQueue(HashSchedule(kind: .v2, pieceLength: 65_536, files: files, v1Length: 0))
-    var running: [HashJob] = []
+    var running: [SegmentJob] = []
     var next = 0
     while !queue.isFinished {
       while let job = queue.nextJob() { running.append(job) }

@@ -32,6 +32,17 @@ void chash_destroy(chash_context *context);
 void chash_strided(chash_context *context, chash_algorithm algorithm, const void *base,
                    size_t stride, size_t length, size_t count, void *digests);
 
+/// A message that lies anywhere.
+typedef struct {
+  const void *bytes;
+  size_t length;
+} chash_message;
+
+/// Hashes `count` messages of any lengths; the digest of message i goes to `digests + i * (digest
+/// size)`. `digests` must not overlap the messages.
+void chash_scattered(chash_context *context, chash_algorithm algorithm,
+                     const chash_message *messages, size_t count, void *digests);
+
 /// Consecutive messages of `message_length` bytes that fill `byte_count` bytes, the last one short
 /// where they do not divide it: the blocks of a file, the pieces of a run.
 typedef struct {
@@ -59,5 +70,7 @@ typedef struct chash_sha1_stream chash_sha1_stream;
 chash_sha1_stream *chash_sha1_stream_create(void);
 void chash_sha1_stream_destroy(chash_sha1_stream *stream);
 void chash_sha1_stream_update(chash_sha1_stream *stream, const void *bytes, size_t length);
+/// Feeds `length` zeros.
+void chash_sha1_stream_update_zeros(chash_sha1_stream *stream, size_t length);
 /// Writes the 20-byte digest of what was fed since the last call, and starts anew.
 void chash_sha1_stream_finish(chash_sha1_stream *stream, void *digest);

@@ -72,6 +72,15 @@ struct BlockMap: Sendable {
       .subtracting(verified.union(claimed))
   }
 
+  /// Every block was hashed just now and is right; false when that was known.
+  mutating func proveAll() -> Bool {
+    guard verified.count < blocks.count else { return false }
+    verified = BlockSet(capacity: blocks.count, range: 0..<blocks.count)
+    claimed.removeAll()
+    unproven.removeAll()
+    return true
+  }
+
   /// Nothing is known of the block's bytes any more.
   mutating func forget(_ block: BlockIndex) {
     let number = local(block)

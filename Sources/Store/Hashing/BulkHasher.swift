@@ -69,6 +69,22 @@ public final class BulkHasher {
       context, CHASH_SHA256, bytes.baseAddress, stride, length, digests.count, digests.baseAddress)
   }
 
+  /// SHA-256 of `digests.count` messages of any lengths, wherever they lie: `message(i)` is the i-th.
+  public func sha256(
+    into digests: UnsafeMutableBufferPointer<SHA256Digest>,
+    message: (Int) -> UnsafeRawBufferPointer
+  ) {
+    withUnsafeTemporaryAllocation(of: chash_message.self, capacity: digests.count) { messages in
+      for index in digests.indices {
+        let bytes = message(index)
+        messages.initializeElement(
+          at: index, to: chash_message(bytes: bytes.baseAddress, length: bytes.count))
+      }
+      chash_scattered(
+        context, CHASH_SHA256, messages.baseAddress, digests.count, digests.baseAddress)
+    }
+  }
+
   /// SHA-1 of `digests.count` messages of `length` bytes, message i at `i * stride` in `bytes`.
   ///
   /// Precondition: the last message ends within `bytes`.

@@ -1,7 +1,7 @@
 import Metainfo
 
 /// Some segments that one thread hashes in one go.
-public struct HashJob: Hashable, Sendable {
+public struct SegmentJob: Hashable, Sendable {
   /// In the order of the schedule.
   public var segments: [HashSegment]
 
@@ -16,7 +16,7 @@ public struct HashJob: Hashable, Sendable {
 public struct HashQueue: Sendable {
   private var schedule: HashSchedule
   private var lookahead: HashSegment?
-  private var zeros = ZeroHashes()
+  private var zeros: ZeroHashes
   /// Results by segment number, until those before them are there.
   private var waiting: [Int: (HashSegment, SegmentResult)] = [:]
   private var nextNumber = 0
@@ -25,8 +25,9 @@ public struct HashQueue: Sendable {
   /// Bytes in files whose digests were given back, holes included.
   public private(set) var bytesHashed: UInt64 = 0
 
-  /// A queue over all segments of `schedule`.
-  public init(_ schedule: HashSchedule) {
+  /// A queue over all segments of `schedule`; with `keepsLeaves`, results are to have leaf hashes.
+  public init(_ schedule: HashSchedule, keepsLeaves: Bool = false) {
+    zeros = ZeroHashes(keepsLeaves: keepsLeaves)
     self.schedule = schedule
     lookahead = self.schedule.next()
   }
@@ -35,8 +36,8 @@ public struct HashQueue: Sendable {
   public var isFinished: Bool { lookahead == nil && nextNumber == handedOut }
 
   /// The next job; nil when all are handed out or too many results wait for an early one.
-  public mutating func nextJob() -> HashJob? {
-    var job = HashJob(segments: [])
+  public mutating func nextJob() -> SegmentJob? {
+    var job = SegmentJob(segments: [])
     var bytes = 0
     while let segment = lookahead, bytes < HashLimits.jobBytes,
       job.segments.count < HashLimits.jobSegments,
@@ -57,7 +58,7 @@ public struct HashQueue: Sendable {
   }
 
   /// Takes the results of a job, one for each of its segments.
-  public mutating func complete(_ job: HashJob, with results: [SegmentResult]) {
+  public mutating func complete(_ job: SegmentJob, with results: [SegmentResult]) {
     precondition(job.segments.count == results.count)
     for (segment, result) in zip(job.segments, results) {
       waiting[segment.number] = (segment, result)
@@ -76,8 +77,11 @@ public struct HashQueue: Sendable {
 /// Digests of segments that consist of zero bytes. All such segments of one schedule are alike, so
 /// that one computation serves them all.
 private struct ZeroHashes: Sendable {
+  private let keepsLeaves: Bool
   private var shape: (Int, HashSegment.TreePart?, Int?)?
   private var hashes = SegmentHashes()
+
+  init(keepsLeaves: Bool) { self.keepsLeaves = keepsLeaves }
 
   mutating func hashes(of segment: HashSegment) -> SegmentHashes {
     let count = segment.byteCount
@@ -86,7 +90,7 @@ private struct ZeroHashes: Sendable {
     {
       return hashes
     }
-    let hasher = SegmentHasher(hasher: BulkHasher())
+    let hasher = SegmentHasher(hasher: BulkHasher(), keepsLeaves: keepsLeaves)
     hasher.begin(segment, isStreamed: false)
     let isHashed = [UInt8](repeating: 0, count: count).withUnsafeBytes { hasher.append($0) }
     precondition(isHashed)

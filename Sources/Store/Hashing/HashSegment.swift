@@ -84,11 +84,16 @@ public struct SegmentHashes: Hashable, Sendable {
   public var nodes: [SHA256Digest]
   /// SHA-1 of the pieces. BEP 3.
   public var pieces: [SHA1Digest]
+  /// SHA-256 of the blocks, if they are kept. BEP 52.
+  public var leaves: [SHA256Digest]
 
   /// The digests of one segment.
-  public init(nodes: [SHA256Digest] = [], pieces: [SHA1Digest] = []) {
+  public init(
+    nodes: [SHA256Digest] = [], pieces: [SHA1Digest] = [], leaves: [SHA256Digest] = []
+  ) {
     self.nodes = nodes
     self.pieces = pieces
+    self.leaves = leaves
   }
 }
 

@@ -6,14 +6,16 @@ import Metainfo
 public final class SegmentHasher {
   private let layers: LayerHasher
   private let stream: OpaquePointer
+  private let keepsLeaves: Bool
   private var segment = HashSegment(number: 0, spans: [], tree: nil, v1PieceLength: nil)
   private var isStreamed = false
   private var leaves: [SHA256Digest] = []
   private var leafCount = 0
   private var pieces: [SHA1Digest] = []
 
-  /// A hasher that uses `hasher` for its batches.
-  public init(hasher: BulkHasher) {
+  /// A hasher that uses `hasher` for its batches. With `keepsLeaves` it hands out the leaf hashes too.
+  public init(hasher: BulkHasher, keepsLeaves: Bool = false) {
+    self.keepsLeaves = keepsLeaves
     layers = LayerHasher(hasher)
     guard let stream = chash_sha1_stream_create() else {
       preconditionFailure("out of memory for a hash stream")
@@ -70,7 +72,9 @@ public final class SegmentHasher {
         count = 1
       }
     }
-    return SegmentHashes(nodes: segment.tree.map(nodes) ?? [], pieces: pieces)
+    return SegmentHashes(
+      nodes: segment.tree.map(nodes) ?? [], pieces: pieces,
+      leaves: keepsLeaves ? Array(leaves[..<(segment.tree?.leafCount ?? 0)]) : [])
   }
 
   /// Gives the segment up: what was fed is forgotten.

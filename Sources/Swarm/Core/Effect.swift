@@ -38,13 +38,14 @@ public enum Outgoing {
   /// Messages, or a handshake.
   case bytes([UInt8])
   /// A `piece` message: its head, and the block's bytes from the start of the buffer.
-  case block(BlockRequest, BufferHandle)
+  /// The last `zeros` bytes of the block are zeros that no buffer holds.
+  case block(BlockRequest, BufferHandle, zeros: UInt32)
 
   /// How many bytes go over the wire.
   public var byteCount: Int {
     switch self {
     case .bytes(let bytes): bytes.count
-    case .block(let block, _): 13 + Int(block.length)
+    case .block(let block, _, _): 13 + Int(block.length)
     }
   }
 }

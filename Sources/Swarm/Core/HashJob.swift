@@ -24,6 +24,10 @@ public struct HashJob: Sendable {
     /// SHA-1 of all parts one after the other, and zeros behind them: the hash of a v1 piece with
     /// its padding. BEP 3, BEP 47.
     case piece([HashPart], zeros: UInt32)
+    /// The same for a piece that comes in several jobs, one after the other: a run of its parts goes
+    /// into the stream, zeros behind them; with the last run the piece's hash is the result, before
+    /// it `.more`.
+    case pieceRun(SHA1Stream, [HashPart], zeros: UInt32, isLast: Bool)
   }
 
   /// Names the job in its result.
@@ -43,4 +47,6 @@ public enum HashResult: Sendable {
   case leaves([SHA256Digest])
   /// The piece's hash.
   case piece(SHA1Digest)
+  /// The run is in the stream, and others follow.
+  case more
 }

@@ -36,6 +36,8 @@ public enum Notice: Sendable {
 
   /// The torrent's metadata came from peers.
   case metadata(TorrentID)
+  /// The torrent's metadata is what was asked for, and says what cannot be: in words.
+  case unusable(TorrentID, String)
   /// The block maps are loaded: what is here is known.
   case opened(TorrentID)
   /// All that was asked for is here and on disk.
@@ -50,6 +52,8 @@ public enum Notice: Sendable {
   case lost(TorrentID, blocks: Int)
   /// A file in place was changed by somebody.
   case changed(TorrentID, FileIndex)
+  /// The file is right by the torrent's v1 description and wrong by its v2 description.
+  case contradiction(TorrentID, FileIndex)
   /// The disk is full: the torrent waits for room.
   case diskFull(TorrentID, DiskFailure)
   /// There is room again.

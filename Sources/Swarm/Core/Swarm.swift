@@ -18,96 +18,58 @@ public struct Swarm: ~Copyable {
   /// What the user chose.
   public let configuration: SwarmConfiguration
 
+  var random: SwarmRandom
+  var now = Duration.zero
+  var effects = Ring<Effect>()
+  let pool: BlockPool
+
+  // Torrents, by their number; nil where one was removed.
+  var torrents: [Torrent?] = []
+  /// By v1 infohash and by truncated v2 infohash.
+  var torrentsByInfohash: [SHA1Digest: TorrentID] = [:]
+
+  // Connections, by slot; nil where there is none.
+  var slots: [Peer?] = []
+  var generations: [UInt32] = []
+  var freeSlots: [UInt32] = []
+  var connectionCount = 0
+  var halfOpenCount = 0
+
+  /// Payload handles that the contents hold.
+  var heldBlocks = 0
+  var downloadBucket: TokenBucket
+  var uploadBucket: TokenBucket
+  /// What block reads from disk are for.
+  var purposes = PurposeTable()
+  var reads: [ReadID: PendingRead] = [:]
+  var nextRead: UInt64 = 0
+
+  /// Those to be looked at before the event ends.
+  var dirtyPeers: [Peer] = []
+  var dirtyTorrents: [Torrent] = []
+  /// Peers that are not read from, for want of memory.
+  var pausedPeers: [Peer] = []
+  /// When the next round of time-outs is due; nil while there is nothing to look after.
+  var nextTick: Duration?
+  /// Not after the earliest deadline of a torrent.
+  var torrentDeadline: Duration?
+  /// When the limits on rates let something through that waits.
+  var limitDeadline: Duration?
+  /// Peers that blocks are sent to, as of the last tick.
+  var uploadingPeers = 1
+  var picked: [BlockIndex] = []
+
   /// A node without torrents; all of its random choices follow from `seed`.
   public init(configuration: SwarmConfiguration, seed: UInt64) {
     self.configuration = configuration
+    random = SwarmRandom(seed: seed)
+    pool = BlockPool(count: configuration.poolBuffers)
+    downloadBucket = TokenBucket(rate: configuration.downloadLimit)
+    uploadBucket = TokenBucket(rate: configuration.uploadLimit)
   }
 
-  // MARK: Torrents
-
-  /// Takes part in a torrent. The same infohash twice is an error.
-  public mutating func add(
-    _ request: TorrentRequest, now: Duration
-  ) throws(SwarmError) -> TorrentID { throw .alreadyThere }
-
-  /// Stops to take part: connections end, what is on its way to disk gets there, then
-  /// `Notice.closed` comes. After it the torrent's id is not used any more.
-  public mutating func remove(_ torrent: TorrentID, now: Duration) {}
-
-  /// Tells of peers of the torrent, from wherever.
-  public mutating func add(peers: [PeerEndpoint], to torrent: TorrentID, now: Duration) {}
-
-  // MARK: Connections
-
-  /// Somebody connected to us. nil: close it, there are too many.
-  public mutating func accept(from endpoint: PeerEndpoint, now: Duration) -> ConnectionID? { nil }
-
-  /// A connection that was asked for is there.
-  public mutating func connected(_ connection: ConnectionID, now: Duration) {}
-
-  /// The connection, or the attempt, has ended by itself: `reason` in the system's words.
-  public mutating func disconnected(
-    _ connection: ConnectionID, reason: String, now: Duration
-  ) {}
-
-  /// The system took this many bytes of what was to be sent, in order.
-  public mutating func sent(_ connection: ConnectionID, byteCount: Int, now: Duration) {}
-
-  /// Whether to read from the connection. When false, `Effect.resumeReading` tells when to go on.
-  public borrowing func wantsInput(_ connection: ConnectionID) -> Bool { false }
-
-  /// Where the next bytes from the connection are to go before anything else; nil for nowhere
-  /// special.
-  public borrowing func continuation(of connection: ConnectionID) -> BlockContinuation? { nil }
-
-  /// Bytes came: first `continued` bytes, which are where `continuation` said, then those of
-  /// `chunk`, which are at `base`. Bytes in `chunk` come only after the continuation is full.
-  public mutating func receive(
-    _ connection: ConnectionID, continued: Int, chunk: RawSpan, at base: BufferHandle,
-    now: Duration
-  ) -> Intake { Intake() }
-
-  // MARK: Work done
-
-  /// An operation of the torrent's disk has ended.
-  public mutating func completed(
-    _ completion: DiskCompletion, of torrent: TorrentID, now: Duration
-  ) {}
-
-  /// A hash job has ended.
-  public mutating func hashed(
-    _ job: HashJobID, of torrent: TorrentID, _ result: HashResult, now: Duration
-  ) {}
-
-  // MARK: Reads
-
-  /// Reads `bytes` of a file: blocks are delivered as they are verified, missing ones are fetched
-  /// before anything else. Ends by `Effect.endRead`, at the latest after `timeout`.
-  public mutating func read(
-    _ bytes: Range<UInt64>, of file: Int, in torrent: TorrentID, timeout: Duration, now: Duration
-  ) -> ReadID { ReadID(0) }
-
-  /// The reader is done with a delivered buffer.
-  public mutating func finish(_ buffer: BufferHandle) {}
-
-  // MARK: Time and effects
-
-  /// When `handleTimeout` is to be called; nil for never.
-  public var deadline: Duration? { nil }
-
-  /// Time passed.
-  public mutating func handleTimeout(now: Duration) {}
-
   /// The next thing to do; nil when there is none until something happens.
-  public mutating func nextEffect() -> Effect? { nil }
-
-  // MARK: What is known
-
-  /// How a torrent is doing; nil when it was removed.
-  public borrowing func status(of torrent: TorrentID) -> TorrentStatus? { nil }
-
-  /// How its peers are doing.
-  public borrowing func peers(of torrent: TorrentID) -> [PeerStatus] { [] }
+  public mutating func nextEffect() -> Effect? { effects.popFirst() }
 }
 
 /// Where the rest of a block goes that has come in part.

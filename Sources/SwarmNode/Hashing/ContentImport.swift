@@ -13,6 +13,7 @@ public final class ContentImport {
   public let fileCount: Int
 
   private let content: ContentSource
+  private var kept: KeptLeaves
   private var importer: Importer?
   private var run: HashRun?
   private var failure: ContentImportError?
@@ -28,6 +29,7 @@ public final class ContentImport {
       totalLength = plan.totalLength
       warnings = plan.warnings
       fileCount = plan.files.count
+      kept = KeptLeaves(lengths: plan.files.map(\.length), kind: options.kind)
       content = ContentSource(
         files: zip(plan.files, plan.sources).map { entry, source in
           let full = plan.isSingleFile ? path : path.appending(path: entry.path.bytes)
@@ -41,6 +43,10 @@ public final class ContentImport {
   /// Bytes that have been hashed so far.
   public var bytesHashed: UInt64 { run?.bytesHashed ?? 0 }
 
+  /// The leaf hashes of all files in order, once all is hashed; empty in v1 torrents, and where they
+  /// are too many to be kept.
+  public var leaves: [SHA256Digest] { kept.digests }
+
   /// Hashes, and calls `completion` once with the torrent, to which trackers and the like can be
   /// added. A file that changes meanwhile ends it with an error that names the file.
   public func start(
@@ -50,7 +56,10 @@ public final class ContentImport {
     guard let schedule = importer?.schedule else {
       preconditionFailure("an import can be started once")
     }
-    let run = HashRun(on: loop, schedule: schedule, content: content) { [self] segment, result in
+    let run = HashRun(
+      on: loop, schedule: schedule, content: content, keepsLeaves: kept.areWanted
+    ) { [self] segment, result in
+      kept.add(result)
       switch result {
       case .success(let hashes):
         importer?.add(hashes, of: segment)

@@ -12,6 +12,7 @@ public final class ContentVerification {
   public let totalLength: UInt64
 
   private let content: ContentSource
+  private var kept: KeptLeaves
   private(set) var verifier: Verifier
   private var run: HashRun?
 
@@ -21,6 +22,7 @@ public final class ContentVerification {
     let info = torrent.info
     path = try Self.locate(info, at: folder)
     totalLength = info.contentLength
+    kept = KeptLeaves(lengths: info.files.map(\.length), kind: info.kind)
     let path = path
     let found = info.files.map { entry in
       Self.look(
@@ -34,10 +36,16 @@ public final class ContentVerification {
   /// Bytes that have been compared so far.
   public var bytesHashed: UInt64 { run?.bytesHashed ?? 0 }
 
+  /// The leaf hashes of what was compared, all files in order; they are those of the torrent only if
+  /// nothing differs. Empty in v1 torrents, and where they are too many to be kept.
+  public var leaves: [SHA256Digest] { kept.digests }
+
   /// Compares, and calls `completion` once with the verdicts.
   public func start(on loop: EventLoop, completion: @escaping (VerifyReport) -> Void) {
-    let run = HashRun(on: loop, schedule: verifier.schedule, content: content) {
-      [self] segment, result in
+    let run = HashRun(
+      on: loop, schedule: verifier.schedule, content: content, keepsLeaves: kept.areWanted
+    ) { [self] segment, result in
+      kept.add(result)
       verifier.add(result, of: segment)
       return true
     } onEnd: { [self] in

@@ -20,15 +20,16 @@ final class HashRun {
   /// A run that waits for `start`. `onResult` gets the results in the order of the schedule and says whether to
   /// go on; `onEnd` is called once, when nothing is running any more.
   init(
-    on loop: EventLoop, schedule: HashSchedule, content: ContentSource,
+    on loop: EventLoop, schedule: HashSchedule, content: ContentSource, keepsLeaves: Bool = false,
     onResult: @escaping (HashSegment, SegmentResult) -> Bool, onEnd: @escaping () -> Void
   ) {
     self.loop = loop
     self.content = content
     self.onResult = onResult
     self.onEnd = onEnd
-    queue = HashQueue(schedule)
-    readers = ReaderPool(windowBytes: max(Self.laneBytes, HashLimits.leastSegmentBytes))
+    queue = HashQueue(schedule, keepsLeaves: keepsLeaves)
+    readers = ReaderPool(
+      windowBytes: max(Self.laneBytes, HashLimits.leastSegmentBytes), keepsLeaves: keepsLeaves)
   }
 
   /// Starts hashing. `onEnd` can be called before this returns.
@@ -64,7 +65,7 @@ final class HashRun {
     return hasDelivered
   }
 
-  private func start(_ job: HashJob) {
+  private func start(_ job: SegmentJob) {
     jobsRunning += 1
     loop.perform { [content, readers] in
       readers.use { reader in job.segments.map { reader.hash($0, of: content) } }
@@ -79,12 +80,17 @@ final class HashRun {
 /// Readers for pool threads, made when one is needed and none is free: never more than threads.
 private final class ReaderPool: Sendable {
   private let windowBytes: Int
+  private let keepsLeaves: Bool
   private let free = Mutex<[SegmentReader]>([])
 
-  init(windowBytes: Int) { self.windowBytes = windowBytes }
+  init(windowBytes: Int, keepsLeaves: Bool) {
+    self.windowBytes = windowBytes
+    self.keepsLeaves = keepsLeaves
+  }
 
   func use<Result>(_ body: (SegmentReader) -> Result) -> Result {
-    let reader = free.withLock { $0.popLast() } ?? SegmentReader(windowBytes: windowBytes)
+    let reader = free.withLock { $0.popLast() } 
+      ?? SegmentReader(windowBytes: windowBytes, keepsLeaves: keepsLeaves)
     defer { free.withLock { $0.append(reader) } }
     return body(reader)
   }

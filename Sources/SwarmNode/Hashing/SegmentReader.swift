@@ -15,11 +15,12 @@ final class SegmentReader: @unchecked Sendable {
   private let windowBytes: Int
 
   /// `windowBytes`: how much of a segment is held in memory at once.
-  init(windowBytes: Int) {
+  init(windowBytes: Int, keepsLeaves: Bool) {
     self.windowBytes = windowBytes
     buffer = .init(start: nil, count: 0)
     segments = SegmentHasher(
-      hasher: BulkHasher(perform: { function, argument in cguard_run(function, argument) }))
+      hasher: BulkHasher(perform: { function, argument in cguard_run(function, argument) }),
+      keepsLeaves: keepsLeaves)
   }
 
   deinit { buffer.deallocate() }

@@ -1,0 +1,149 @@
+import Metainfo
+import Store
+
+/// Blocks that wait: for the hashes of their piece, or, in v1, for its other blocks.
+extension Content {
+  /// Keeps a block until there is a verdict on its piece: in memory, or on disk as a claim.
+  func wait(_ arrival: Arrival, digest: SHA256Digest?) {
+    if isClosing { return release(arrival.buffer) }
+    let work = work(for: geometry.piece(of: arrival.block))
+    let position = work.position(of: arrival.block)
+    // Another copy is there, or zeros were sent that no file holds.
+    guard work.slots[position].place == .missing, work.judgement == nil else {
+      return release(arrival.buffer)
+    }
+    if waitingBytes + blockLength > limits.waitingBytes {
+      spill(arrival, in: work, position)
+    } else {
+      waitingBytes += blockLength
+      work.slots[position].buffer = arrival.buffer
+      work.slots[position].sender = arrival.sender
+      work.slots[position].digest = digest
+      work.move(position, to: .memory)
+    }
+    ask(work)
+    settle(work)
+  }
+
+  private func spill(_ arrival: Arrival, in work: PieceWork, _ position: Int) {
+    switch store.write(arrival.block, from: arrival.buffer, isHashed: false) {
+    case .queued:
+      work.slots[position].sender = arrival.sender
+      work.move(position, to: .writing)
+    case .alreadyThere: release(arrival.buffer)
+    case .refused:
+      release(arrival.buffer)
+      notices.append(.missing(arrival.block))
+    }
+  }
+
+  /// Tells once that hashes are wanted, where there are any to be had.
+  private func ask(_ work: PieceWork) {
+    guard geometry.kind.hasV2, !work.askedForHashes, !work.isWhole else { return }
+    work.askedForHashes = true
+    notices.append(.wantsHashes(work.piece))
+  }
+
+  /// What is held of a piece; begun with what the store says of it.
+  func work(for piece: PieceIndex) -> PieceWork {
+    if let work = works[piece] { return work }
+    let work = PieceWork(
+      piece: piece, blocks: geometry.blocks(of: piece), isWhole: geometry.kind == .v1)
+    for (position, block) in work.blocks.enumerated() {
+      if geometry.kind == .v1, geometry.dataLength(of: block) == 0 {
+        work.move(position, to: .padding)
+        continue
+      }
+      switch store.state(of: block) {
+      case .missing: break
+      case .claimed: work.move(position, to: .disk)
+      case .verified: work.move(position, to: .here)
+      }
+    }
+    works[piece] = work
+    return work
+  }
+
+  /// Goes on with a piece of which something changed.
+  func settle(_ work: PieceWork) {
+    guard work.judgement == nil else { return }
+    if work.isIdle {
+      works[work.piece] = nil
+    } else if work.isComplete {
+      beginJudging(work)
+    }
+  }
+
+  /// Lets go of a block in memory.
+  func takeWaiting(_ position: Int, of work: PieceWork) -> BufferHandle? {
+    guard work.slots[position].place == .memory, let buffer = work.slots[position].buffer else {
+      return nil
+    }
+    waitingBytes -= blockLength
+    work.move(position, to: .missing)
+    return buffer
+  }
+
+  /// Hashes became known: what waited for them can be judged.
+  func judgeWaiting(_ work: PieceWork) {
+    guard work.judgement == nil, let first = treePiece(of: work.piece) else { return }
+    let shape = trees[first.tree].shape
+    var hasClaims = false
+    for (position, block) in work.blocks.enumerated() {
+      let slot = work.slots[position]
+      if slot.place == .disk { hasClaims = true }
+      guard slot.place == .memory, let digest = slot.digest,
+        let leaf = shape.leaf(first.leaves.lowerBound + position)
+      else { continue }
+      switch trees[first.tree].verdict(leaf: leaf, digest: digest) {
+      case .needsHashes: break
+      case .verified:
+        if let buffer = takeWaiting(position, of: work) { accept(block, buffer) }
+      case .mismatch:
+        if let buffer = takeWaiting(position, of: work) { refuse(block, buffer, slot.sender) }
+      }
+    }
+    if hasClaims { claims.add(pieces(of: work.blocks)) }
+    settle(work)
+  }
+
+  /// What the store says of the piece's blocks is not what it was.
+  func reset(_ work: PieceWork) {
+    if work.judgement != nil {
+      work.judgement?.isAbandoned = true
+      return goOn(judging: work)
+    }
+    for (position, block) in work.blocks.enumerated() {
+      let slot = work.slots[position]
+      guard slot.place == .here || slot.place == .disk else { continue }
+      work.slots[position].digest = nil
+      work.slots[position].examination = nil
+      switch store.state(of: block) {
+      case .verified: work.move(position, to: .here)
+      case .claimed: work.move(position, to: .disk)
+      case .missing: work.move(position, to: .missing)
+      }
+    }
+    if work.isIdle { works[work.piece] = nil }
+  }
+
+  /// On the way out: what has no verdict is dropped, but for what jobs hold.
+  func dropWaiting() {
+    for work in works.values.sorted(by: { $0.piece < $1.piece }) {
+      if work.judgement != nil {
+        work.judgement?.isAbandoned = true
+        goOn(judging: work)
+      } else {
+        drop(work)
+      }
+    }
+  }
+
+  /// Gives up what is held of a piece.
+  func drop(_ work: PieceWork) {
+    for position in work.slots.indices {
+      if let buffer = takeWaiting(position, of: work) { release(buffer) }
+    }
+    works[work.piece] = nil
+  }
+}

@@ -1,0 +1,67 @@
+/// Bounds on the swarm's work, each with its reason.
+enum SwarmLimits {
+  /// Requests of a peer that wait for us: 32 MiB, what a fast link has in flight for a quarter of a
+  /// second at 1 Gbit/s. It is told to peers ("reqq"); what goes beyond it is rejected.
+  static let uploadQueue = 2_000
+  /// Requests that a peer has from us at once, whatever it can take.
+  static let pipeline = 2_000
+  /// Requests before anything is known of a peer's speed.
+  static let firstPipeline = 16
+  /// Requests to a peer that does not tell how many it takes: what old clients are known to take.
+  static let silentPipeline = 250
+  /// How much of a peer's measured rate is kept requested, at least: enough for the way there and
+  /// back on a long line, and for the peer's disk.
+  static let queueTime = Duration.milliseconds(500)
+  /// As a multiple of the shortest time that an answer took.
+  static let queueLatencies = 3
+  /// How long we wait for data of a peer that has our requests, before they go to others.
+  static let snubTime = Duration.seconds(20)
+  /// How long a TCP connection may take to be made: a SYN is sent again after 1, 3 and 7 seconds.
+  static let connectTime = Duration.seconds(10)
+  /// How long both handshakes may take.
+  static let handshakeTime = Duration.seconds(15)
+  /// A peer that says nothing for so long is gone. BEP 3: keep-alives come every two minutes.
+  static let silenceTime = Duration.seconds(150)
+  /// After so long without sending we send a keep-alive.
+  static let keepAliveTime = Duration.seconds(100)
+  /// Connections being made at once: routers and firewalls take many more for a scan.
+  static let halfOpen = 24
+  /// New connections begun in one step, so that a large swarm is not called all at once.
+  static let connectsPerTick = 8
+  /// How often time-outs, choking and connections are looked at.
+  static let tick = Duration.milliseconds(500)
+  /// How often peers are choked and unchoked. BEP 3.
+  static let chokeTime = Duration.seconds(10)
+  /// Bytes given to the system for one peer and not taken by it: enough that a fast link is never
+  /// idle, little enough that a cancel or choke still means something.
+  static let sendWindow = 1 << 20
+  /// The same before anything is known of a peer's speed.
+  static let firstSendWindow = 128 << 10
+  /// The same for slow peers.
+  static let smallSendWindow = 64 << 10
+  /// Bytes of small messages that a peer may leave unread before it is given up.
+  static let unreadMessages = 4 << 20
+  /// Requests that an unchoking peer may reject, in a row of such, before it is given up.
+  static let rejections = 200
+  /// How long two peers that have nothing for each other stay connected: time to tell of others.
+  static let uselessTime = Duration.seconds(5)
+  /// Hash requests that a peer has from us at once.
+  static let hashRequests = 64
+  /// Hash requests of a peer that wait for our disk.
+  static let hashAnswers = 128
+  /// How long we wait for hashes before another peer is asked.
+  static let hashTime = Duration.seconds(8)
+  /// Blocks that nobody asked for, beyond those that were cancelled, before a peer is given up.
+  static let unaskedBlocks = 64
+  /// Keep-alives and other messages without content in a row, before a peer is given up: two an
+  /// hour are usual.
+  static let emptyMessages = 1_000
+  /// Pieces that a choked peer may request. BEP 6.
+  static let allowedFast = 10
+  /// Blocks of one read on their way at once.
+  static let readWindow = 32
+  /// Times that a peer may have been among those who sent a wrong piece.
+  static let suspicions = 5
+  /// Messages that come before the metadata is here, `have`s for example, that are kept of a peer.
+  static let earlyHaves = 4_096
+}

@@ -1,0 +1,219 @@
+import Metainfo
+import Store
+import Wire
+
+/// One connection to a peer, from the attempt to its end. Belongs to one `Swarm`.
+final class Peer {
+  /// How far the connection is.
+  enum Phase {
+    /// We wait for TCP.
+    case connecting
+    /// TCP is there; the peer's handshake is not, or not all of it.
+    case handshaking
+    /// The peer's handshake is here, and waits until the torrent's content is open.
+    case parked
+    /// Messages go both ways.
+    case active
+    /// It is over; only here until whoever walks over peers is done.
+    case closed
+  }
+
+  /// What is done with the data of the block that is coming.
+  enum Gathering {
+    /// No block is coming.
+    case nothing
+    /// It is dropped.
+    case skipping
+    /// It is wanted, and lies in the chunk that is being read.
+    case inChunk(BlockIndex)
+    /// It is wanted, and its first bytes lie in a buffer of the pool.
+    case inPool(BlockIndex, BufferHandle, filled: Int)
+  }
+
+  /// A block that we asked for.
+  struct Request {
+    let block: BlockIndex
+    let since: Duration
+  }
+
+  /// A block that the peer asked for.
+  struct Upload {
+    let request: BlockRequest
+    let block: BlockIndex
+  }
+
+  let id: ConnectionID
+  let endpoint: PeerEndpoint
+  let isIncoming: Bool
+  /// Where the peer can be connected to: `endpoint`, or with the port that it told.
+  var listening: PeerEndpoint?
+  var phase: Phase
+  /// When the phase began.
+  var since: Duration
+  var torrent: Torrent?
+
+  // MARK: Handshake and extensions
+
+  var reader = HandshakeReader()
+  /// Bytes behind the handshake, while it is parked.
+  var early: [UInt8] = []
+  var hasSentHandshake = false
+  var framer = PeerFramer()
+  var features: PeerFeatures = []
+  var peerID: PeerID?
+  /// Whether both sides speak of the v2 description: hashes can be asked for.
+  var isV2 = false
+  var metadataID: UInt8 = 0
+  var exchangeID: UInt8 = 0
+  var dontHaveID: UInt8 = 0
+  var uploadOnlyID: UInt8 = 0
+  var hasExtensionHandshake = false
+  var client: [UInt8]?
+  var requestQueue = SwarmLimits.silentPipeline
+  var isUploadOnly = false
+  var ledger = PeerExchangeLedger()
+
+  // MARK: State
+
+  var amChoking = true
+  var amInterested = false
+  var peerChoking = true
+  var peerInterested = false
+  /// nil until the metadata is here.
+  var pieces: PieceSet?
+  /// What came before the metadata did.
+  var earlyBitfield: [UInt8]?
+  var earlyHasAll = false
+  var earlyHaves: [UInt32] = []
+  /// Whether a message came in which only the first may be: BEP 3, "bitfield".
+  var hasSentMessage = false
+  /// Pieces that we may request while choked. BEP 6.
+  var allowedToUs: [PieceIndex] = []
+  /// Pieces that the peer may request while choked. BEP 6.
+  var allowedToPeer: Set<UInt32> = []
+
+  // MARK: Download
+
+  var outstanding = Ring<Request>()
+  /// How many requests the peer should have.
+  var pipeline = SwarmLimits.firstPipeline
+  /// Whether the pipeline still doubles with each round trip.
+  var isInSlowStart = true
+  var rateAtLastTick: UInt64 = 0
+  /// The shortest time between a request and its block.
+  var latency: Duration?
+  var download = RateMeter()
+  var gathering = Gathering.nothing
+  /// When data last came, or when the first request went out after a pause.
+  var lastData = Duration.zero
+  var isSnubbed = false
+  /// Blocks that may still come although we do not count on them: cancelled, or given up.
+  var forgiven = 0
+  var unasked = 0
+  var rejections = 0
+  var hashRequests = 0
+  /// Rejected or unanswered hash requests, less those answered.
+  var hashRefusals = 0
+  var suspicions = 0
+  /// Whether reading from the connection is stopped.
+  var isPaused = false
+
+  // MARK: Upload
+
+  var uploads = Ring<Upload>()
+  /// Blocks being read from disk for the peer, in bytes.
+  var readingBytes = 0
+  var upload = RateMeter()
+  /// Bytes of payload at the time of the last unchoke.
+  var uploadedAtUnchoke: UInt64 = 0
+  var unchokedSince: Duration?
+  var lastOptimistic: Duration?
+  var hashAnswers = 0
+  /// Bytes of blocks that may be on their way to the peer at once.
+  var sendWindow = SwarmLimits.firstSendWindow
+
+  // MARK: Sending
+
+  /// Messages that go out together when the event has been dealt with.
+  var outbox: [UInt8] = []
+  /// What was given to the system, and is not taken by it.
+  var sending = Ring<(bytes: Int, buffer: BufferHandle?)>()
+  var unsentBytes = 0
+  var unsentBlockBytes = 0
+  var lastSent = Duration.zero
+  var lastReceived = Duration.zero
+  var emptyMessages = 0
+  /// Whether it sends messages without content and without end.
+  var isTiresome = false
+  /// Since when neither side has anything for the other.
+  var isUselessSince: Duration?
+  /// Whether it is in the list of peers to be looked at before the event ends.
+  var isDirty = false
+
+  init(
+    id: ConnectionID, endpoint: PeerEndpoint, isIncoming: Bool, phase: Phase, since: Duration
+  ) {
+    self.id = id
+    self.endpoint = endpoint
+    self.isIncoming = isIncoming
+    self.phase = phase
+    self.since = since
+    lastReceived = since
+    lastSent = since
+    if !isIncoming { listening = endpoint }
+  }
+
+  var isActive: Bool { if case .active = phase { true } else { false } }
+  var isClosed: Bool { if case .closed = phase { true } else { false } }
+  var isFast: Bool { features.contains(.fast) }
+  var isSeed: Bool { pieces?.isFull ?? false }
+
+  /// What the peer is called in lines for people.
+  var name: String {
+    if let client, !client.isEmpty { return printable(client) }
+    return peerID.map { "\($0)" } ?? "?"
+  }
+
+  /// The peer as others are told of it. BEP 11.
+  var contact: PeerExchange.Contact? {
+    guard isActive, let listening else { return nil }
+    var flags: PeerExchange.Flags = isIncoming ? [] : .reachable
+    if isSeed || isUploadOnly { flags.insert(.uploadOnly) }
+    return PeerExchange.Contact(endpoint: listening, flags: flags)
+  }
+
+  /// Whether it is time to tell it of others.
+  func isTold(_ now: Duration) -> Bool { ledger.nextMessage.map { $0 <= now } ?? false }
+
+  /// Writes a message to the outbox.
+  func put(_ message: PeerMessage, body: [UInt8] = []) {
+    let count = message.encodedByteCount
+    withUnsafeTemporaryAllocation(byteCount: count, alignment: 8) { room in
+      message.encode(into: room)
+      outbox.append(contentsOf: room)
+    }
+    outbox += body
+  }
+
+  /// Writes a message of an extension that the peer numbered `id`.
+  func put(extension id: UInt8, _ payload: [UInt8], data: ArraySlice<UInt8> = []) {
+    put(.extended(id: id, byteCount: payload.count + data.count), body: payload)
+    outbox += data
+  }
+
+  /// Writes a handshake to the outbox.
+  func put(_ handshake: Handshake) {
+    withUnsafeTemporaryAllocation(byteCount: Handshake.byteCount, alignment: 8) { room in
+      handshake.encode(into: room)
+      outbox.append(contentsOf: room)
+    }
+  }
+
+  /// Takes a request off the list; nil when there is none for the block.
+  func takeRequest(_ block: BlockIndex) -> Request? {
+    for position in 0..<outstanding.count where outstanding[position].block == block {
+      return outstanding.remove(at: position)
+    }
+    return nil
+  }
+}

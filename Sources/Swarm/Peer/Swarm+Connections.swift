@@ -1,0 +1,186 @@
+import Metainfo
+import Store
+import Wire
+
+/// Connections: how they begin and end.
+extension Swarm {
+  func peer(_ id: ConnectionID) -> Peer? {
+    guard Int(id.slot) < slots.count, let peer = slots[Int(id.slot)], peer.id == id else {
+      return nil
+    }
+    return peer
+  }
+
+  /// Somebody connected to us. nil: close it, there are too many.
+  public mutating func accept(from endpoint: PeerEndpoint, now: Duration) -> ConnectionID? {
+    advance(to: now)
+    guard connectionCount < configuration.connections else { return nil }
+    let peer = makePeer(endpoint, isIncoming: true, phase: .handshaking)
+    settle()
+    return peer.id
+  }
+
+  /// A connection that was asked for is there.
+  public mutating func connected(_ connection: ConnectionID, now: Duration) {
+    advance(to: now)
+    guard let peer = peer(connection), case .connecting = peer.phase else { return }
+    halfOpenCount -= 1
+    peer.torrent?.connecting -= 1
+    peer.phase = .handshaking
+    peer.since = self.now
+    if let torrent = peer.torrent { sendHandshake(peer, torrent) }
+    touch(peer)
+    settle()
+  }
+
+  /// The connection, or the attempt, has ended by itself: `reason` in the system's words.
+  public mutating func disconnected(
+    _ connection: ConnectionID, reason: String, now: Duration
+  ) {
+    advance(to: now)
+    guard let peer = peer(connection) else { return }
+    forget(peer, .connection(reason))
+    settle()
+  }
+
+  /// The system took this many bytes of what was to be sent, in order.
+  public mutating func sent(_ connection: ConnectionID, byteCount: Int, now: Duration) {
+    advance(to: now)
+    guard let peer = peer(connection) else { return }
+    var rest = min(byteCount, peer.unsentBytes)
+    peer.unsentBytes -= rest
+    while rest > 0, !peer.sending.isEmpty {
+      var first = peer.sending[0]
+      let count = min(rest, first.bytes)
+      first.bytes -= count
+      rest -= count
+      if first.bytes > 0 {
+        peer.sending[0] = first
+      } else {
+        _ = peer.sending.popFirst()
+        if let buffer = first.buffer {
+          peer.unsentBlockBytes -= blockLength
+          pool.give(buffer)
+        }
+      }
+    }
+    // The system takes all there is: give it more at a time.
+    if peer.unsentBytes == 0, byteCount >= peer.sendWindow / 4 {
+      peer.sendWindow = min(peer.sendWindow * 2, SwarmLimits.sendWindow)
+    }
+    touch(peer)
+    settle()
+  }
+
+  // MARK: Beginning
+
+  private mutating func makePeer(
+    _ endpoint: PeerEndpoint, isIncoming: Bool, phase: Peer.Phase
+  ) -> Peer {
+    let slot: UInt32
+    if let free = freeSlots.popLast() {
+      slot = free
+    } else {
+      slot = UInt32(slots.count)
+      slots.append(nil)
+      generations.append(0)
+    }
+    let id = ConnectionID(slot: slot, generation: generations[Int(slot)])
+    let peer = Peer(id: id, endpoint: endpoint, isIncoming: isIncoming, phase: phase, since: now)
+    slots[Int(slot)] = peer
+    connectionCount += 1
+    return peer
+  }
+
+  /// Connects to a peer of the torrent.
+  mutating func connect(to endpoint: PeerEndpoint, _ torrent: Torrent) {
+    let peer = makePeer(endpoint, isIncoming: false, phase: .connecting)
+    peer.torrent = torrent
+    torrent.connecting += 1
+    halfOpenCount += 1
+    effects.append(.connect(peer.id, endpoint))
+  }
+
+  // MARK: Ending
+
+  /// Ends a connection for a reason of ours.
+  mutating func close(_ peer: Peer, _ reason: Notice.PeerEnd, flushing: Bool = false) {
+    guard !peer.isClosed else { return }
+    if flushing { flush(peer) }
+    effects.append(.close(peer.id, flushing: flushing && peer.isActive))
+    forget(peer, reason)
+  }
+
+  /// A peer that is proven to have lied is not talked to any more, on any connection.
+  mutating func ban(_ peer: Peer, _ torrent: Torrent, _ what: String) {
+    guard !peer.isClosed else { return }
+    torrent.known.ban(peer.endpoint)
+    if let listening = peer.listening { torrent.known.ban(listening) }
+    effects.append(.notice(.banned(torrent.id, peer.endpoint, what)))
+    close(peer, .corrupt(what))
+  }
+
+  /// Takes a connection that has ended out of everything.
+  private mutating func forget(_ peer: Peer, _ reason: Notice.PeerEnd) {
+    guard !peer.isClosed else { return }
+    let wasActive = peer.isActive
+    let wasConnecting = if case .connecting = peer.phase { true } else { false }
+    peer.phase = .closed
+    slots[Int(peer.id.slot)] = nil
+    generations[Int(peer.id.slot)] &+= 1
+    freeSlots.append(peer.id.slot)
+    connectionCount -= 1
+    if wasConnecting { halfOpenCount -= 1 }
+    while let part = peer.sending.popFirst() {
+      if let buffer = part.buffer { pool.give(buffer) }
+    }
+    if let torrent = peer.torrent {
+      if wasConnecting { torrent.connecting -= 1 }
+      abandonRequests(peer, torrent)
+      abandonHashes(peer, torrent)
+      torrent.metadata?.peerLeft(peer.id.slot)
+      if wasActive, let pieces = peer.pieces { torrent.data?.picker.remove(pieces) }
+      torrent.data?.picker.left(peer.id.slot)
+      torrent.peers.removeAll { $0 === peer }
+      remember(peer, torrent, reason, wasActive: wasActive)
+      for other in torrent.peers { touch(other) }
+      touch(torrent)
+    }
+    effects.append(.notice(.peerGone(peer.torrent?.id, peer.id, peer.endpoint, reason)))
+  }
+
+  /// Tells the list of known peers how it went.
+  private mutating func remember(
+    _ peer: Peer, _ torrent: Torrent, _ reason: Notice.PeerEnd, wasActive: Bool
+  ) {
+    guard let endpoint = peer.listening else { return }
+    if wasActive {
+      torrent.known.closed(
+        endpoint, wasUseful: peer.download.total > 0 || peer.upload.total > 0, now: now)
+    } else if !peer.isIncoming {
+      torrent.known.failed(endpoint, now: now)
+    }
+    if reason == .isSelf { torrent.known.exclude(endpoint) }
+  }
+
+  // MARK: As time passes
+
+  mutating func tick(_ peer: Peer) {
+    switch peer.phase {
+    case .connecting:
+      if peer.since + SwarmLimits.connectTime <= now { close(peer, .silent) }
+    case .handshaking, .parked:
+      if peer.since + SwarmLimits.handshakeTime <= now { close(peer, .silent) }
+    case .active:
+      if peer.lastReceived + SwarmLimits.silenceTime <= now {
+        close(peer, .silent)
+        return
+      }
+      if peer.lastSent + SwarmLimits.keepAliveTime <= now { peer.put(.keepAlive) }
+      adaptPipeline(peer)
+      adaptSendWindow(peer)
+      touch(peer)
+    case .closed: break
+    }
+  }
+}

@@ -1,0 +1,123 @@
+import Metainfo
+import Store
+import Wire
+
+/// The hashes that prove blocks, asked for in the same send as the blocks. BEP 52.
+extension Swarm {
+  /// Sees to it that somebody is asked for the hashes of a piece.
+  mutating func askForHashes(_ peer: Peer, _ torrent: Torrent, _ piece: PieceIndex) {
+    guard torrent.v2 != nil, let data = torrent.data, data.lastHashPiece != piece else { return }
+    if peer.isV2, data.hashAskings[piece]?.peer == nil {
+      ask(peer, torrent, piece)
+    }
+    torrent.data?.lastHashPiece = piece
+  }
+
+  /// Asks one peer for all hashes of a piece that are not known.
+  private mutating func ask(_ peer: Peer, _ torrent: Torrent, _ piece: PieceIndex) {
+    guard let data = torrent.data else { return }
+    let before = data.hashAskings[piece]
+    guard before?.refused.contains(peer.id) != true else { return }
+    let requests = data.content.hashRequests(for: piece)
+    guard !requests.isEmpty else {
+      torrent.data?.hashAskings[piece] = nil
+      return
+    }
+    for request in requests {
+      peer.put(.hash(.request(request)))
+      torrent.data?.hashOwners[request] = piece
+    }
+    peer.hashRequests += requests.count
+    torrent.data?.hashAskings[piece] = Torrent.HashAsking(
+      peer: peer.id, since: now, refused: before?.refused ?? [])
+    touch(peer)
+  }
+
+  mutating func takeHashes(_ peer: Peer, _ torrent: Torrent, _ response: HashResponse) {
+    guard peer.hashRequests > 0, let content = torrent.data?.content else {
+      countEmpty(peer)
+      return
+    }
+    peer.hashRequests -= 1
+    peer.emptyMessages = 0
+    switch content.add(response, from: peer.id, now: now) {
+    case .accepted, .notNeeded: settleAsking(peer, torrent, response.request, isGood: true)
+    case .mismatch:
+      ban(peer, torrent, "it sent wrong hashes of \(response.request.piecesRoot) (BEP 52)")
+    case .malformed(let error):
+      ban(peer, torrent, "it sent hashes that cannot be: \(error)")
+    case .unanchored: settleAsking(peer, torrent, response.request, isGood: false)
+    }
+  }
+
+  mutating func takeHashReject(_ peer: Peer, _ torrent: Torrent, _ request: HashRequest) {
+    guard peer.hashRequests > 0 else {
+      countEmpty(peer)
+      return
+    }
+    peer.hashRequests -= 1
+    settleAsking(peer, torrent, request, isGood: false)
+  }
+
+  /// What the end of a peer's answer means for the piece that it was asked about.
+  private mutating func settleAsking(
+    _ peer: Peer, _ torrent: Torrent, _ request: HashRequest, isGood: Bool
+  ) {
+    guard let piece = torrent.data?.hashOwners.removeValue(forKey: request),
+      torrent.data?.hashAskings[piece]?.peer == peer.id
+    else { return }
+    if !isGood {
+      refuse(piece, torrent, by: peer.id)
+    } else if torrent.data?.content.hashRequests(for: piece).isEmpty == true {
+      torrent.data?.hashAskings[piece] = nil
+    }
+  }
+
+  /// The peer does not have the hashes of the piece: another one may.
+  private mutating func refuse(_ piece: PieceIndex, _ torrent: Torrent, by id: ConnectionID) {
+    guard var asking = torrent.data?.hashAskings[piece] else { return }
+    asking.peer = nil
+    if !asking.refused.contains(id) { asking.refused.append(id) }
+    torrent.data?.hashAskings[piece] = asking
+    askAnother(piece, torrent)
+  }
+
+  /// Asks somebody for the hashes of a piece whose blocks are on their way; if nobody has them, the
+  /// piece is judged as a whole.
+  mutating func askAnother(_ piece: PieceIndex, _ torrent: Torrent) {
+    let refused = torrent.data?.hashAskings[piece]?.refused ?? []
+    let candidate = torrent.peers.filter {
+      $0.isActive && $0.isV2 && $0.pieces?.contains(piece) == true && !refused.contains($0.id)
+        && $0.hashRequests < SwarmLimits.hashRequests
+    }.min { ($0.hashRequests, $0.id.slot) < ($1.hashRequests, $1.id.slot) }
+    if let candidate {
+      ask(candidate, torrent, piece)
+    } else {
+      torrent.data?.content.judgeWhole(piece)
+      touch(torrent)
+    }
+  }
+
+  /// The peer is gone: what it was asked for is asked of others.
+  mutating func abandonHashes(_ peer: Peer, _ torrent: Torrent) {
+    guard peer.hashRequests > 0, let askings = torrent.data?.hashAskings else { return }
+    peer.hashRequests = 0
+    torrent.data?.lastHashPiece = nil
+    for (piece, asking) in askings where asking.peer == peer.id {
+      torrent.data?.hashAskings[piece]?.peer = nil
+      askAnother(piece, torrent)
+    }
+  }
+
+  /// Peers that do not answer are passed over.
+  mutating func retryHashes(_ torrent: Torrent) {
+    guard let askings = torrent.data?.hashAskings else { return }
+    for (piece, asking) in askings {
+      if asking.peer == nil {
+        askAnother(piece, torrent)
+      } else if let id = asking.peer, asking.since + SwarmLimits.hashTime <= now {
+        refuse(piece, torrent, by: id)
+      }
+    }
+  }
+}

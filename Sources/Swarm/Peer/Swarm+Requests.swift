@@ -1,0 +1,169 @@
+import Metainfo
+import Store
+import Wire
+
+/// What we ask of peers: blocks, and the hashes that prove them.
+extension Swarm {
+  /// Fills the peer's pipeline.
+  mutating func askForBlocks(_ peer: Peer, _ torrent: Torrent) {
+    guard torrent.isRunning, !torrent.isDiskFull, peer.amInterested, let pieces = peer.pieces,
+      !peer.peerChoking || !peer.allowedToUs.isEmpty, !peer.isPaused
+    else { return }
+    let target = min(peer.pipeline, peer.requestQueue, SwarmLimits.pipeline)
+    let room = target - peer.outstanding.count
+    // In runs, so that neither side is woken for each block.
+    guard room > 0, room >= target / 8 || peer.outstanding.isEmpty else { return }
+    guard heldBlocks * blockLength < configuration.payloadBytes else { return }
+    var rest = room
+    while rest > 0 {
+      guard downloadBucket.take(0, now: now), torrent.downloadBucket.take(0, now: now) else {
+        waitForLimits(downloadBucket, torrent.downloadBucket)
+        return
+      }
+      let isLimited = downloadBucket.isLimited || torrent.downloadBucket.isLimited
+      let count = request(isLimited ? min(rest, 4) : rest, of: peer, torrent, pieces)
+      if count == 0 { return }
+      rest -= count
+    }
+  }
+
+  /// Asks for up to so many blocks; says how many there were to ask for.
+  private mutating func request(
+    _ count: Int, of peer: Peer, _ torrent: Torrent, _ pieces: PieceSet
+  ) -> Int {
+    picked.removeAll(keepingCapacity: true)
+    var options = PiecePicker.PickOptions()
+    options.isEndgameAllowed = !peer.isSnubbed
+    if peer.peerChoking { options.allowedOnly = peer.allowedToUs }
+    options.avoidsCommon = peer.isSeed
+    options.isFast = peer.pipeline >= 64
+    torrent.data?.picker.pick(
+      count, from: pieces, for: peer.id.slot, options: options, using: &random, into: &picked)
+    if picked.isEmpty {
+      if peer.outstanding.isEmpty { updateInterest(peer, torrent) }
+      return 0
+    }
+    if peer.outstanding.isEmpty { peer.lastData = now }
+    _ = downloadBucket.take(picked.count * blockLength, now: now)
+    _ = torrent.downloadBucket.take(picked.count * blockLength, now: now)
+    guard let geometry = torrent.data?.geometry else { return 0 }
+    for block in picked {
+      askForHashes(peer, torrent, geometry.piece(of: block))
+      peer.put(.request(geometry.request(for: block)))
+      peer.outstanding.append(Peer.Request(block: block, since: now))
+    }
+    return picked.count
+  }
+
+  /// All that was asked of the peer is missing again.
+  mutating func abandonRequests(_ peer: Peer, _ torrent: Torrent) {
+    if case .inChunk(let block) = peer.gathering {
+      torrent.data?.picker.abandoned(block, by: peer.id.slot)
+      peer.gathering = .skipping
+    } else if case .inPool(let block, let buffer, _) = peer.gathering, peer.isClosed {
+      torrent.data?.picker.abandoned(block, by: peer.id.slot)
+      pool.give(buffer)
+      peer.gathering = .skipping
+    }
+    guard !peer.outstanding.isEmpty else { return }
+    while let request = peer.outstanding.popFirst() {
+      torrent.data?.picker.abandoned(request.block, by: peer.id.slot)
+      peer.forgiven += 1
+    }
+    touchDownloaders(torrent)
+  }
+
+  /// Blocks are free again: others may ask for them.
+  mutating func touchDownloaders(_ torrent: Torrent) {
+    for peer in torrent.peers where peer.amInterested { touch(peer) }
+  }
+
+  /// A block came: whoever else was asked for it need not send it.
+  mutating func cancelElsewhere(_ block: BlockIndex, _ torrent: Torrent, but peer: Peer) {
+    guard let data = torrent.data else { return }
+    for slot in data.picker.requesters(of: block) where slot != peer.id.slot {
+      guard let other = slots[Int(slot)], other.takeRequest(block) != nil else { continue }
+      torrent.data?.picker.abandoned(block, by: slot)
+      other.forgiven += 1
+      other.put(.cancel(data.geometry.request(for: block)))
+      touch(other)
+    }
+  }
+
+  mutating func takeReject(_ peer: Peer, _ torrent: Torrent, _ rejected: BlockRequest) {
+    guard peer.isFast else {
+      close(peer, .misconduct("it sends messages of an extension it did not offer (BEP 6)"))
+      return
+    }
+    let block = torrent.data?.geometry.block(
+      piece: rejected.piece, begin: rejected.begin, length: rejected.length)
+    guard let block, peer.takeRequest(block) != nil else {
+      // Perhaps of a request that was cancelled.
+      peer.forgiven = max(0, peer.forgiven - 1)
+      countEmpty(peer)
+      return
+    }
+    torrent.data?.picker.abandoned(block, by: peer.id.slot)
+    if !peer.peerChoking {
+      // It will not give us this piece, whatever it said.
+      peer.rejections += 1
+      if peer.rejections > SwarmLimits.rejections {
+        close(peer, .misconduct("it rejects what it says that it has"))
+        return
+      }
+    } else {
+      let piece = torrent.data?.geometry.piece(of: block)
+      peer.allowedToUs.removeAll { $0 == piece }
+    }
+    touchDownloaders(torrent)
+  }
+
+  /// Sizes the pipeline to what the line holds: its rate, times the way there and back.
+  mutating func adaptPipeline(_ peer: Peer) {
+    if peer.isTiresome {
+      close(peer, .misconduct("it sends messages without content and without end"))
+      return
+    }
+    if let since = peer.isUselessSince {
+      let isUseless = peer.torrent?.data?.isFinished == true && !peer.peerInterested
+      if !isUseless {
+        peer.isUselessSince = nil
+      } else if since + SwarmLimits.uselessTime <= now {
+        close(peer, .useless)
+        return
+      }
+    }
+    if !peer.outstanding.isEmpty, !peer.isPaused, peer.lastData + SwarmLimits.snubTime <= now,
+      let torrent = peer.torrent
+    {
+      peer.isSnubbed = true
+      peer.pipeline = 1
+      peer.isInSlowStart = false
+      abandonRequests(peer, torrent)
+      return
+    }
+    guard !peer.outstanding.isEmpty else { return }
+    let rate = peer.download.rate(now: now)
+    if peer.isInSlowStart {
+      // It stops when more requests bring no more speed.
+      if peer.rateAtLastTick > 0, rate < peer.rateAtLastTick + peer.rateAtLastTick / 10 {
+        peer.isInSlowStart = false
+      }
+      peer.rateAtLastTick = rate
+      return
+    }
+    let time = max(
+      SwarmLimits.queueTime, (peer.latency ?? .zero) * SwarmLimits.queueLatencies)
+    let milliseconds = UInt64(max(0, time / .milliseconds(1)))
+    let blocks = rate * milliseconds / 1000 / UInt64(blockLength) + 2
+    peer.pipeline = Int(min(UInt64(SwarmLimits.pipeline), max(4, blocks)))
+  }
+}
+
+extension PieceGeometry {
+  /// The request for a block. BEP 3.
+  func request(for block: BlockIndex) -> BlockRequest {
+    BlockRequest(
+      piece: piece(of: block).rawValue, begin: begin(of: block), length: requestLength(of: block))
+  }
+}

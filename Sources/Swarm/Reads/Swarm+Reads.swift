@@ -1,0 +1,158 @@
+import Metainfo
+import Store
+
+/// A range that somebody wants to read.
+final class PendingRead {
+  let id: ReadID
+  let torrent: TorrentID
+  let deadline: Duration
+  /// Blocks not yet asked of the content, those that are here first.
+  var remaining: [BlockIndex]
+  /// Blocks that must come from peers first.
+  var awaited: Set<BlockIndex> = []
+  /// Blocks being read from disk.
+  var reading = 0
+
+  init(id: ReadID, torrent: TorrentID, deadline: Duration, blocks: [BlockIndex]) {
+    self.id = id
+    self.torrent = torrent
+    self.deadline = deadline
+    remaining = blocks
+  }
+
+  var isDone: Bool { remaining.isEmpty && awaited.isEmpty && reading == 0 }
+}
+
+/// Reads: what is here is read, what is missing comes before anything else.
+extension Swarm {
+  /// Reads `bytes` of a file: blocks are delivered as they are verified, missing ones are fetched
+  /// before anything else. Ends by `Effect.endRead`, at the latest after `timeout`.
+  public mutating func read(
+    _ bytes: Range<UInt64>, of file: Int, in id: TorrentID, timeout: Duration, now: Duration
+  ) -> ReadID {
+    advance(to: now)
+    nextRead += 1
+    let readID = ReadID(nextRead)
+    guard let torrent = torrent(id), let geometry = torrent.data?.geometry,
+      let number = UInt32(exactly: file), let index = geometry.file(number),
+      let blocks = geometry.blocks(of: index, bytes: bytes)
+    else {
+      effects.append(.endRead(readID, .outOfRange))
+      return readID
+    }
+    let read = PendingRead(
+      id: readID, torrent: id, deadline: self.now + timeout, blocks: blocks.reversed())
+    reads[readID] = read
+    torrent.deadline = earliest(torrent.deadline, read.deadline)
+    torrentDeadline = earliest(torrentDeadline, read.deadline)
+    pump(read, torrent)
+    settle()
+    return readID
+  }
+
+  /// The reader is done with a delivered buffer.
+  public mutating func finish(_ buffer: BufferHandle) {
+    pool.give(buffer)
+    for read in reads.values.sorted(by: { $0.deadline < $1.deadline }) {
+      if let torrent = torrent(read.torrent) { pump(read, torrent) }
+    }
+    settle()
+  }
+
+  /// Begins what the window allows.
+  private mutating func pump(_ read: PendingRead, _ torrent: Torrent) {
+    guard let content = torrent.data?.content else { return }
+    while read.reading + read.awaited.count < SwarmLimits.readWindow,
+      let block = read.remaining.last
+    {
+      if content.isHere(block) {
+        guard begin(block, read, torrent) else { break }
+      } else {
+        read.awaited.insert(block)
+        torrent.data?.picker.addUrgent(block, deadline: read.deadline)
+        for peer in torrent.peers where peer.isActive && !peer.amInterested {
+          updateInterest(peer, torrent)
+        }
+        touchDownloaders(torrent)
+      }
+      read.remaining.removeLast()
+    }
+    touch(torrent)
+    if read.isDone { end(read, nil) }
+  }
+
+  /// Reads a block that is here. False when there is no buffer for it now.
+  private mutating func begin(
+    _ block: BlockIndex, _ read: PendingRead, _ torrent: Torrent
+  ) -> Bool {
+    guard let buffer = pool.take() else { return false }
+    let tag = purposes.keep(.read(read.id))
+    guard torrent.data?.content.read(block, into: buffer, tag: tag) == true else {
+      _ = purposes.take(tag)
+      pool.give(buffer)
+      read.awaited.insert(block)
+      torrent.data?.picker.addUrgent(block, deadline: read.deadline)
+      return true
+    }
+    read.reading += 1
+    return true
+  }
+
+  /// A block is here now: those who wait for it get it.
+  mutating func feedReads(_ block: BlockIndex, _ torrent: Torrent) {
+    guard !reads.isEmpty else { return }
+    for read in reads.values.sorted(by: { $0.deadline < $1.deadline })
+    where read.torrent == torrent.id && read.awaited.contains(block) {
+      read.awaited.remove(block)
+      torrent.data?.picker.removeUrgent(block)
+      if !begin(block, read, torrent) { read.remaining.append(block) }
+    }
+  }
+
+  /// A block that was read for a reader is here.
+  mutating func takeBlock(
+    _ id: ReadID, _ block: BlockIndex, _ buffer: BufferHandle, isRead: Bool, _ torrent: Torrent
+  ) {
+    guard let read = reads[id] else {
+      pool.give(buffer)
+      return
+    }
+    read.reading -= 1
+    if isRead {
+      effects.append(.deliver(id, block, buffer))
+    } else {
+      pool.give(buffer)
+      read.remaining.append(block)
+    }
+    pump(read, torrent)
+  }
+
+  private mutating func end(_ read: PendingRead, _ failure: ReadFailure?) {
+    reads[read.id] = nil
+    if let torrent = torrent(read.torrent) {
+      for block in read.awaited
+      where !reads.values.contains(where: { $0.awaited.contains(block) }) {
+        torrent.data?.picker.removeUrgent(block)
+      }
+    }
+    effects.append(.endRead(read.id, failure))
+  }
+
+  mutating func endLateReads() {
+    for read in reads.values.filter({ $0.deadline <= now }).sorted(by: { $0.deadline < $1.deadline })
+    {
+      end(read, .timeout)
+    }
+    for read in reads.values.sorted(by: { $0.deadline < $1.deadline }) {
+      if let torrent = torrent(read.torrent) { pump(read, torrent) }
+    }
+  }
+
+  mutating func endReads(of torrent: TorrentID) {
+    for read in reads.values.filter({ $0.torrent == torrent }).sorted(by: {
+      $0.id.rawValue < $1.id.rawValue
+    }) {
+      end(read, .closed)
+    }
+  }
+}

@@ -1,0 +1,62 @@
+import Metainfo
+import Store
+import Wire
+
+/// Whom to connect to, and whom to unchoke.
+extension Swarm {
+  /// Whether the torrent has use for more peers.
+  private func wantsPeers(_ torrent: Torrent) -> Bool {
+    switch torrent.phase {
+    case .closing, .unusable, .opening: return false
+    case .fetching, .running: break
+    }
+    return torrent.peers.count + torrent.connecting < configuration.connectionsPerTorrent
+      && connectionCount < configuration.connections && halfOpenCount < SwarmLimits.halfOpen
+  }
+
+  /// Connects to peers whose turn it is; says when to look again.
+  mutating func deadlineForConnecting(_ torrent: Torrent) -> Duration? {
+    torrent.known.wantsSeeds = torrent.data?.isFinished != true
+    guard wantsPeers(torrent) else { return nil }
+    var begun = 0
+    while begun < SwarmLimits.connectsPerTick, wantsPeers(torrent),
+      let endpoint = torrent.known.next(now: now)
+    {
+      connect(to: endpoint, torrent)
+      begun += 1
+    }
+    if begun == SwarmLimits.connectsPerTick { return now + SwarmLimits.tick }
+    return torrent.known.nextDeadline(now: now)
+  }
+
+  /// Unchokes at once while there are slots: nobody waits for the next round without need.
+  mutating func unchokeIfRoom(_ peer: Peer, _ torrent: Torrent) {
+    guard peer.amChoking, torrent.isRunning else { return }
+    let unchoked = torrent.peers.count { !$0.amChoking && $0.peerInterested }
+    if unchoked < configuration.uploadSlots { unchoke(peer) }
+  }
+
+  /// The round of choking and unchoking. BEP 3.
+  mutating func choke(_ torrent: Torrent) {
+    torrent.nextChoke = now + SwarmLimits.chokeTime
+    guard torrent.isRunning, let data = torrent.data else { return }
+    let candidates = torrent.peers.filter(\.isActive).map { peer in
+      var candidate = Choker.Candidate(
+        slot: peer.id.slot, isInterested: peer.peerInterested, isChoked: peer.amChoking)
+      candidate.downloadRate = peer.download.rate(now: now)
+      candidate.uploadRate = peer.upload.rate(now: now)
+      candidate.uploadedSinceUnchoke = peer.upload.total - peer.uploadedAtUnchoke
+      candidate.unchokedSince = peer.amChoking ? nil : peer.unchokedSince
+      candidate.isSnubbing = peer.isSnubbed
+      candidate.lastOptimistic = peer.lastOptimistic
+      candidate.isNew = peer.since + .seconds(60) > now
+      return candidate
+    }
+    let choice = torrent.choker.choose(
+      candidates, isSeed: data.isFinished, slots: configuration.uploadSlots, now: now,
+      using: &random)
+    if let slot = torrent.choker.optimistic { slots[Int(slot)]?.lastOptimistic = now }
+    for slot in choice.choke { if let peer = slots[Int(slot)] { choke(peer) } }
+    for slot in choice.unchoke { if let peer = slots[Int(slot)] { unchoke(peer) } }
+  }
+}

@@ -1,0 +1,97 @@
+import Metainfo
+import Store
+import Wire
+
+/// One torrent that the node takes part in. Belongs to one `Swarm`.
+final class Torrent {
+  /// How far it is.
+  enum Phase {
+    /// The info dictionary is being fetched.
+    case fetching
+    /// The block maps are being loaded.
+    case opening
+    /// Blocks come and go.
+    case running
+    /// It is being brought to rest.
+    case closing
+    /// What its metadata says cannot be used.
+    case unusable
+  }
+
+  /// Who was asked for the hashes of a piece.
+  struct HashAsking {
+    /// nil when nobody is asked now.
+    var peer: ConnectionID?
+    var since: Duration
+    /// Peers that do not have them.
+    var refused: [ConnectionID] = []
+  }
+
+  /// What is known once the metadata is here.
+  final class Data {
+    let info: InfoDictionary
+    let content: Content
+    var picker: PiecePicker
+    var have: PieceSet
+    /// Hashes that were asked for and are not here, by piece.
+    var hashAskings: [PieceIndex: HashAsking] = [:]
+    /// The piece for whose sake hashes were asked for.
+    var hashOwners: [HashRequest: PieceIndex] = [:]
+    /// The piece that blocks were asked of last, whose hashes are known or asked for.
+    var lastHashPiece: PieceIndex?
+    /// Bytes of wanted pieces, and of those what is verified.
+    var wantedBytes: UInt64 = 0
+    var doneBytes: UInt64 = 0
+    var isFinished = false
+    var isFull = false
+
+    init(info: InfoDictionary, content: Content, picker: PiecePicker) {
+      self.info = info
+      self.content = content
+      self.picker = picker
+      have = PieceSet(pieceCount: content.geometry.pieces.count)
+    }
+
+    var geometry: PieceGeometry { content.geometry }
+  }
+
+  let id: TorrentID
+  let request: TorrentRequest
+  var phase: Phase
+  var v1: SHA1Digest?
+  var v2: SHA256Digest?
+  var data: Data?
+  var metadata: MetadataFetch?
+  var peers: [Peer] = []
+  /// Connections that are being made.
+  var connecting = 0
+  var known = PeerList()
+  var choker = Choker()
+  var nextChoke = Duration.zero
+  var downloadBucket: TokenBucket
+  var uploadBucket: TokenBucket
+  var download = RateMeter()
+  var upload = RateMeter()
+  var wastedBytes: UInt64 = 0
+  var isDiskFull = false
+  /// Where to go on giving peers their turn.
+  var uploadTurn = 0
+  /// Whether it is in the list of torrents to be looked at before the event ends.
+  var isDirty = false
+  /// When it wants to be looked at; nil for never.
+  var deadline: Duration?
+
+  init(id: TorrentID, request: TorrentRequest, phase: Phase) {
+    self.id = id
+    self.request = request
+    self.phase = phase
+    downloadBucket = TokenBucket(rate: request.downloadLimit)
+    uploadBucket = TokenBucket(rate: request.uploadLimit)
+  }
+
+  var isRunning: Bool { if case .running = phase { true } else { false } }
+  var isPrivate: Bool { data?.info.isPrivate ?? false }
+
+  /// The names by which peers ask for it: 20 bytes each.
+  var infohashes: [SHA1Digest] { [v1, v2?.truncated].compactMap { $0 } }
+}

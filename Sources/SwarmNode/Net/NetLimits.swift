@@ -1,0 +1,35 @@
+/// Bounds on sockets and on the memory behind them, each with its reason.
+enum NetLimits {
+  /// Connections that the system completes before we accept them: the most that Linux gave for long.
+  static let backlog: Int32 = 511
+  /// Connections accepted in a row before others have their turn.
+  static let acceptsInARow = 64
+  /// Least time between two lines of log about descriptors having run out, in nanoseconds.
+  static let fullReportInterval: UInt64 = 60_000_000_000
+
+  /// Bytes in a receive slab: 63 blocks a read when data comes fast, and still in the second-level
+  /// cache when it is hashed.
+  static let slabBytes = 1 << 20
+  /// Slabs in use at once before reading stops, if they are full of blocks: as many bytes as the
+  /// core keeps on their way to disk.
+  static let slabs = 32
+  /// The same if they are mostly empty: a few blocks that stay can hold a slab each.
+  static let scatteredSlabs = 128
+  /// Free room below which a slab is not read into any more: four blocks, since a block that does
+  /// not fit costs a copy.
+  static let leastRead = 64 << 10
+  /// Bytes read from one connection before others have their turn.
+  static let readTurn = 2 << 20
+  /// Bytes read from all connections before the core's effects are carried out, so that hashing
+  /// begins while more is read.
+  static let readBatch = 1 << 20
+  /// Bytes sent to one connection before others have their turn.
+  static let sendTurn = 4 << 20
+
+  /// Parts in one send: 64 blocks with their heads are 1 MiB, which is more than a socket takes.
+  static let sendParts = 128
+  /// Time that what is queued has to leave after the core closed a connection, in milliseconds.
+  static let lingerMilliseconds: UInt64 = 3_000
+  /// Bytes that may be queued then; with more the connection is cut.
+  static let lingerBytes = 1 << 20
+}

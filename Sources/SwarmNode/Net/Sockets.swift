@@ -1,0 +1,80 @@
+import Glibc
+import Metainfo
+import Wire
+
+/// TCP sockets as the node needs them.
+enum Sockets {
+  /// A listening socket, and where it really listens; the error is `errno`.
+  static func listen(on wanted: PeerEndpoint) -> Result<(Int32, PeerEndpoint), ErrorNumber> {
+    let made = make(for: wanted.address)
+    guard made >= 0 else { return .failure(.last) }
+    // A restart shall not wait for the old connections' last packets.
+    set(made, SOL_SOCKET, SO_REUSEADDR)
+    if case .v6 = wanted.address { set(made, Int32(IPPROTO_IPV6), IPV6_V6ONLY) }
+    guard SocketAddress.with(wanted, { bind(made, $0, $1) }) == 0,
+      Glibc.listen(made, NetLimits.backlog) == 0,
+      let real = SocketAddress.filled(by: { getsockname(made, $0, $1) }).endpoint
+    else {
+      let error = ErrorNumber.last
+      close(made)
+      return .failure(error)
+    }
+    return .success((made, real))
+  }
+
+  /// A socket on its way to `peer`: non-blocking, ready when it can be written to.
+  static func connect(to peer: PeerEndpoint) -> Result<Int32, ErrorNumber> {
+    let made = make(for: peer.address)
+    guard made >= 0 else { return .failure(.last) }
+    prepare(made)
+    guard SocketAddress.with(peer, { Glibc.connect(made, $0, $1) }) == 0 || errno == EINPROGRESS
+    else {
+      let error = ErrorNumber.last
+      close(made)
+      return .failure(error)
+    }
+    return .success(made)
+  }
+
+  /// The next connection that waits at a listening socket, and who it is; the error is `errno`.
+  static func accept(at listener: Int32) -> Result<(Int32, PeerEndpoint?), ErrorNumber> {
+    let (accepted, peer) = SocketAddress.filled { Glibc.accept(listener, $0, $1) }
+    guard accepted >= 0 else { return .failure(.last) }
+    _ = fcntl(accepted, F_SETFD, FD_CLOEXEC)
+    _ = fcntl(accepted, F_SETFL, O_NONBLOCK)
+    prepare(accepted)
+    return .success((accepted, peer))
+  }
+
+  /// What is wrong with the socket, and that once; 0 for nothing.
+  static func error(of socket: Int32) -> ErrorNumber {
+    var number: Int32 = 0
+    var length = socklen_t(MemoryLayout<Int32>.size)
+    guard getsockopt(socket, SOL_SOCKET, SO_ERROR, &number, &length) == 0 else { return .last }
+    return ErrorNumber(rawValue: number)
+  }
+
+  private static func make(for address: IPAddress) -> Int32 {
+    let kind = SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue
+    return socket(SocketAddress.family(address), Int32(kind), Int32(IPPROTO_TCP))
+  }
+
+  /// A request waits for nothing: it goes at once.
+  private static func prepare(_ socket: Int32) { set(socket, Int32(IPPROTO_TCP), TCP_NODELAY) }
+
+  private static func set(_ socket: Int32, _ level: Int32, _ option: Int32) {
+    var one: Int32 = 1
+    setsockopt(socket, level, option, &one, socklen_t(MemoryLayout<Int32>.size))
+  }
+}
+
+/// The system's number for why something failed.
+struct ErrorNumber: Error, Hashable, CustomStringConvertible {
+  let rawValue: Int32
+
+  /// `errno`.
+  static var last: ErrorNumber { ErrorNumber(rawValue: errno) }
+
+  /// The system's words.
+  var description: String { String(cString: strerror(rawValue)) }
+}

@@ -1,0 +1,208 @@
+import Glibc
+import Metainfo
+import Store
+import Swarm
+import Wire
+
+/// Sockets between the core and the system.
+extension Node {
+  // MARK: Beginning and end
+
+  func accepted(_ socket: Int32, from peer: PeerEndpoint) {
+    guard !isStopping, let id = swarm.accept(from: peer, now: now) else {
+      Glibc.close(socket)
+      return
+    }
+    needsTurn = true
+    open(id, peer, owning: socket, isConnecting: false)
+  }
+
+  func connect(_ id: ConnectionID, to peer: PeerEndpoint) {
+    switch Sockets.connect(to: peer) {
+    case .success(let socket): open(id, peer, owning: socket, isConnecting: true)
+    case .failure(let error): failedAttempts.append((id, error.description))
+    }
+  }
+
+  private func open(
+    _ id: ConnectionID, _ peer: PeerEndpoint, owning socket: Int32, isConnecting: Bool
+  ) {
+    let connection = Connection(id, peer, owning: socket, isConnecting: isConnecting, on: loop)
+    guard connection.isOpen else {
+      failedAttempts.append((id, "libuv refuses the socket"))
+      return
+    }
+    connection.onReady = { [unowned self, unowned connection] in ready(connection, $0) }
+    let slot = Int(id.slot)
+    while connections.count <= slot { connections.append(nil) }
+    precondition(connections[slot] == nil, "the core uses the slot of an open connection")
+    connections[slot] = connection
+    connection.updatePoll()
+  }
+
+  func connection(_ id: ConnectionID) -> Connection? {
+    let slot = Int(id.slot)
+    guard slot < connections.count, let found = connections[slot], found.id == id else {
+      return nil
+    }
+    return found
+  }
+
+  func reportFailedAttempts() {
+    guard !failedAttempts.isEmpty else { return }
+    for (id, reason) in failedAttempts { swarm.disconnected(id, reason: reason, now: now) }
+    failedAttempts = []
+    needsTurn = true
+  }
+
+  func close(_ id: ConnectionID, flushing: Bool) {
+    guard let connection = connection(id) else {
+      failedAttempts.removeAll { $0.0 == id }
+      return
+    }
+    connections[Int(id.slot)] = nil
+    guard flushing, Farewell.isWorthIt(connection) else { return connection.close() }
+    let farewell = Farewell(connection, on: loop) { [unowned self] ended in
+      farewells.removeAll { $0 === ended }
+      needsTurn = true
+    }
+    farewells.append(farewell)
+    farewell.begin()
+  }
+
+  /// It has ended by itself.
+  private func end(_ connection: Connection, _ reason: String) {
+    connections[Int(connection.id.slot)] = nil
+    connection.close()
+    swarm.disconnected(connection.id, reason: reason, now: now)
+    needsTurn = true
+  }
+
+  private func ready(_ connection: Connection, _ events: SocketPoll.Events?) {
+    guard let events else {
+      let error = Sockets.error(of: connection.socket)
+      // What the peer sent before may be all that was wanted of it.
+      if !connection.isConnecting { while receive(connection) {} }
+      if connection.isOpen { end(connection, Self.words(error)) }
+      return
+    }
+    if connection.isConnecting {
+      let error = Sockets.error(of: connection.socket)
+      guard error.rawValue == 0 else { return end(connection, error.description) }
+      connection.isConnecting = false
+      swarm.connected(connection.id, now: now)
+      needsTurn = true
+      connection.updatePoll()
+      return
+    }
+    if events.contains(.writable) {
+      connection.isBlocked = false
+      queueToSend(connection)
+      needsTurn = true
+      connection.updatePoll()
+    }
+    if events.contains(.readable) { _ = receive(connection) }
+    if unprocessedBytes >= NetLimits.readBatch { turn() }
+  }
+
+  private static func words(_ error: ErrorNumber) -> String {
+    error.rawValue == 0 ? "the peer closed the connection" : error.description
+  }
+
+  // MARK: Receiving
+
+  /// Reads a turn's worth. Whether there may be more that can be read at once.
+  private func receive(_ connection: Connection) -> Bool {
+    let (byteCount, reason) = receiver.read(
+      from: connection.socket, of: connection.id, budget: NetLimits.readTurn, into: &swarm,
+      now: now)
+    unprocessedBytes += byteCount
+    needsTurn = true
+    switch reason {
+    case .budget: return true
+    case .drained: return false
+    case .unwanted:
+      connection.isPaused = true
+      connection.updatePoll()
+    case .noRoom:
+      connection.isStalled = true
+      stalled.append(connection)
+      connection.updatePoll()
+    case .ended: end(connection, "the peer closed the connection")
+    case .failed(let number): end(connection, ErrorNumber(rawValue: number).description)
+    }
+    return false
+  }
+
+  func resumeReading(_ id: ConnectionID) {
+    guard let connection = connection(id) else { return }
+    connection.isPaused = false
+    connection.updatePoll()
+  }
+
+  func resumeStalled() {
+    let waiting = stalled
+    stalled = []
+    for connection in waiting {
+      connection.isStalled = false
+      connection.updatePoll()
+    }
+  }
+
+  // MARK: Sending
+
+  func enqueue(_ outgoing: Outgoing, on id: ConnectionID) {
+    guard let connection = connection(id), !connection.isDeaf else { return }
+    switch outgoing {
+    case .bytes(let bytes): bytes.withUnsafeBytes { connection.output.append($0) }
+    case .block(let request, let buffer, let zeros):
+      let block = memory.memory(of: buffer)[..<Int(request.length - zeros)]
+      connection.output.append(
+        request, UnsafeRawBufferPointer(rebasing: block), zeros: Int(zeros))
+    }
+    queueToSend(connection)
+  }
+
+  private func queueToSend(_ connection: Connection) {
+    guard !connection.isQueued else { return }
+    connection.isQueued = true
+    sendList.append(connection)
+  }
+
+  /// One send for each connection with all that the core gave for it.
+  func sendAll() {
+    guard !sendList.isEmpty else { return }
+    let list = sendList
+    sendList.removeAll(keepingCapacity: true)
+    for connection in list {
+      connection.isQueued = false
+      if connection.isOpen, !connection.isConnecting, !connection.isBlocked,
+        self.connection(connection.id) === connection
+      {
+        send(connection)
+      }
+    }
+  }
+
+  private func send(_ connection: Connection) {
+    let (byteCount, reason) = connection.output.send(
+      on: connection.socket, budget: NetLimits.sendTurn)
+    if byteCount > 0 {
+      swarm.sent(connection.id, byteCount: byteCount, now: now)
+      needsTurn = true
+    }
+    switch reason {
+    case .empty: break
+    case .blocked, .budget:
+      connection.isBlocked = true
+      connection.updatePoll()
+    case .failed(let number):
+      connection.output.removeAll()
+      connection.isDeaf = true
+      // Else reading will come upon the end, after what the peer sent before.
+      if connection.isPaused || connection.isStalled {
+        end(connection, ErrorNumber(rawValue: number).description)
+      }
+    }
+  }
+}

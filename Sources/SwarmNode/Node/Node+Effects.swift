@@ -1,0 +1,117 @@
+import Metainfo
+import Store
+import Swarm
+
+/// A torrent as the node knows it.
+struct TorrentState {
+  /// Where its disk operations go.
+  enum Disk {
+    case unknown
+    case ready(DiskDriver)
+    case failed(DiskFailure)
+  }
+
+  /// Whether the content is written by us.
+  let isOwned: Bool
+  let folders: (InfoDictionary, PieceLayers) throws -> TorrentFolders
+  var disk = Disk.unknown
+  /// nil while the files are not known.
+  var geometry: PieceGeometry?
+
+  init(
+    isOwned: Bool, folders: @escaping (InfoDictionary, PieceLayers) throws -> TorrentFolders
+  ) {
+    self.isOwned = isOwned
+    self.folders = folders
+  }
+}
+
+/// What the core wants, carried out.
+extension Node {
+  func carryOut(_ effect: consuming Effect) {
+    switch consume effect {
+    case .connect(let id, let endpoint): connect(id, to: endpoint)
+    case .send(let id, let outgoing): enqueue(outgoing, on: id)
+    case .close(let id, let flushing): close(id, flushing: flushing)
+    case .resumeReading(let id): resumeReading(id)
+    case .prepare(let torrent, let info, let layers): prepare(torrent, info, layers)
+    case .disk(let torrent, let operation): perform(operation, of: torrent)
+    case .hash(let torrent, let job):
+      jobsRunning += 1
+      loop.perform { [hashers, memory] in
+        hashers.run(job, in: memory)
+      } completion: { [self] result in
+        jobsRunning -= 1
+        swarm.hashed(job.id, of: torrent, result, now: now)
+        needsTurn = true
+      }
+    case .release(let buffer):
+      if receiver.slabs.release(buffer) { resumeStalled() }
+    case .deliver(let read, let block, let buffer): deliver(block, buffer, to: read)
+    case .endRead(let read, let failure): end(read, failure)
+    case .notice(let notice):
+      if case .closed(let torrent) = notice { torrents[torrent] = nil }
+      onNotice(notice)
+    }
+  }
+
+  private func prepare(_ torrent: TorrentID, _ info: InfoDictionary, _ layers: PieceLayers) {
+    guard let state = torrents[torrent] else { return }
+    torrents[torrent]?.geometry = try? info.geometry()
+    do {
+      let folders = try state.folders(info, layers)
+      let driver = try folders.open(info, isOwned: state.isOwned, buffers: memory)
+      torrents[torrent]?.disk = .ready(driver)
+    } catch {
+      let failure =
+        (error as? DiskError)?.failure ?? DiskFailure(reason: .other, description: "\(error)")
+      torrents[torrent]?.disk = .failed(failure)
+      onNotice(.diskFailed(torrent, failure))
+    }
+  }
+
+  private func perform(_ operation: DiskOperation, of torrent: TorrentID) {
+    guard let state = torrents[torrent] else { return }
+    jobsRunning += 1
+    let driver: DiskDriver
+    switch state.disk {
+    case .ready(let ready): driver = ready
+    case .failed(let failure):
+      // Later, as with any other operation.
+      loop.perform({ operation.id }) { [self] in
+        completed(DiskCompletion(id: $0, result: .failure(failure)), of: torrent)
+      }
+      return
+    case .unknown: preconditionFailure("the core uses a disk that it has not prepared")
+    }
+    loop.perform {
+      driver.perform(operation)
+    } completion: { [self] in
+      completed($0, of: torrent)
+    }
+  }
+
+  private func completed(_ completion: DiskCompletion, of torrent: TorrentID) {
+    jobsRunning -= 1
+    swarm.completed(completion, of: torrent, now: now)
+    needsTurn = true
+  }
+}
+
+extension InfoDictionary {
+  /// Where the bytes of the torrent are.
+  func geometry() throws(GeometryError) -> PieceGeometry {
+    guard let v1Layout else {
+      return try PieceGeometry(v2Lengths: files.map(\.length), pieceLength: UInt64(pieceLength))
+    }
+    let v1Files = zip(files, v1Layout.offsets).map {
+      PieceGeometry.File(length: $0.length, v1Offset: $1)
+    }
+    if kind == .hybrid {
+      return try PieceGeometry(
+        hybridFiles: v1Files, v1Length: v1Layout.length, pieceLength: UInt64(pieceLength))
+    }
+    return try PieceGeometry(
+      v1Files: v1Files, v1Length: v1Layout.length, pieceLength: UInt64(pieceLength))
+  }
+}

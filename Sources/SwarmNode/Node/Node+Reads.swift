@@ -1,0 +1,55 @@
+import Metainfo
+import Store
+import Swarm
+
+/// A read that somebody waits for.
+struct ReadState {
+  let torrent: TorrentID
+  let file: Int
+  let bytes: Range<UInt64>
+  let deliver: (UnsafeRawBufferPointer, UInt64) -> Void
+  let completion: (ReadFailure?) -> Void
+}
+
+extension Node {
+  /// Reads bytes of a file by its place in the torrent. Missing ones are fetched first of all.
+  ///
+  /// - Parameters:
+  ///   - deliver: gets each run of verified bytes, and its offset in the file; in order of arrival,
+  ///     each byte once. The memory is good during the call only.
+  ///   - completion: called once, at the latest after `timeout`: nil when all bytes were delivered.
+  public func read(
+    _ bytes: Range<UInt64>, of file: Int, in torrent: TorrentID, timeout: Duration,
+    deliver: @escaping (_ bytes: UnsafeRawBufferPointer, _ offset: UInt64) -> Void,
+    completion: @escaping (ReadFailure?) -> Void
+  ) {
+    let read = swarm.read(bytes, of: file, in: torrent, timeout: timeout, now: now)
+    reads[read] = ReadState(
+      torrent: torrent, file: file, bytes: bytes, deliver: deliver, completion: completion)
+    needsTurn = true
+  }
+
+  func deliver(_ block: BlockIndex, _ buffer: BufferHandle, to read: ReadID) {
+    defer {
+      swarm.finish(buffer)
+      needsTurn = true
+    }
+    guard let state = reads[read], let geometry = torrents[state.torrent]?.geometry else { return }
+    let memory = memory.memory(of: buffer)
+    var start = 0
+    for span in geometry.spans(of: block) {
+      defer { start += Int(span.length) }
+      guard let file = span.file, Int(file.rawValue) == state.file else { continue }
+      let wanted = state.bytes.clamped(to: span.offset..<(span.offset + span.length))
+      guard !wanted.isEmpty else { continue }
+      let first = start + Int(wanted.lowerBound - span.offset)
+      let part = memory[first..<(first + wanted.count)]
+      state.deliver(UnsafeRawBufferPointer(rebasing: part), wanted.lowerBound)
+    }
+  }
+
+  func end(_ read: ReadID, _ failure: ReadFailure?) {
+    guard let state = reads.removeValue(forKey: read) else { return }
+    state.completion(failure)
+  }
+}
