@@ -9,8 +9,8 @@ import time
 
 from swarm import PROGRAM
 
-# How a clean stop by a signal may end.
-STOPPED = (0, -signal.SIGINT, -signal.SIGTERM, 128 + signal.SIGINT, 128 + signal.SIGTERM)
+# How a clean stop by a signal ends: 0 where all that was asked for is here, else with its number.
+STOPPED = (0, 128 + signal.SIGINT, 128 + signal.SIGTERM)
 
 
 class Node:
@@ -159,10 +159,14 @@ def listening(node, seconds=60):
     return node.wait("started", seconds) is not None
 
 
+def link(started):
+    """What a person passes on, by the event "started"."""
+    return started.get("magnet")
+
+
 def is_whole(node, seconds=60):
     """Whether a seed knows that it has everything: what was to be checked is checked."""
-    return node.wait("status", seconds, lambda each: each.get("wanted")
-                     and each["done"] == each["wanted"]) is not None
+    return node.wait("status", seconds, lambda each: each.get("finished")) is not None
 
 
 def downloaded(status):

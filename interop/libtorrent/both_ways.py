@@ -146,10 +146,10 @@ def from_folder(case):
     with node.seed(content, case.state, OURS) as seed:
         started = seed.wait("started")
         if not report.check("seed of a folder: it says its link",
-                            started and str(started.get("link")).startswith("magnet:"),
+                            started and str(node.link(started)).startswith("magnet:"),
                             seed.said()):
             return
-        with Libtorrent("2.0.8", THEIRS, case.target, link=started["link"],
+        with Libtorrent("2.0.8", THEIRS, case.target, link=node.link(started),
                         peers=[OURS]) as leech:
             came("seed of a folder: its link to libtorrent", case, leech, seed)
 
