@@ -25,7 +25,8 @@ struct SwarmBench {
     case ("frame", 1, _): FrameLimit(messageCount: 10_000_000).measure()
     case ("frame", 2, let millions?) where (1...100).contains(millions):
       FrameLimit(messageCount: millions * 1_000_000).measure()
-    default: print("usage: swarm-bench hash [MIB] | frame [MILLIONS OF MESSAGES] | idle FOLDER STATE")
+    default:
+      print("usage: swarm-bench hash [MIB] | frame [MILLIONS OF MESSAGES] | idle FOLDER STATE")
     }
   }
 }

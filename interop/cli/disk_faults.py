@@ -72,7 +72,7 @@ class Seeding:
         self.target = os.path.join(self.top, "target")
         self.node = node.seed(torrents[kind], os.path.join(self.top, "state"), SEED, "--data",
                               self.source)
-        node.listening(self.node)
+        node.is_whole(self.node)  # what changes while it is checked is another matter
 
     def leech(self, **more):
         """libtorrent: it says how many bytes that it got were wrong."""

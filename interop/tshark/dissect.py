@@ -114,8 +114,10 @@ def transfer(kind, by_link, with_whom):
     report.check(f"{name}: nothing malformed", not complaints, f"{len(complaints)}: {complaints[:2]}")
     sends = {"ours to ours": (REQUEST, PIECE), "ours to theirs": (PIECE,),
              "theirs to ours": (REQUEST,)}[with_whom]
+    # It does not know the hash messages of BEP 52, and skips the rest of a packet that has one.
+    least = MIB << 3 if kind == "v1" else 0
     report.check(f"{name}: the dissector saw our messages", types["handshake"] and
-                 types[EXTENDED] and all(types[each] > MIB << 3 for each in sends), repr(types))
+                 types[EXTENDED] and all(types[each] > least for each in sends), repr(types))
     report.note(f"{name}: " + ", ".join(f"{key}: {count}" for key, count in sorted(
         types.items(), key=str)))
     for each in (target, *states):
