@@ -68,7 +68,8 @@ let package = Package(
       ]),
     // Figures that make bench compares with.
     .executableTarget(
-      name: "SwarmBench", dependencies: ["Metainfo", "Wire", "Store"], path: "Benchmarks/SwarmBench"
+      name: "SwarmBench", dependencies: ["Metainfo", "Wire", "Store", "Swarm", "SwarmNode"],
+      path: "Benchmarks/SwarmBench"
     ),
     // Tests.
     .target(name: "TestSupport", path: "Tests/Support"),

@@ -14,7 +14,7 @@ struct SwarmTool: ParsableCommand {
       could not be understood.
       """,
     version: "0.1.0",
-    subcommands: [Create.self, Inspect.self, Verify.self])
+    subcommands: [Seed.self, Join.self, Create.self, Inspect.self, Verify.self])
 
   static func main() {
     Console.occupyStandardDescriptors()

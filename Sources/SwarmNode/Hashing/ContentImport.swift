@@ -19,9 +19,18 @@ public final class ContentImport {
   private var failure: ContentImportError?
 
   /// An import of what is at `path`, which a torrent will call `name`. Scans at once, hashes later.
-  public init(path: [UInt8], name: [UInt8], options: ImportOptions) throws(ContentImportError) {
+  public convenience init(path: [UInt8], name: [UInt8], options: ImportOptions)
+    throws(ContentImportError)
+  {
     let scan: Scan
     do { scan = try FolderScanner.scan(path) } catch { throw .system(error) }
+    try self.init(scan, name: name, options: options)
+  }
+
+  /// An import of what a scan found, which a torrent will call `name`. What has changed since is an
+  /// error when it is hashed.
+  public init(_ scan: Scan, name: [UInt8], options: ImportOptions) throws(ContentImportError) {
+    let path = scan.path
     do throws(ImportError) {
       let plan = try ImportPlan(name: name, items: scan.items)
       importer = try Importer(

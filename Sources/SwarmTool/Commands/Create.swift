@@ -65,7 +65,7 @@ struct Create: ParsableCommand {
         options: ImportOptions(kind: format, pieceLength: pieceLength.bytes))
     }
     for warning in source.warnings { Console.note("swarm: warning: \(warning)") }
-    var description = try hash(source)
+    var description = try source.hash()
     description.isPrivate = isPrivate
     description.trackers = trackers.map { [$0.text] }
     description.webSeeds = webSeeds.map(\.text)
@@ -74,21 +74,6 @@ struct Create: ParsableCommand {
     let encoded = try Failure.wrap { try description.encoded() }
     try write(encoded.bytes, to: target)
     try report(encoded.info, torrent: target, warnings: source.warnings)
-  }
-
-  private func hash(_ source: ContentImport) throws(Failure) -> TorrentDescription {
-    let loop = EventLoop()
-    let progress = Progress(on: loop, verb: "hashed", total: source.totalLength) {
-      source.bytesHashed
-    }
-    var result: Result<TorrentDescription, ContentImportError>?
-    source.start(on: loop) {
-      result = $0
-      progress.finish(succeeded: (try? $0.get()) != nil)
-    }
-    loop.run()
-    guard let result else { preconditionFailure("an import ends with a result") }
-    return try Failure.wrap { try result.get() }
   }
 
   /// A torrent inside of what it describes would change it, and the folder is not ours to write to.

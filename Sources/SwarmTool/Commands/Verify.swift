@@ -32,24 +32,9 @@ struct Verify: ParsableCommand {
     let verification = try Failure.wrap {
       try ContentVerification(torrent, folder: folder.bytes)
     }
-    let report = compare(verification)
+    let report = verification.compare()
     let view = VerifyView(report, info: torrent.info, path: verification.path)
     try Console.result(isJSON ? view.json.rendered : view.text)
     if !report.isRight { throw ExitCode(1) }
-  }
-
-  private func compare(_ verification: ContentVerification) -> VerifyReport {
-    let loop = EventLoop()
-    let progress = Progress(on: loop, verb: "compared", total: verification.totalLength) {
-      verification.bytesHashed
-    }
-    var report: VerifyReport?
-    verification.start(on: loop) {
-      report = $0
-      progress.finish(succeeded: true)
-    }
-    loop.run()
-    guard let report else { preconditionFailure("a comparison ends with a report") }
-    return report
   }
 }

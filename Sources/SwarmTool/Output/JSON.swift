@@ -18,7 +18,15 @@ enum JSON {
     return text
   }
 
-  private func render(into text: inout String, indent: String) {
+  /// The value on one line.
+  var line: String {
+    var text = ""
+    render(into: &text, indent: nil)
+    return text
+  }
+
+  /// `indent`: what every line begins with; nil for one line.
+  private func render(into text: inout String, indent: String?) {
     switch self {
     case .null: text += "null"
     case .bool(let value): text += value ? "true" : "false"
@@ -39,15 +47,17 @@ enum JSON {
   }
 
   private static func render<Element>(
-    _ elements: [Element], between ends: (String, String), into text: inout String, indent: String,
-    _ each: (inout String, Element, String) -> Void
+    _ elements: [Element], between ends: (String, String), into text: inout String, indent: String?,
+    _ each: (inout String, Element, String?) -> Void
   ) {
     text += ends.0
     for (index, element) in elements.enumerated() {
-      text += (index == 0 ? "\n" : ",\n") + indent + "  "
-      each(&text, element, indent + "  ")
+      if index > 0 { text += indent == nil ? ", " : "," }
+      if let indent { text += "\n" + indent + "  " }
+      each(&text, element, indent.map { $0 + "  " })
     }
-    text += (elements.isEmpty ? "" : "\n" + indent) + ends.1
+    if let indent, !elements.isEmpty { text += "\n" + indent }
+    text += ends.1
   }
 
   private static func quote(_ value: String, into text: inout String) {

@@ -14,7 +14,17 @@ struct VerifyView {
   }
 
   /// A line for each fault, and one that sums up.
-  var text: String {
+  var text: String { lines.joined(separator: "\n") }
+
+  /// The same, of the faults only the first ones.
+  func firstLines(_ count: Int) -> [String] {
+    let lines = lines
+    let more = lines.count - 1 - count
+    return more <= 0
+      ? lines : lines.prefix(count) + ["and \(Quantity.count(more, "more line"))"] + lines.suffix(1)
+  }
+
+  private var lines: [String] {
     var lines: [String] = []
     for file in report.files {
       lines += file.problems.map { "\(file.entry.path): \($0.text(for: file.entry))" }
@@ -28,7 +38,7 @@ struct VerifyView {
       wrong == 0
         ? "all right: \(total), \(Quantity.exactBytes(info.contentLength))"
         : "wrong: \(wrong) of \(total), \(Quantity.exactBytes(differingByteCount)) differ")
-    return lines.joined(separator: "\n")
+    return lines
   }
 
   /// The documented object (docs/json.md).

@@ -1,0 +1,104 @@
+import Glibc
+import Metainfo
+
+/// What the state folder has about one dataset. While this value is there, no other process has it.
+public final class DatasetFolder {
+  /// Its path.
+  public let path: [UInt8]
+  private let lock: Lock
+
+  private struct Lock: ~Copyable {
+    let descriptor: CInt
+    deinit { close(descriptor) }
+  }
+
+  init(path: [UInt8]) throws(StateError) {
+    self.path = path
+    let file = path.appending(path: Array("lock".utf8))
+    let descriptor = file.withCPath { Glibc.open($0, O_RDWR | O_CREAT | O_CLOEXEC, 0o666) }
+    guard descriptor >= 0 else { throw .system(SystemError("open", file)) }
+    lock = Lock(descriptor: descriptor)
+    while flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
+      if errno == EINTR { continue }
+      guard errno == EWOULDBLOCK else { throw .system(SystemError("lock", file)) }
+      let text = try? WholeFile.read(file, limit: StateLimits.lockBytes)
+      let number = text.flatMap { Int(String(decoding: $0.dropLast(), as: UTF8.self)) }
+      throw .inUse(process: number, lock: file)
+    }
+    // For people, and for the message of the next process: the lock itself is the kernel's.
+    let text = Array("\(getpid())\n".utf8)
+    if ftruncate(descriptor, 0) == 0 { _ = pwrite(descriptor, text, text.count, 0) }
+  }
+
+  /// Where the block maps are.
+  public var mapsPath: [UInt8] { path.appending(path: Array("blocks".utf8)) }
+
+  // MARK: The torrent
+
+  /// The torrent as it was kept; nil when it was not, or cannot be read.
+  public var torrent: KnownTorrent? { (try? Self.torrent(in: path)) ?? nil }
+
+  /// Keeps the torrent, whole or not at all. What is there already and the same is left alone.
+  public func keep(_ torrent: KnownTorrent) throws(SystemError) {
+    let bytes = torrent.encoded
+    let file = Self.torrentPath(in: path)
+    if (try? WholeFile.read(file, limit: bytes.count)) == bytes { return }
+    try WholeFile.write(bytes, to: file)
+  }
+
+  static func torrent(in folder: [UInt8]) throws(SystemError) -> KnownTorrent? {
+    let bytes: [UInt8]
+    do {
+      bytes = try WholeFile.read(torrentPath(in: folder), limit: BencodeLimits.torrent.bytes)
+    } catch {
+      if error.number == ENOENT { return nil }
+      throw error
+    }
+    // A file that is none any more is written anew.
+    guard let torrent = try? Torrent.inspect(bytes).torrent else { return nil }
+    return KnownTorrent(info: torrent.info, pieceLayers: torrent.pieceLayers)
+  }
+
+  private static func torrentPath(in folder: [UInt8]) -> [UInt8] {
+    folder.appending(path: Array("versions/1.torrent".utf8))
+  }
+
+  // MARK: The content
+
+  /// Where the content is, as it was kept; nil when it was not.
+  public var content: ContentRecord? {
+    let file = path.appending(path: Array("content".utf8))
+    guard let bytes = try? WholeFile.read(file, limit: BencodeLimits.torrent.bytes) else {
+      return nil
+    }
+    return ContentRecord(decoding: bytes)
+  }
+
+  /// Keeps where the content is. A record that would be too long to be read is not kept: the next
+  /// start then looks at everything anew.
+  public func keep(_ content: ContentRecord) throws(SystemError) {
+    let bytes = content.encoded
+    let file = path.appending(path: Array("content".utf8))
+    guard ContentRecord(decoding: bytes) != nil else {
+      _ = file.withCPath { unlink($0) }
+      return
+    }
+    try WholeFile.write(bytes, to: file)
+  }
+
+  /// Forgets what the block maps say: the content is another now.
+  public func forgetMaps() throws(SystemError) {
+    guard let folder = mapsPath.withCPath({ opendir($0) }) else {
+      throw SystemError("read", mapsPath)
+    }
+    defer { closedir(folder) }
+    while let entry = readdir(folder) {
+      let name = withUnsafeBytes(of: &entry.pointee.d_name) { Array($0.prefix { $0 != 0 }) }
+      if name == Array(".".utf8) || name == Array("..".utf8) { continue }
+      let file = mapsPath.appending(path: name)
+      if file.withCPath({ unlink($0) }) != 0, errno != ENOENT {
+        throw SystemError("remove", file)
+      }
+    }
+  }
+}

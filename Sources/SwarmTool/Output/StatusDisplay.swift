@@ -1,0 +1,86 @@
+import Metainfo
+import SwarmNode
+
+/// Shows how a torrent is doing: on a terminal one or two lines that are written anew, in a pipe plain
+/// lines every few seconds and at changes, with `--json` an object a line.
+///
+/// What is told besides goes through here too, so that the lines on the terminal stay the last ones.
+final class StatusDisplay {
+  private let isJSON: Bool
+  /// Whether lines on a terminal are written anew.
+  let isInteractive: Bool
+  private var drawn = 0
+  private var lastPlain: (time: ContinuousClock.Instant, waiting: String?, isFinished: Bool)?
+
+  /// Seconds between plain lines.
+  private static let plainInterval = Duration.seconds(10)
+
+  init(isJSON: Bool) {
+    self.isJSON = isJSON
+    isInteractive = !isJSON && Console.isInteractive
+  }
+
+  /// The figures changed, or time passed.
+  func show(_ figures: TransferFigures) {
+    if isJSON {
+      emit(figures.json)
+    } else if isInteractive {
+      clear()
+      let lines = figures.lines(width: Console.width)
+      Console.overwrite(lines.joined(separator: "\n"))
+      drawn = lines.count
+    } else {
+      showPlain(figures)
+    }
+  }
+
+  private func showPlain(_ figures: TransferFigures) {
+    let now = ContinuousClock.now
+    if let last = lastPlain, last.waiting == figures.waitingText,
+      last.isFinished == figures.isFinished, now - last.time < Self.plainInterval
+    {
+      return
+    }
+    lastPlain = (now, figures.waitingText, figures.isFinished)
+    Console.note(figures.plainLine)
+  }
+
+  /// A line about the work; with `--json` nothing, since an event says it.
+  func note(_ text: String) {
+    if isJSON { return }
+    clear()
+    Console.note(text)
+  }
+
+  /// Something that is not as it should be.
+  func warn(_ text: String) {
+    if isJSON {
+      emit(.object([("event", .text("warning")), ("text", .text(text))]))
+    } else {
+      note("swarm: warning: \(text)")
+    }
+  }
+
+  /// A line of results; with `--json` nothing, since an event says it.
+  func result(_ text: String) throws(Failure) {
+    if isJSON { return }
+    clear()
+    try Console.result(text)
+  }
+
+  /// An object on a line, with `--json`.
+  func event(_ name: String, _ members: [(String, JSON)]) {
+    if isJSON { emit(.object([("event", .text(name))] + members)) }
+  }
+
+  /// Takes what is drawn off the terminal.
+  func clear() {
+    if drawn == 0 { return }
+    Console.overwrite(
+      "\r\u{1B}[K" + String(repeating: "\u{1B}[A\u{1B}[K", count: drawn - 1))
+    drawn = 0
+  }
+
+  /// A reader that is gone ends the program elsewhere; a full disk behind a pipe must not end a seed.
+  private func emit(_ value: JSON) { try? Console.result(value.line) }
+}

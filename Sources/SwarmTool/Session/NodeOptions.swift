@@ -1,0 +1,104 @@
+import ArgumentParser
+import Glibc
+import Metainfo
+import Swarm
+import SwarmNode
+import Wire
+
+/// What `seed` and `join` have in common.
+struct NodeOptions: ParsableArguments {
+  @Option(
+    name: .customLong("peer"),
+    help: "A peer to connect to, HOST:PORT; can be repeated.")
+  var peers: [PeerArgument] = []
+
+  @Option(
+    help: """
+      Where peers connect to us: ADDR:PORT, or a port at all addresses; can be repeated. \
+      (default: the first free port from 6881 on)
+      """)
+  var listen: [ListenArgument] = []
+
+  @Option(help: "Bytes a second to all peers, as in 60M. (default: no limit)")
+  var uploadLimit: ByteSize?
+
+  @Option(help: "Bytes a second from all peers, as in 60M. (default: no limit)")
+  var downloadLimit: ByteSize?
+
+  @Option(help: "Connections at once. (default: 80)")
+  var maxPeers: PeerCount?
+
+  @Option(
+    name: .customLong("state"),
+    help: """
+      Where is remembered what was verified. (default: $XDG_DATA_HOME/swarm, else \
+      ~/.local/share/swarm)
+      """, completion: .directory)
+  var statePath: BytePath?
+
+  @Flag(name: .customLong("json"), help: "Print one JSON object a line (docs/json.md).")
+  var isJSON = false
+
+  @Flag(
+    name: [.customShort("v"), .customLong("verbose")],
+    help: "Tell of every peer that comes and goes.")
+  var isVerbose = false
+
+  /// The state folder, made where it is not there.
+  func stateFolder() throws(Failure) -> StateFolder {
+    guard let path = statePath?.bytes ?? StateFolder.standardPath(StateFolder.environment) else {
+      throw Failure(
+        "there is no place to remember things: neither XDG_DATA_HOME nor HOME has an absolute path; "
+          + "give a folder by --state")
+    }
+    return try Failure.wrap { try StateFolder(path) }
+  }
+
+  /// A node that listens.
+  func node(on loop: EventLoop, log: Log) throws(Failure) -> Node {
+    var core = SwarmConfiguration(peerID: Self.peerID())
+    core.client = "swarm \(SwarmTool.configuration.version)"
+    core.uploadLimit = uploadLimit?.bytes
+    core.downloadLimit = downloadLimit?.bytes
+    if let maxPeers {
+      core.connections = maxPeers.number
+      core.connectionsPerTorrent = maxPeers.number
+    }
+    func make(_ addresses: [ListenAddress]) throws(NodeError) -> Node {
+      try Node(on: loop, configuration: NodeConfiguration(swarm: core, listen: addresses, log: log))
+    }
+    do throws(NodeError) {
+      if !listen.isEmpty { return try make(listen.flatMap(\.addresses)) }
+      // Nobody asked for a port: one that another program has is no reason to fail.
+      for port: UInt16 in 6881...6889 {
+        do throws(NodeError) {
+          return try make(ListenArgument.everywhere(port: port))
+        } catch {
+          guard case .listen(_, EADDRINUSE, _) = error else { throw error }
+        }
+      }
+      return try make(ListenArgument.everywhere(port: 0))
+    } catch {
+      throw Failure(error.description + Self.advice(error))
+    }
+  }
+
+  private static func advice(_ error: NodeError) -> String {
+    guard case .listen(_, let number, _) = error else { return "" }
+    return switch number {
+    case EADDRINUSE: "; another program has the port, choose another by --listen"
+    case EADDRNOTAVAIL: "; this machine has no such address, choose another by --listen"
+    case EACCES: "; ports below 1024 are for root, choose another by --listen"
+    default: ""
+    }
+  }
+
+  /// Program and version, then what tells this run from others. BEP 20.
+  private static func peerID() -> PeerID {
+    let letters = Array("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ".utf8)
+    let head = Array("-SW0010-".utf8)
+    let tail = (head.count..<PeerID.byteCount).map { _ in letters[Int.random(in: letters.indices)] }
+    guard let id = PeerID(head + tail) else { preconditionFailure("8 and 12 are 20") }
+    return id
+  }
+}

@@ -1,0 +1,160 @@
+import Glibc
+import Metainfo
+import Store
+import Swarm
+import SwarmNode
+
+/// What `swarm seed` shares: the torrent, where its content is, and how sure that is.
+struct SeedSource {
+  let torrent: KnownTorrent
+  /// Held until the program ends.
+  let folder: DatasetFolder
+  /// The real path of the content.
+  let content: [UInt8]
+  /// How sure it is.
+  let trust: TorrentRequest.Content
+  /// How the content's files looked when they were hashed.
+  let items: [ContentRecord.Item]
+
+  /// Whether all of it was right.
+  var isWhole: Bool { if case .proven = trust { true } else { false } }
+
+  /// Looks, on any thread, whether the torrent's files still are what they were; says what is not.
+  var recheck: @Sendable () -> String? {
+    let names = Set(torrent.info.files.map(\.path.bytes))
+    let files = items.filter { $0.path.isEmpty || names.contains($0.path) }
+    return { [content, info = torrent.info] in
+      let before = ContentRecord(path: content, owner: .user, isWhole: true, items: files)
+      return before.firstDifference(from: ContentRecord.items(of: info, at: content)).map {
+        "\(printable(content.appending(name: $0))) changed while it was hashed; start again when "
+          + "nothing writes to it"
+      }
+    }
+  }
+
+  // MARK: A folder or file
+
+  /// A folder or file that becomes a torrent. It is hashed, unless it was before and nobody has
+  /// written to it since.
+  static func ofContent(
+    _ path: [UInt8], name: [UInt8], options: ImportOptions, state: StateFolder,
+    display: StatusDisplay
+  ) throws(Failure) -> SeedSource {
+    let real = try Failure.wrap { try RealPath.resolve(path) }
+    try refuseDevice(real)
+    let scan = try Failure.wrap { try FolderScanner.scan(real) }
+    let items = ContentRecord.items(of: scan)
+    let key = SourceKey(
+      path: real, name: name, kind: options.kind, pieceLength: options.pieceLength)
+    if let known = try unchanged(key, items, state, display) { return known }
+    let source = try Failure.wrap { try ContentImport(scan, name: name, options: options) }
+    for warning in source.warnings { display.warn("\(warning)") }
+    let description = try source.hash()
+    let info = try Failure.wrap { try description.infoDictionary() }
+    let folder = try Failure.wrap { try state.open(DatasetName(info)) }
+    let torrent = KnownTorrent(info: info, pieceLayers: description.pieceLayers)
+    try Failure.wrap {
+      if folder.content?.path != real { try folder.forgetMaps() }
+      try folder.keep(torrent)
+      try folder.keep(ContentRecord(path: real, owner: .user, isWhole: true, items: items))
+      try state.remember(key, as: DatasetName(info))
+    }
+    return SeedSource(
+      torrent: torrent, folder: folder, content: real, trust: .proven(leaves: []), items: items)
+  }
+
+  private static func unchanged(
+    _ key: SourceKey, _ items: [ContentRecord.Item], _ state: StateFolder, _ display: StatusDisplay
+  ) throws(Failure) -> SeedSource? {
+    guard let name = state.source(key) else { return nil }
+    let folder = try Failure.wrap { try state.open(name) }
+    guard let torrent = folder.torrent, let record = folder.content, record.path == key.path,
+      record.owner == .user, record.isWhole
+    else { return nil }
+    if let path = record.firstDifference(from: items) {
+      display.note("\(printable(key.path.appending(name: path))) changed: hashing again")
+      return nil
+    }
+    display.note("nothing changed since it was hashed")
+    return SeedSource(
+      torrent: torrent, folder: folder, content: key.path, trust: .proven(leaves: []),
+      items: items)
+  }
+
+  private static func refuseDevice(_ path: [UInt8]) throws(Failure) {
+    var status = stat()
+    let text = path.map { CChar(bitPattern: $0) } + [0]
+    guard stat(text, &status) == 0, status.st_mode & S_IFMT == S_IFBLK else { return }
+    throw Failure(
+      "\(printable(path)) is a block device, which can be made a torrent of but not seeded; seed a "
+        + "copy of it in a file")
+  }
+
+  // MARK: A torrent
+
+  /// Content that a torrent describes, in the folder `place` or below it by its name. It is compared
+  /// with the torrent, unless it was before and nobody has written to it since.
+  static func ofTorrent(
+    _ torrent: Torrent, place: [UInt8], state: StateFolder, display: StatusDisplay
+  ) throws(Failure) -> SeedSource {
+    let verification = try Failure.wrap { try ContentVerification(torrent, folder: place) }
+    guard let real = try? RealPath.resolve(verification.path) else {
+      throw Failure(missing(torrent.info, in: place))
+    }
+    try refuseDevice(real)
+    let items = ContentRecord.items(of: torrent.info, at: real)
+    let folder = try Failure.wrap { try state.open(DatasetName(torrent.info)) }
+    let known = KnownTorrent(info: torrent.info, pieceLayers: torrent.pieceLayers)
+    func source(_ trust: TorrentRequest.Content) -> SeedSource {
+      SeedSource(torrent: known, folder: folder, content: real, trust: trust, items: items)
+    }
+    let record = folder.content
+    if let record, record.path == real, record.owner == .user,
+      record.firstDifference(from: items) == nil
+    {
+      if record.isWhole { return source(.proven(leaves: [])) }
+      display.warn("part of the content is not what the torrent says, as last time")
+      return source(.inPlace(claimsAll: true))
+    }
+    let report = verification.compare()
+    let right = report.rightBytes
+    if right == 0 {
+      throw Failure(
+        "\(printable(real)): nothing in it is what the torrent says; --data names the folder that "
+          + "contains \"\(torrent.info.name)\"")
+    }
+    if !report.isRight {
+      for line in VerifyView(report, info: torrent.info, path: real).firstLines(20) {
+        display.note(line)
+      }
+      display.warn(
+        "only \(Quantity.bytes(right)) of \(Quantity.bytes(torrent.info.contentLength)) are what the "
+          + "torrent says: the rest is not shared")
+    }
+    try Failure.wrap {
+      if record?.path != real { try folder.forgetMaps() }
+      try folder.keep(known)
+      try folder.keep(
+        ContentRecord(path: real, owner: .user, isWhole: report.isRight, items: items))
+    }
+    return source(report.isRight ? .proven(leaves: []) : .inPlace(claimsAll: true))
+  }
+
+  private static func missing(_ info: InfoDictionary, in place: [UInt8]) -> String {
+    "\"\(info.name)\" is not in \(printable(place)); --data names the folder that contains it"
+  }
+}
+
+extension VerifyReport {
+  /// Bytes that are what the torrent says.
+  var rightBytes: UInt64 {
+    files.reduce(0) { $0 + $1.entry.length - min($1.differingByteCount, $1.entry.length) }
+  }
+}
+
+extension [UInt8] {
+  /// The path with a name below it; itself where there is none.
+  func appending(name: [UInt8]) -> [UInt8] {
+    name.isEmpty ? self : self + [UInt8(ascii: "/")] + name
+  }
+}

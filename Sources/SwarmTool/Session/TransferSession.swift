@@ -1,0 +1,286 @@
+import ArgumentParser
+import Glibc
+import Metainfo
+import Swarm
+import SwarmNode
+import Wire
+
+/// One torrent on a node of its own, from the start of the program to its end.
+///
+/// Belongs to the loop's thread.
+final class TransferSession {
+  /// What a command wants of a session.
+  struct Plan {
+    /// The torrent. Asked for again when the metadata came and `folders` threw `NeedsRestart`.
+    var request: () -> TorrentRequest
+    /// Where its content and block maps are; called when its files are known.
+    var folders: (InfoDictionary, PieceLayers) throws -> TorrentFolders
+    /// Where to look for peers.
+    var peers: [PeerAddress]
+    /// Whether nothing is to be fetched.
+    var isSeed: Bool
+    /// Whether the program ends when all that was asked for is here.
+    var endsWhenFinished: Bool
+    /// Where people find the content; nil while that is not known.
+    var content: () -> [UInt8]?
+    /// Looks, on another thread, whether the content is still what was hashed; says what is wrong.
+    var recheck: (@Sendable () -> String?)?
+    /// Says what is shared, once the node listens.
+    var announce: (StatusDisplay, [PeerEndpoint]) throws -> Void
+  }
+
+  /// Thrown by `folders`: begin anew, now that the files are known.
+  struct NeedsRestart: Error {}
+
+  private enum End {
+    case signal(CInt)
+    case finished
+    case failed(String)
+  }
+
+  private let plan: Plan
+  private let options: NodeOptions
+  private let display: StatusDisplay
+  private let loop = EventLoop()
+  private let lines = LogLines()
+  private var node: Node?
+  private var torrent: TorrentID?
+  private var info: InfoDictionary?
+  private var timer: EventTimer?
+  private var signals: [SignalWatcher] = []
+  private var figures = TransferFigures()
+  private var repeats = Repeats()
+  private var isDiskFull = false
+  private var isRestarting = false
+  private var end: End?
+  /// When the first signal came.
+  private var interruption: ContinuousClock.Instant?
+
+  /// Nobody presses a key twice in this time.
+  private static let echo = Duration.milliseconds(200)
+
+  init(_ plan: Plan, options: NodeOptions, display: StatusDisplay) {
+    self.plan = plan
+    self.options = options
+    self.display = display
+    figures.isSeed = plan.isSeed
+  }
+
+  /// Runs until it is stopped. Throws what keeps it from its work, and the exit status of a signal
+  /// that came before the work was done.
+  func run() throws {
+    let node = try options.node(on: loop, log: lines.log(isVerbose: options.isVerbose))
+    self.node = node
+    node.onNotice = { [unowned self] in take($0) }
+    watchSignals()
+    start()
+    if end == nil {
+      do { try plan.announce(display, node.endpoints) } catch { fail(Self.text(of: error)) }
+    }
+    let interval: UInt64 = display.isInteractive ? 500 : 1_000
+    timer = EventTimer(on: loop, everyMilliseconds: interval) { [unowned self] in tick() }
+    loop.run()
+    self.node = nil
+    showLines()
+    display.clear()
+    try conclude()
+  }
+
+  private func start() {
+    guard let node else { return }
+    do {
+      let torrent = try node.add(plan.request()) { [unowned self] info, layers in
+        self.info = info
+        do {
+          return try plan.folders(info, layers)
+        } catch is NeedsRestart {
+          isRestarting = true
+          if let torrent = self.torrent { node.remove(torrent) }
+          throw NeedsRestart()
+        } catch {
+          fail(Self.text(of: error))
+          throw error
+        }
+      }
+      self.torrent = torrent
+      for peer in plan.peers { node.resolve(peer, for: torrent) }
+    } catch {
+      fail(Self.text(of: error))
+    }
+  }
+
+  private static func text(of error: any Error) -> String {
+    (error as? Failure)?.message ?? "\(error)"
+  }
+
+  // MARK: The end
+
+  private func watchSignals() {
+    for number in SignalWatcher.endings where !Self.isIgnored(number) {
+      signals.append(
+        SignalWatcher(on: loop, signal: number) { [unowned self] number in interrupted(by: number) }
+      )
+    }
+  }
+
+  /// As nohup wants it.
+  private static func isIgnored(_ number: CInt) -> Bool {
+    var action = sigaction()
+    guard sigaction(number, nil, &action) == 0 else { return false }
+    let handler = action.__sigaction_handler.sa_handler
+    return unsafeBitCast(handler, to: Int.self) == unsafeBitCast(SIG_IGN, to: Int.self)
+  }
+
+  private func interrupted(by number: CInt) {
+    if let interruption {
+      // timeout(1) and the like send it to the process and to its group: that is one.
+      if ContinuousClock.now - interruption < Self.echo { return }
+      display.clear()
+      Console.note("swarm: left at once; what was not on disk yet will be fetched again")
+      _exit(128 + number)
+    }
+    interruption = .now
+    stop(.signal(number))
+    display.note("stopping: what came is put on disk; once more leaves at once")
+  }
+
+  private func fail(_ message: String) { stop(.failed(message)) }
+
+  private func stop(_ end: End) {
+    guard self.end == nil else { return }
+    updateFigures()
+    self.end = end
+    node?.stop { [unowned self] in
+      timer?.cancel()
+      timer = nil
+      for watcher in signals { watcher.close() }
+      signals = []
+    }
+  }
+
+  /// Says what is kept, and how the program ends.
+  private func conclude() throws {
+    let place = plan.content().map { printable($0) }
+    let reason =
+      switch end {
+      case .signal(let number): "signal \(number)"
+      case .finished, nil: "finished"
+      case .failed(let message): message
+      }
+    display.event(
+      "stopped",
+      [
+        ("reason", .text(reason)), ("finished", .bool(figures.isFinished)),
+        ("done", .number(figures.done)), ("wanted", .number(figures.wanted)),
+        ("downloaded", .number(figures.downloaded)), ("uploaded", .number(figures.uploaded)),
+        ("path", .text(orNull: place)),
+      ])
+    if case .failed(let message) = end { throw Failure(message) }
+    display.note(figures.summary(place: place))
+    if case .signal(let number) = end, !plan.isSeed, !figures.isFinished {
+      throw ExitCode(128 + number)
+    }
+  }
+
+  // MARK: Status
+
+  private func tick() {
+    showLines()
+    guard updateFigures(), end == nil || !plan.isSeed else { return }
+    display.show(figures)
+  }
+
+  @discardableResult
+  private func updateFigures() -> Bool {
+    guard let torrent, let status = node?.status(of: torrent) else { return false }
+    figures = TransferFigures(status)
+    figures.isSeed = plan.isSeed
+    return true
+  }
+
+  private func showLines() {
+    for line in lines.take() where repeats.isNew(line, now: .now) { display.note("swarm: " + line) }
+  }
+
+  // MARK: Notices
+
+  private func take(_ notice: Notice) {
+    switch notice {
+    case .metadata: tellMetadata()
+    case .unusable(_, let reason): fail("the torrent cannot be used: \(reason)")
+    case .opened: opened()
+    case .finished: finished()
+    case .peerConnected(_, _, let endpoint): tellPeer("connected", endpoint, nil)
+    case .peerGone(_, _, let endpoint, let end): tellPeer("gone", endpoint, end.text)
+    case .banned(_, let endpoint, let reason):
+      tellPeer("banned", endpoint, reason)
+      if !options.isJSON { display.warn("the peer \(endpoint) lied and is banned: \(reason)") }
+    case .lost(_, let blocks):
+      warn(
+        "\(Quantity.count(blocks, "block")) on disk are not what they were, and are no longer used")
+    case .changed(_, let file):
+      warn("\(path(of: file)) was changed by another program; it is checked before it is shared")
+    case .contradiction(_, let file):
+      warn("\(path(of: file)): the torrent's v1 and v2 descriptions contradict each other")
+    case .diskFull(_, let failure):
+      if !isDiskFull { display.warn("\(failure); waiting for room") }
+      isDiskFull = true
+    case .diskHasRoom:
+      if isDiskFull { display.note("swarm: there is room on the disk again") }
+      isDiskFull = false
+    case .diskFailed(_, let failure):
+      if end == nil, !isRestarting { warn("\(failure)") }
+    case .closed(let torrent):
+      if isRestarting, torrent == self.torrent, end == nil {
+        isRestarting = false
+        start()
+      }
+    }
+  }
+
+  private func warn(_ text: String) {
+    if repeats.isNew(text, now: .now) { display.warn(text) }
+  }
+
+  private func path(of file: FileIndex) -> String {
+    guard let info, Int(file.rawValue) < info.files.count else { return "a file" }
+    return info.files[Int(file.rawValue)].path.description
+  }
+
+  private func tellMetadata() {
+    guard let info, options.isJSON else { return }
+    display.event(
+      "metadata",
+      InfoSummary(info).json + [("path", .text(orNull: plan.content().map { printable($0) }))])
+  }
+
+  private func tellPeer(_ what: String, _ endpoint: PeerEndpoint, _ reason: String?) {
+    display.event(
+      "peer",
+      [
+        ("state", .text(what)), ("address", .text("\(endpoint)")),
+        ("reason", .text(orNull: reason)),
+      ])
+    if options.isVerbose, what != "banned" {
+      display.note("peer \(endpoint) \(what)" + (reason.map { ": \($0)" } ?? ""))
+    }
+  }
+
+  private func opened() {
+    guard let recheck = plan.recheck else { return }
+    loop.perform(recheck) { [unowned self] fault in if let fault { fail(fault) } }
+  }
+
+  private func finished() {
+    guard end == nil, !plan.isSeed else { return }
+    updateFigures()
+    let place = plan.content().map { printable($0) }
+    display.event("finished", [("path", .text(orNull: place)), ("done", .number(figures.done))])
+    do {
+      try display.result("complete: \(place ?? "") (\(Quantity.bytes(figures.done)))")
+    } catch {
+      fail(error.message)
+    }
+    if plan.endsWhenFinished { stop(.finished) }
+  }
+}

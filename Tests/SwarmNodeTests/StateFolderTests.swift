@@ -1,0 +1,188 @@
+import Glibc
+import Metainfo
+import Store
+import Testing
+
+@testable import SwarmNode
+
+@Suite struct StateFolderTests {
+  private let temporary = TemporaryFolder()
+
+  private func state() throws -> StateFolder { try StateFolder(temporary("state/swarm")) }
+
+  /// A torrent of two files; `salt` makes it another one.
+  private func torrent(_ kind: TorrentKind, salt: String = "") throws -> KnownTorrent {
+    temporary.write([UInt8](repeating: 7, count: 100_000), to: "data\(salt)/a")
+    temporary.write(Array("b\(salt)".utf8), to: "data\(salt)/sub/b")
+    let loop = EventLoop()
+    let content = try ContentImport(
+      path: temporary("data\(salt)"), name: Array("data".utf8),
+      options: ImportOptions(kind: kind, pieceLength: 16_384))
+    var result: Result<TorrentDescription, ContentImportError>?
+    content.start(on: loop) { result = $0 }
+    loop.run()
+    let description = try #require(try result?.get())
+    return KnownTorrent(
+      info: try description.infoDictionary(), pieceLayers: description.pieceLayers)
+  }
+
+  @Test func standardPlaceFollowsTheEnvironment() {
+    func place(_ values: [String: String]) -> String? {
+      StateFolder.standardPath { name in values["\(name)"].map { Array($0.utf8) } }
+        .map { String(decoding: $0, as: UTF8.self) }
+    }
+    #expect(place(["XDG_DATA_HOME": "/x", "HOME": "/h"]) == "/x/swarm")
+    #expect(place(["XDG_DATA_HOME": "", "HOME": "/h"]) == "/h/.local/share/swarm")
+    #expect(place(["XDG_DATA_HOME": "x", "HOME": "/h/"]) == "/h/.local/share/swarm")
+    #expect(place(["HOME": "h"]) == nil)
+    #expect(place([:]) == nil)
+  }
+
+  @Test(arguments: TorrentKind.allCases)
+  func aTorrentIsFoundAgainByEachOfItsInfohashes(kind: TorrentKind) throws {
+    let torrent = try torrent(kind)
+    let name = DatasetName(torrent.info)
+    let state = try state()
+    #expect(try state.knownTorrent(name) == nil)
+    let folder = try state.open(name)
+    #expect(folder.torrent == nil)
+    try folder.keep(torrent)
+    for found in [
+      folder.torrent, try state.knownTorrent(name),
+      try name.v1.flatMap { DatasetName(v1: $0, v2: nil) }.flatMap(state.knownTorrent),
+      try name.v2.flatMap { DatasetName(v1: nil, v2: $0) }.flatMap(state.knownTorrent),
+    ].compactMap({ $0 }) {
+      #expect(found.info.bytes == torrent.info.bytes)
+      #expect(found.pieceLayers == torrent.pieceLayers)
+    }
+    let other = try #require(DatasetName(v1: SHA1Digest(hashing: [1]), v2: nil))
+    #expect(try state.knownTorrent(other) == nil)
+  }
+
+  @Test func aTorrentWithoutItsLayersIsKeptToo() throws {
+    let torrent = try torrent(.v2)
+    #expect(!torrent.pieceLayers.isEmpty)
+    let folder = try state().open(DatasetName(torrent.info))
+    try folder.keep(KnownTorrent(info: torrent.info, pieceLayers: [:]))
+    #expect(folder.torrent?.pieceLayers.isEmpty == true)
+    try folder.keep(torrent)
+    #expect(folder.torrent?.pieceLayers == torrent.pieceLayers)
+  }
+
+  @Test func aDamagedTorrentIsNoTorrent() throws {
+    let torrent = try torrent(.v2)
+    let name = DatasetName(torrent.info)
+    let folder = try state().open(name)
+    try folder.keep(torrent)
+    try WholeFile.write(
+      [1, 2, 3], to: folder.path.appending(path: Array("versions/1.torrent".utf8)))
+    #expect(folder.torrent == nil)
+    #expect(try state().knownTorrent(name) == nil)
+    try folder.keep(torrent)
+    #expect(folder.torrent != nil)
+  }
+
+  @Test func onlyOneAtATime() throws {
+    let name = DatasetName(try torrent(.v2).info)
+    let other = DatasetName(try torrent(.v2, salt: "2").info)
+    let state = try state()
+    do {
+      let folder = try state.open(name)
+      let error = #expect(throws: StateError.self) { try state.open(name) }
+      guard case .inUse(let process, _) = error else {
+        Issue.record("\(String(describing: error))")
+        return
+      }
+      #expect(process == Int(getpid()))
+      _ = try state.open(other)
+      withExtendedLifetime(folder) {}
+    }
+    _ = try state.open(name)
+  }
+
+  @Test func mapsAreForgotten() throws {
+    let folder = try state().open(DatasetName(try torrent(.v2).info))
+    try WholeFile.write([1], to: folder.mapsPath.appending(path: Array("x".utf8)))
+    try folder.forgetMaps()
+    #expect(try FolderScanner.scan(folder.mapsPath).items.isEmpty)
+  }
+
+  @Test func aFileWhereAFolderBelongsIsAnError() {
+    temporary.write([1], to: "file")
+    let error = #expect(throws: SystemError.self) { try StateFolder(temporary("file")) }
+    #expect(error?.number == ENOTDIR)
+    #expect(throws: SystemError.self) { try StateFolder(temporary("file/below")) }
+  }
+
+  @Test func aSourceIsKnownByAllThatDecides() throws {
+    let state = try state()
+    let name = DatasetName(try torrent(.hybrid).info)
+    let key = SourceKey(path: [0xFF, 0x2F], name: [1], kind: .v2, pieceLength: nil)
+    #expect(state.source(key) == nil)
+    try state.remember(key, as: name)
+    #expect(state.source(key) == name)
+    for other in [
+      SourceKey(path: [0xFF], name: [1], kind: .v2, pieceLength: nil),
+      SourceKey(path: [0xFF, 0x2F], name: [2], kind: .v2, pieceLength: nil),
+      SourceKey(path: [0xFF, 0x2F], name: [1], kind: .v1, pieceLength: nil),
+      SourceKey(path: [0xFF, 0x2F], name: [1], kind: .v2, pieceLength: 16_384),
+    ] { #expect(state.source(other) == nil) }
+  }
+}
+
+@Suite struct ContentRecordTests {
+  private let temporary = TemporaryFolder()
+
+  private func items() throws -> [ContentRecord.Item] {
+    ContentRecord.items(of: try FolderScanner.scan(temporary("data")))
+  }
+
+  private func difference(after change: () throws -> Void) throws -> String? {
+    let record = ContentRecord(
+      path: temporary("data"), owner: .user, isWhole: true, items: try items())
+    try change()
+    return record.firstDifference(from: try items()).map { String(decoding: $0, as: UTF8.self) }
+  }
+
+  @Test func everyChangeShows() throws {
+    temporary.write([1, 2, 3], to: "data/a")
+    temporary.write([4], to: "data/sub/b")
+    #expect(try difference {} == nil)
+    #expect(try difference { temporary.write([1, 2, 3, 4], to: "data/a") } == "data/a".below)
+    #expect(try difference { temporary.write([9], to: "data/c") } == "c")
+    #expect(try difference { _ = temporary("data/c").withCPath { unlink($0) } } == "c")
+    #expect(try difference { _ = temporary("data/a").withCPath { chmod($0, 0o755) } } == "a")
+    let moved = temporary("data/z")
+    #expect(
+      try difference {
+        _ = temporary("data/a").withCPath { old in moved.withCPath { rename(old, $0) } }
+      } == "a")
+    #expect(
+      try difference {
+        _ = temporary("data/link").withCPath { symlink("z", $0) }
+      } == "link")
+    // Times that were set back: that of the attributes tells.
+    #expect(
+      try difference {
+        var times = [timespec(), timespec()]
+        _ = temporary("data/z").withCPath { utimensat(AT_FDCWD, $0, &times, 0) }
+      } == "z")
+  }
+
+  @Test func recordsSurviveTheDisk() throws {
+    temporary.write([1, 2, 3], to: Array("data/".utf8) + [0xFF, 0x0A])
+    _ = temporary("data/link").withCPath { symlink("z", $0) }
+    for owner in [ContentRecord.Owner.user, .program] {
+      let record = ContentRecord(
+        path: [0x2F, 0xFF], owner: owner, isWhole: owner == .user, items: try items())
+      #expect(ContentRecord(decoding: record.encoded) == record)
+      for end in record.encoded.indices {
+        #expect(ContentRecord(decoding: Array(record.encoded[..<end])) == nil)
+      }
+    }
+  }
+}
+
+extension String {
+  fileprivate var below: String { String(dropFirst("data/".count)) }
+}
