@@ -14,7 +14,7 @@ final class Crew: Sendable {
   /// Failures that are shown in full; of further ones only the seed.
   private static let shownFailures = 5
   /// Seconds of real time that one seed may take.
-  private static let patience = 120.0
+  private static let patience = 40.0
 
   private let seeds: ClosedRange<UInt64>
   private let jobs: Int
@@ -108,7 +108,10 @@ final class Crew: Sendable {
       return state.failed.count
     }
     let first = text.split(separator: "\n").prefix(2).joined(separator: ": ")
-    print(count <= Self.shownFailures ? "FAILED seed \(seed): \(text)" : "FAILED \(seed): \(first)")
+    let isShown = count <= Self.shownFailures
+    let line = isShown ? "FAILED seed \(seed): \(text)\n" : "FAILED seed \(seed): \(first)\n"
+    // At once: whoever waits for the rest may have seen enough.
+    try? FileHandle.standardOutput.write(contentsOf: Data(line.utf8))
   }
 }
 

@@ -7,6 +7,8 @@ import Wire
 final class NodeLink: SocketOwner {
   unowned let node: SimulatedNode
   let id: ConnectionID
+  /// When it was begun.
+  let since: Duration
   var socket: Socket?
   /// What is to be sent; of the first, `sentOfFirst` bytes are gone.
   private(set) var queue: [Outgoing] = []
@@ -17,6 +19,7 @@ final class NodeLink: SocketOwner {
 
   init(node: SimulatedNode, id: ConnectionID) {
     (self.node, self.id) = (node, id)
+    since = node.now
     tap = WireTap(dataset: node.dataset)
   }
 
