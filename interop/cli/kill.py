@@ -20,7 +20,9 @@ report = Report()
 SEED, LEECH = "10.99.0.1:6901", "10.99.0.2:6902"
 MIB = 24
 RATE = "8M"
-ROUNDS = 6
+# While killed: slow, so that some seconds pass in each round.
+SLOW = "2M"
+ROUNDS = 5
 PATIENCE = 40  # seconds
 
 
@@ -34,6 +36,11 @@ def difference(target):
     return contents.difference_soon(content, os.path.join(os.fsencode(target), b"data"))
 
 
+def padding(kind):
+    """Bytes that are no content and come all the same: what fills a file's last block up."""
+    return 16384 * len(contents.files(content)) if kind == "hybrid" else 0
+
+
 def new_seed(kind):
     return node.seed(torrents[kind], os.path.join(scratch, "seed-state"), SEED, "--data", source)
 
@@ -45,20 +52,18 @@ def joins(kind, target, state, *more):
 def killed(kind):
     """kill -9 again and again: what was verified stays, little is fetched twice."""
     target, state = folders()
-    fetched, had = 0, 0
+    fetched = 0
     with new_seed(kind) as seed:
         node.listening(seed)
         for number in range(ROUNDS):
-            with joins(kind, target, state, "--download-limit", RATE) as leech:
-                came = leech.wait("status", PATIENCE, lambda each: node.done(each) > had
-                                  and (node.downloaded(each) or 0) > (1 << 20))
-                report.check(f"{kind}: kill -9, round {number}: goes on", came is not None
-                             or leech.wait("finished", 0), leech.said())
+            with joins(kind, target, state, "--download-limit", SLOW) as leech:
+                came = leech.wait("status", PATIENCE, lambda each: each.get("finished")
+                                  or (node.downloaded(each) or 0) > (5 << 20))
+                report.check(f"{kind}: kill -9, round {number}: goes on", came is not None,
+                             leech.said())
                 time.sleep(0.05 * number)
                 leech.kill()
                 fetched += node.downloaded(leech.status()) or 0
-                # What came in the last second before a kill need not be safe yet.
-                had = max(had, node.done(came or {}) - (8 << 20))
             if contents.held(target) == 0:
                 report.check(f"{kind}: kill -9, round {number}: something is kept", False)
         with joins(kind, target, state) as leech:
@@ -70,9 +75,9 @@ def killed(kind):
         report.equal(f"{kind}: kill -9: verifies", swarm.Verdict(torrents[kind], target).status, 0)
         report.note(f"{kind}: {ROUNDS} kills: fetched {fetched / total:.2f} times the content, "
                     "as far as the last status line before each kill knew")
-        # Each kill may cost what was on its way and what was not safe: a second at this rate.
+        # Each kill may cost what was on its way and what was not safe: a second or so.
         report.check(f"{kind}: kill -9: most of it is not fetched again",
-                     total * 0.9 < fetched < total + ROUNDS * (4 << 20), f"{fetched} of {total}")
+                     total * 0.9 < fetched < total + ROUNDS * (3 << 20), f"{fetched} of {total}")
 
 
 def killed_before_done_is_lost(kind):
@@ -107,8 +112,8 @@ def stopped(kind, by):
             leech.wait("status", PATIENCE, lambda each: node.done(each) > (MIB << 18))
             before = node.done(leech.status())
             report.check(f"{name}: a clean end", leech.stop(by) == 128 + by, leech.said())
-            report.check(f"{name}: says what is kept", leech.has_said("kept", "continue"),
-                         leech.said())
+            kept = leech.wait("stopped", 1) or {}
+            report.check(f"{name}: says what is kept", node.done(kept) >= before > 0, leech.said())
         with joins(kind, target, state, "--once") as leech:
             done = node.finished(leech, PATIENCE)
             wrong = difference(target) if done else "not finished"
@@ -117,7 +122,7 @@ def stopped(kind, by):
             last = next((each for each in reversed(leech.events)
                          if node.downloaded(each) is not None), {})
             report.check(f"{name}: nothing is fetched again",
-                         0 < (node.downloaded(last) or 0) <= total - before,
+                         0 < (node.downloaded(last) or 0) <= total - before + padding(kind),
                          f"had {before}, fetched {node.downloaded(last)} of {total}")
 
 
@@ -156,8 +161,7 @@ def cannot_start():
             with again:
                 status = again.end(20)
                 report.check(f"{name}: a port in use is named", status not in (None, 0)
-                             and status > 0 and again.has_said("6901")
-                             and len(again.errors) == 1, f"{status} {again.said()}")
+                             and status > 0 and "6901" in "".join(again.errors[-1:]), f"{status} {again.said()}")
         report.check("the first node does not mind", first.is_alive())
     with node.seed(torrents["v2"], state, "192.0.2.1:6901", "--data", source) as seed:
         status = seed.end(20)

@@ -31,7 +31,11 @@ RANDOM = random.Random(3)
 def stranger(timeout=5):
     connection = socket.socket()
     connection.settimeout(timeout)
-    connection.connect(ADDRESS)
+    try:
+        connection.connect(ADDRESS)
+    except ConnectionRefusedError:
+        report.check("the node takes connections", False, seed.said())
+        report.finish()
     return connection
 
 

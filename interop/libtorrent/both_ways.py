@@ -121,9 +121,11 @@ def ours_goes_on(case, version):
                          f"{before} {leech.said()}")
         with case.ours_joins(False) as leech:
             came(f"{case.kind}: our leech goes on", case, leech, seed)
+            # What fills up the last block of a file in a hybrid comes too, and is no content.
+            padding = 16384 * len(contents.files(content)) if case.kind == "hybrid" else 0
             again = node.downloaded(leech.fresh_status()) or 0
             report.check(f"{case.kind}: and does not fetch again what it had",
-                         0 < again <= total - before, f"had {before}, fetched {again} of {total}")
+                         0 < again <= total - before + padding, f"had {before}, fetched {again} of {total}")
 
 
 def theirs_goes_on(case, version):
