@@ -109,7 +109,8 @@ final class Content {
   ///   - takeJobID: names for hash jobs, never the same twice.
   init(
     info: InfoDictionary, pieceLayers: PieceLayers, mode: TorrentRequest.Content, pool: BlockPool,
-    hasher: LayerHasher = LayerHasher(), limits: ContentLimits = ContentLimits(), takeJobID: @escaping () -> HashJobID
+    hasher: LayerHasher = LayerHasher(), limits: ContentLimits = ContentLimits(),
+    takeJobID: @escaping () -> HashJobID
   ) throws(GeometryError) {
     layout = try ContentLayout(info)
     geometry = layout.geometry
