@@ -119,8 +119,8 @@ extension Swarm {
   private func countDone(_ torrent: Torrent) {
     guard let data = torrent.data else { return }
     var done: UInt64 = 0
-    for piece in data.geometry.pieces where data.have.contains(piece) && data.picker.isWanted(piece)
-    {
+    for piece in data.geometry.pieces
+    where data.have.contains(piece) && data.picker.priority(of: piece) != .skip {
       done += UInt64(data.geometry.dataLength(of: piece))
     }
     torrent.data?.doneBytes = done
@@ -140,7 +140,7 @@ extension Swarm {
     torrent.data?.picker.have(piece)
     torrent.data?.hashAskings[piece] = nil
     if torrent.data?.lastHashPiece == piece { torrent.data?.lastHashPiece = nil }
-    if let data = torrent.data, data.picker.isWanted(piece) {
+    if let data = torrent.data, data.picker.priority(of: piece) != .skip {
       torrent.data?.doneBytes += UInt64(data.geometry.dataLength(of: piece))
     }
     guard torrent.isRunning else { return }
@@ -190,7 +190,7 @@ extension Swarm {
     for block in runs.joined() {
       let piece = geometry.piece(of: block)
       if torrent.data?.have.remove(piece) == true {
-        if torrent.data?.picker.isWanted(piece) == true {
+        if torrent.data?.picker.priority(of: piece) != .skip {
           torrent.data?.doneBytes -= UInt64(geometry.dataLength(of: piece))
         }
         torrent.data?.picker.lost(piece)
