@@ -2,12 +2,14 @@
 SWIFT ?= swift
 FUZZ_SECONDS ?= 60
 BENCH_ARGUMENTS ?=
+SEEDS ?= 1-200
+SEED ?= $(SEEDS)
 SWIFT_SOURCES = Package.swift Sources Tests Benchmarks
 scripts = $(sort $(shell find [!.]* -name '*.$(1)'))
 export SWIFT
 
 .NOTPARALLEL:
-.PHONY: help deps build test check lint fuzz bench interop clean-machine
+.PHONY: help deps build test check lint sim fuzz bench interop clean-machine
 
 help: ## This list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -17,12 +19,15 @@ build: deps ## The program in release, with no Swift needed to run it: .build/re
 	$(SWIFT) build -c release --static-swift-stdlib --product swarm
 test: deps ## All tests of the package
 	$(SWIFT) test --parallel --disable-xctest
-check: lint test build interop ## What CI runs: lint, tests with the fuzzers' corpora, release build, interop
+check: lint test build sim interop ## What CI runs: lint, tests with the fuzzers' corpora, release build, simulator, interop
 lint: ## Swift format, shellcheck, Python syntax
 	@Scripts/deps.sh --lint
 	$(SWIFT) format lint -r --strict $(SWIFT_SOURCES)
 	shellcheck .ci/run $(call scripts,sh)
 	python3 -B Scripts/python_syntax.py $(call scripts,py)
+sim: deps ## Simulated swarms with all that goes wrong: SEEDS=1-200; SEED=7 prints the events of one
+	$(SWIFT) build -c release --product swarm-sim
+	.build/release/swarm-sim $(SEED)
 fuzz: deps ## Each fuzzer for FUZZ_SECONDS (60) seconds
 	Tests/Fuzz/fuzz.sh $(FUZZ_SECONDS)
 bench: build ## Figures beside other programs'; BENCH_ARGUMENTS="--size 256M --runs 3"

@@ -32,6 +32,7 @@ let package = Package(
   products: [
     .executable(name: "swarm", targets: ["SwarmTool"]),
     .executable(name: "swarm-bench", targets: ["SwarmBench"]),
+    .executable(name: "swarm-sim", targets: ["SwarmSimulator"]),
     .library(name: "Metainfo", targets: ["Metainfo"]),
     .library(name: "Wire", targets: ["Wire"]),
     .library(name: "Store", targets: ["Store"]),
@@ -67,7 +68,8 @@ let package = Package(
       ]),
     // Figures that make bench compares with.
     .executableTarget(
-      name: "SwarmBench", dependencies: ["Metainfo", "Wire", "Store"], path: "Benchmarks/SwarmBench"
+      name: "SwarmBench", dependencies: ["Metainfo", "Wire", "Store", "Swarm", "SwarmNode"],
+      path: "Benchmarks/SwarmBench"
     ),
     // Tests.
     .target(name: "TestSupport", path: "Tests/Support"),
@@ -85,6 +87,16 @@ let package = Package(
     .target(
       name: "FuzzBodies", dependencies: ["Metainfo", "Wire", "Store"], path: "Tests/Fuzz/Bodies"),
     .testTarget(name: "FuzzTests", dependencies: ["FuzzBodies"], path: "Tests/Fuzz/Replay"),
+    // A swarm in which all may fail: make sim, and make check.
+    .target(
+      name: "Simulator", dependencies: ["Swarm", "Wire", "Store", "Metainfo", "TestSupport"],
+      path: "Tests/Simulator/World"),
+    .executableTarget(
+      name: "SwarmSimulator", dependencies: ["Simulator"], path: "Tests/Simulator/Run"),
+    .testTarget(
+      name: "SimulatorTests",
+      dependencies: ["Simulator", "Swarm", "Wire", "Store", "Metainfo", "TestSupport"],
+      path: "Tests/Simulator/Tests"),
   ] + multiBufferTarget + fuzzDriver,
   swiftLanguageModes: [.v6]
 )

@@ -10,6 +10,7 @@ set -eu
 
 swift=${SWIFT:-swift}
 oldest_swift="6.2"
+newer_libtorrent="2.1.1"
 
 # package (Debian 12's name) | how to see that it is there | what for
 # cmd: a program, pc: a pkg-config module, file: a file below an include or library folder,
@@ -45,6 +46,14 @@ ROWS
     echo 'mktorrent|cmd:mktorrent|a BitTorrent v1 program to compare with'
     echo 'time|cmd:/usr/bin/time|make bench measures memory with it'
     echo 'transmission-cli|cmd:transmission-create|a BitTorrent v1 program to compare with'
+    echo 'aria2|cmd:aria2c|a BitTorrent v1 client to exchange data with'
+    echo 'rtorrent|cmd:rtorrent|a BitTorrent v1 client to exchange data with'
+    echo 'tshark|cmd:tshark|reads what we send'
+    echo 'wireshark-common|cmd:dumpcap|captures what we send'
+    echo 'iproute2|cmd:ip|networks for the interop scripts'
+    echo 'util-linux|cmd:unshare|namespaces for the interop scripts'
+    echo 'python3-venv|py:ensurepip|a place for the newest libtorrent'
+    echo 'gcc|cmd:cc|make bench compiles a plain C pipe to compare with'
   fi
 }
 
@@ -106,6 +115,23 @@ install() {
   fi
 }
 
+# The newest libtorrent, from PyPI, in a folder of its own outside the repository. Debian's python3
+# is the one it is built for.
+check_newer_libtorrent() {
+  folder=${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/swarmnode/libtorrent-$newer_libtorrent
+  if "$folder/bin/python3" -c 'import libtorrent' >/dev/null 2>&1; then return 0; fi
+  echo "deps: installing libtorrent $newer_libtorrent from PyPI in $folder" >&2
+  rm -rf "$folder"
+  if ! /usr/bin/python3 -m venv "$folder" >&2 ||
+    ! "$folder/bin/python3" -m pip install --quiet --only-binary :all: \
+      "libtorrent==$newer_libtorrent" >&2; then
+    rm -rf "$folder"
+    echo "deps: could not install libtorrent $newer_libtorrent from PyPI, which the interop" \
+      "scripts exchange data with; it needs the network and a wheel for this system's python3" >&2
+    return 1
+  fi
+}
+
 check_swift() {
   if ! path=$(command -v "$swift"); then
     echo "deps: no \"$swift\" in PATH. Swift $oldest_swift or newer is needed:" \
@@ -157,3 +183,4 @@ if [ -n "$rows" ]; then
 fi
 check_swift
 [ -z "$rows" ]
+if [ "$interop" = yes ]; then check_newer_libtorrent; fi

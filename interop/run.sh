@@ -18,6 +18,8 @@ if [ ! -x "$SWARM" ]; then
   exit 1
 fi
 
+# The first run one by one; the others, each in a network and processes of its own and waiting most
+# of the time, a few at a time.
 scripts=(
   cli/bad_input.py
   libtorrent/magnet.py
@@ -28,17 +30,30 @@ scripts=(
   mktorrent/same_infohash.py
   transmission/same_infohash.py
 )
-if [ $# -gt 0 ]; then scripts=("$@"); fi
+side_by_side=(
+  cli/kill.py
+  libtorrent/both_ways.py
+  cli/disk_faults.py
+  cli/strangers.py
+  mixed/swarm.py
+  transmission/both_ways.py
+  tshark/dissect.py
+  rtorrent/both_ways.py
+  aria2/both_ways.py
+)
+if [ $# -gt 0 ]; then
+  scripts=("$@")
+  side_by_side=()
+fi
 
 passed=0
 failed=0
-log=$(mktemp)
-trap 'rm -f "$log"' EXIT
-for script in "${scripts[@]}"; do
-  echo "== interop/$script"
-  # Debian's own python3: libtorrent's module is built for no other.
-  /usr/bin/python3 -W ignore "$script" | tee "$log"
-  status=${PIPESTATUS[0]}
+logs=$(mktemp -d)
+trap 'rm -rf "$logs"' EXIT
+
+# Adds up what a script said.
+count() {
+  local script=$1 log=$2 status=$3
   if [[ $(tail -n 1 "$log") =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed$ ]]; then
     passed=$((passed + BASH_REMATCH[1]))
     failed=$((failed + BASH_REMATCH[2]))
@@ -47,6 +62,29 @@ for script in "${scripts[@]}"; do
     echo "FAILED: interop/$script did not come to its end (status $status)"
     failed=$((failed + 1))
   fi
+}
+
+for script in "${scripts[@]}"; do
+  echo "== interop/$script"
+  # Debian's own python3: libtorrent's module is built for no other.
+  /usr/bin/python3 -W ignore "$script" | tee "$logs/log"
+  count "$script" "$logs/log" "${PIPESTATUS[0]}"
+done
+
+# One of these runs away for ever only if it is broken.
+for number in "${!side_by_side[@]}"; do
+  while [ "$(jobs -rp | wc -l)" -ge 3 ]; do wait -n || true; done
+  (
+    timeout --kill-after 10 600 /usr/bin/python3 -W ignore "${side_by_side[number]}" \
+      >"$logs/$number" 2>&1
+    echo $? >"$logs/$number.status"
+  ) &
+done
+wait
+for number in "${!side_by_side[@]}"; do
+  echo "== interop/${side_by_side[number]}"
+  cat "$logs/$number"
+  count "${side_by_side[number]}" "$logs/$number" "$(cat "$logs/$number.status")"
 done
 echo "interop: $passed passed, $failed failed"
 [ "$failed" -eq 0 ]

@@ -4,13 +4,19 @@ import Metainfo
 import Store
 
 /// What the machine can do without our program around it: `swarm-bench hash [MIB]`, or
-/// `swarm-bench frame [MILLIONS OF MESSAGES]`.
+/// `swarm-bench frame [MILLIONS OF MESSAGES]`; and a node with every torrent of a folder, until it is
+/// killed: `swarm-bench idle FOLDER STATE`.
 ///
-/// Prints one JSON object a line; Benchmarks/create_bench.py reads those of `hash`.
+/// Prints one JSON object a line; Benchmarks/create_bench.py reads those of `hash`, idle_bench.py those
+/// of `idle`.
 @main
 struct SwarmBench {
   static func main() {
     let arguments = Array(CommandLine.arguments.dropFirst())
+    if arguments.count == 3, arguments[0] == "idle" {
+      IdleTorrents(folder: arguments[1], state: arguments[2]).run()
+      return
+    }
     let count = arguments.count == 2 ? Int(arguments[1]) : nil
     switch (arguments.first, arguments.count, count) {
     case ("hash", 1, _): HashLimit(byteCount: 1 << 30).measure()
@@ -19,7 +25,8 @@ struct SwarmBench {
     case ("frame", 1, _): FrameLimit(messageCount: 10_000_000).measure()
     case ("frame", 2, let millions?) where (1...100).contains(millions):
       FrameLimit(messageCount: millions * 1_000_000).measure()
-    default: print("usage: swarm-bench hash [MIB] | frame [MILLIONS OF MESSAGES]")
+    default:
+      print("usage: swarm-bench hash [MIB] | frame [MILLIONS OF MESSAGES] | idle FOLDER STATE")
     }
   }
 }

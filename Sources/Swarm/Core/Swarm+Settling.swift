@@ -5,7 +5,7 @@ import Store
 extension Swarm {
   /// When `handleTimeout` is to be called; nil for never.
   public var deadline: Duration? {
-    earliest(earliest(nextTick, limitDeadline), torrentDeadline)
+    earliest(earliest(nextTick, limitDeadline), earliest(torrentDeadline, readDeadline))
   }
 
   /// Time passed.
@@ -26,6 +26,7 @@ extension Swarm {
       limitDeadline = nil
       for case let peer? in slots { touch(peer) }
     }
+    if let due = readDeadline, due <= self.now { endLateReads() }
     if let due = nextTick, due <= self.now { tick() }
     settle()
   }
@@ -133,7 +134,7 @@ extension Swarm {
       retryHashes(torrent)
       lookForPeers(torrent)
     }
-    endLateReads()
+    pumpReads()
     resumePaused()
     if needsTick { nextTick = now + SwarmLimits.tick }
   }

@@ -43,6 +43,8 @@ public struct Swarm: ~Copyable {
   var purposes = PurposeTable()
   var reads: [ReadID: PendingRead] = [:]
   var nextRead: UInt64 = 0
+  /// When the first of the reads must have ended.
+  var readDeadline: Duration?
 
   /// Those to be looked at before the event ends.
   var dirtyPeers: [Peer] = []

@@ -203,6 +203,7 @@ extension Swarm {
       give(back: buffer)
       return
     }
+    peer.rejections = 0
     cancelElsewhere(block, torrent, but: peer)
     torrent.data?.picker.received(block)
     heldBlocks += 1

@@ -40,11 +40,14 @@ extension Swarm {
       effects.append(.endRead(readID, .outOfRange))
       return readID
     }
+    if case .closing = torrent.phase {
+      effects.append(.endRead(readID, .closed))
+      return readID
+    }
     let read = PendingRead(
       id: readID, torrent: id, deadline: self.now + timeout, blocks: blocks.reversed())
     reads[readID] = read
-    torrent.deadline = earliest(torrent.deadline, read.deadline)
-    torrentDeadline = earliest(torrentDeadline, read.deadline)
+    readDeadline = earliest(readDeadline, read.deadline)
     pump(read, torrent)
     settle()
     return readID
@@ -129,6 +132,7 @@ extension Swarm {
 
   private mutating func end(_ read: PendingRead, _ failure: ReadFailure?) {
     reads[read.id] = nil
+    readDeadline = reads.values.lazy.map(\.deadline).min()
     if let torrent = torrent(read.torrent) {
       for block in read.awaited
       where !reads.values.contains(where: { $0.awaited.contains(block) }) {
@@ -143,6 +147,10 @@ extension Swarm {
     ) {
       end(read, .timeout)
     }
+  }
+
+  /// What could not be begun may be possible now.
+  mutating func pumpReads() {
     for read in reads.values.sorted(by: { $0.deadline < $1.deadline }) {
       if let torrent = torrent(read.torrent) { pump(read, torrent) }
     }

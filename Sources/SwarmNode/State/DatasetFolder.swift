@@ -66,6 +66,28 @@ public final class DatasetFolder {
     folder.appending(path: Array("versions/1.torrent".utf8))
   }
 
+  /// The leaf hashes of the torrent's files, as they were kept: those of all files in order, or none.
+  /// Only a help: whoever takes them holds them against the torrent. BEP 52.
+  public var leaves: [SHA256Digest] {
+    let size = SHA256Digest.byteCount
+    guard let bytes = try? WholeFile.read(leavesPath, limit: KeptLeaves.limit * size),
+      bytes.count.isMultiple(of: size)
+    else { return [] }
+    return bytes.withUnsafeBytes { bytes in
+      stride(from: 0, to: bytes.count, by: size).compactMap {
+        SHA256Digest(bytes[$0..<($0 + size)])
+      }
+    }
+  }
+
+  /// Keeps leaf hashes, so that a seed need not hash its content again to answer peers.
+  public func keep(leaves: [SHA256Digest]) throws(SystemError) {
+    if leaves.isEmpty { return }
+    try WholeFile.write(leaves.withUnsafeBytes { Array($0) }, to: leavesPath)
+  }
+
+  private var leavesPath: [UInt8] { path.appending(path: Array("versions/1.leaves".utf8)) }
+
   // MARK: The content
 
   /// Where the content is, as it was kept; nil when it was not.

@@ -56,11 +56,13 @@ struct SeedSource {
     try Failure.wrap {
       if folder.content?.path != real { try folder.forgetMaps() }
       try folder.keep(torrent)
+      try folder.keep(leaves: source.leaves)
       try folder.keep(ContentRecord(path: real, owner: .user, isWhole: true, items: items))
       try state.remember(key, as: DatasetName(info))
     }
     return SeedSource(
-      torrent: torrent, folder: folder, content: real, trust: .proven(leaves: []), items: items)
+      torrent: torrent, folder: folder, content: real, trust: .proven(leaves: source.leaves),
+      items: items)
   }
 
   private static func unchanged(
@@ -77,7 +79,7 @@ struct SeedSource {
     }
     display.note("nothing changed since it was hashed")
     return SeedSource(
-      torrent: torrent, folder: folder, content: key.path, trust: .proven(leaves: []),
+      torrent: torrent, folder: folder, content: key.path, trust: .proven(leaves: folder.leaves),
       items: items)
   }
 
@@ -112,7 +114,7 @@ struct SeedSource {
     if let record, record.path == real, record.owner == .user,
       record.firstDifference(from: items) == nil
     {
-      if record.isWhole { return source(.proven(leaves: [])) }
+      if record.isWhole { return source(.proven(leaves: folder.leaves)) }
       display.warn("part of the content is not what the torrent says, as last time")
       return source(.inPlace(claimsAll: true))
     }
@@ -134,10 +136,11 @@ struct SeedSource {
     try Failure.wrap {
       if record?.path != real { try folder.forgetMaps() }
       try folder.keep(known)
+      if report.isRight { try folder.keep(leaves: verification.leaves) }
       try folder.keep(
         ContentRecord(path: real, owner: .user, isWhole: report.isRight, items: items))
     }
-    return source(report.isRight ? .proven(leaves: []) : .inPlace(claimsAll: true))
+    return source(report.isRight ? .proven(leaves: verification.leaves) : .inPlace(claimsAll: true))
   }
 
   private static func missing(_ info: InfoDictionary, in place: [UInt8]) -> String {

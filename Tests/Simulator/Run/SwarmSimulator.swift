@@ -1,0 +1,61 @@
+import Foundation
+import Simulator
+
+/// `swarm-sim SEED` plays one seed and prints its events; `swarm-sim A-B [JOBS]` plays many in
+/// several processes, so that a crash of the core costs one seed and names it.
+@main struct SwarmSimulator {
+  static func main() {
+    let arguments = CommandLine.arguments.dropFirst()
+    if arguments.first == "--worker" { return work() }
+    if arguments.first == "--crowd" {
+      return crowd(arguments.dropFirst().first.flatMap { UInt64($0) } ?? 1)
+    }
+    guard let range = arguments.first.flatMap(seeds) else {
+      print("usage: swarm-sim SEED | FIRST-LAST [JOBS] | --crowd SEED")
+      exit(2)
+    }
+    if range.count == 1 { return playOne(range.lowerBound) }
+    let jobs =
+      arguments.dropFirst().first.flatMap { Int($0) }
+      ?? ProcessInfo.processInfo.activeProcessorCount
+    exit(Crew(seeds: range, jobs: max(1, jobs)).run() ? 0 : 1)
+  }
+
+  private static func seeds(_ text: String) -> ClosedRange<UInt64>? {
+    let parts = text.split(separator: "-").compactMap { UInt64($0) }
+    switch parts.count {
+    case 1: return parts[0]...parts[0]
+    case 2 where parts[0] <= parts[1]: return parts[0]...parts[1]
+    default: return nil
+    }
+  }
+
+  private static func playOne(_ seed: UInt64) {
+    let report = Simulation.run(seed: seed, prints: true)
+    print("seed \(seed): \(report.summary)")
+    print("\(report.events) events, hash \(String(report.hash, radix: 16)), \(report.seconds) s")
+    guard let failure = report.failure else { return print("passed") }
+    print(failure)
+    exit(1)
+  }
+
+  private static func crowd(_ seed: UInt64) {
+    let result = FlashCrowd.run(seed: seed)
+    print(result)
+    if result.failure != nil { exit(1) }
+  }
+
+  /// Plays the seeds that come, a line each, and answers with a line for each.
+  private static func work() {
+    while let line = readLine(), let seed = UInt64(line) {
+      let report = Simulation.run(seed: seed)
+      let failure = report.failure?.replacingOccurrences(of: "\n", with: "\u{1}") ?? ""
+      let fields = [
+        "\(seed)", "\(report.events)", "\(report.hash)", "\(report.seconds)", report.summary,
+        failure,
+      ]
+      let answer = fields.joined(separator: "\t") + "\n"
+      try? FileHandle.standardOutput.write(contentsOf: Data(answer.utf8))
+    }
+  }
+}
