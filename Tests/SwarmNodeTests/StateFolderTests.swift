@@ -112,6 +112,9 @@ import Testing
     #expect(second.torrent?.info.bytes == torrent.info.bytes)
     #expect(second.content == nil && second.mapsPath != first.mapsPath)
     try second.keep(record([2]))
+    // What is true of the dataset is kept once.
+    try second.keep(leaves: [SHA256Digest(hashing: [7])])
+    #expect(first.leaves == [SHA256Digest(hashing: [7])])
     #expect(throws: StateError.self) { try state.open(name, content: [1]) }
     #expect(throws: StateError.self) { try state.open(name, content: [2]) }
     #expect(first.content?.path == [1] && second.content?.path == [2])

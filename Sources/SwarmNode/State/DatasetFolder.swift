@@ -86,7 +86,9 @@ public final class DatasetFolder {
     try WholeFile.write(leaves.withUnsafeBytes { Array($0) }, to: leavesPath)
   }
 
-  private var leavesPath: [UInt8] { path.appending(path: Array("versions/1.leaves".utf8)) }
+  private var leavesPath: [UInt8] {
+    dataset.appending(path: Array("versions/1.leaves".utf8))
+  }
 
   // MARK: The content
 

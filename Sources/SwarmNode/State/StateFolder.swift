@@ -6,6 +6,7 @@ import Metainfo
 ///
 ///     datasets/<infohash>/lock                 held by the process that takes part in it
 ///     datasets/<infohash>/versions/1.torrent   info dictionary and the piece layers known so far
+///     datasets/<infohash>/versions/1.leaves    leaf hashes, where the content was hashed here
 ///     datasets/<infohash>/blocks/              block maps
 ///     datasets/<infohash>/content              where the content is, and how its files looked
 ///     datasets/<infohash>/at-<digest>/         lock, blocks and content of a further copy elsewhere
