@@ -46,7 +46,8 @@ extension PieceStore {
       var changed: [FileIndex] = []
       for (place, file) in layout.maps[index].files.enumerated() where owned == nil {
         let found = maps[index].baseline[place]
-        let before = evidence.indices.contains(Int(file.rawValue)) ? evidence[Int(file.rawValue)] : nil
+        let before =
+          evidence.indices.contains(Int(file.rawValue)) ? evidence[Int(file.rawValue)] : nil
         if found == nil || (before != nil && before != found) {
           changed.append(file)
           right.subtract(layout.members(of: file))
