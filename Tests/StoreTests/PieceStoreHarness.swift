@@ -249,7 +249,7 @@ struct StoreHarness {
         store.judge(examination, isRight: isRight, now: now)
         if store.verified(examination.block) != nil { proven.insert(examination.block) }
       case .failed, .full: failuresTold += 1
-      case .lost, .changed: break
+      case .lost, .changed, .claimed: break
       }
     }
   }

@@ -118,9 +118,11 @@ import Testing
     seed.run()
     #expect(
       seed.notices.suffix(2) == [
-        .changed(layout.geometry.files[3]), .unread(changed, seed.buffer(of: changed)),
+        .changed(
+          layout.geometry.files[3], lost: [layout.geometry.blocks(of: layout.geometry.files[3])]),
+        .unread(changed, seed.buffer(of: changed)),
       ])
-    #expect(seed.store.needsVerification(changed))
+    #expect(seed.store.state(of: changed) == .missing)
     #expect(seed.store.verified(seed.blocks[0]) != nil)
   }
 

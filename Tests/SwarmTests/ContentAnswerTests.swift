@@ -151,6 +151,9 @@ import Testing
     harness.reads[1] = block
     #expect(harness.content.read(block, into: buffer, tag: 1))
     harness.settle { harness.isIdle && harness.reads.isEmpty }
+    for block in geometry.blocks(of: file) { #expect(!harness.content.isHere(block)) }
+    // Once it is quiet.
+    harness.settle { harness.isIdle && harness.now > .seconds(30) }
     #expect(!harness.content.isHere(block))
     #expect(harness.standing[block] == .missing)
     // Its other pieces were examined, and are here again.

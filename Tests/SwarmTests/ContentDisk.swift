@@ -8,6 +8,10 @@ struct ContentDisk {
   var files: [FileIndex: [UInt8]] = [:]
   var maps: [String: [UInt8]] = [:]
   var stamps: [FileIndex: Int64] = [:]
+  /// Files that cannot be read, though they look as they should.
+  var broken: Set<FileIndex> = []
+  /// Reads that were asked for.
+  var reads = 0
   /// What buffers hold; one that was given back holds nothing.
   var buffers: [UInt64: [UInt8]] = [:]
 
@@ -33,12 +37,19 @@ struct ContentDisk {
           Int(part.offset)..<Int(part.offset) + length, with: bytes[from..<from + length])
       }
     case .read(let parts, let reportsEvidence):
+      reads += 1
       var order: [FileIndex] = []
+      if parts.contains(where: { $0.file.map(broken.contains) ?? false }) {
+        return .failure(DiskFailure(reason: .other, description: "broken"))
+      }
       for part in parts {
         var bytes = [UInt8](repeating: 0, count: Int(part.length))
         if let file = part.file {
           guard let content = files[file] else {
             return .failure(DiskFailure(reason: .other, description: "no such file"))
+          }
+          guard content.count >= Int(part.offset) + bytes.count else {
+            return .failure(DiskFailure(reason: .other, description: "too short"))
           }
           bytes = Array(content[Int(part.offset)..<Int(part.offset) + bytes.count])
           if !order.contains(file) { order.append(file) }

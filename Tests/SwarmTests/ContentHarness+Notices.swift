@@ -61,7 +61,11 @@ extension ContentHarness {
     case .release(let buffer):
       check(held.removeValue(forKey: buffer.rawValue) != nil, "released twice")
       disk.buffers[buffer.rawValue] = nil
-    case .changed, .diskFailed: break
+    case .changed(let file):
+      for block in fixture.geometry.blocks(of: file) where standing[block] == .received {
+        if !content.isHere(block), !content.isClaimed(block) { standing[block] = .missing }
+      }
+    case .diskFailed: break
     case .full: wasFull += 1
     case .hasRoom: hadRoom += 1
     case .contradiction: contradictions += 1

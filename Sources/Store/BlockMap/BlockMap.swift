@@ -66,19 +66,35 @@ struct BlockMap: Sendable {
     durable = verified.union(claimed)
   }
 
-  /// Every block not verified is said to be there, by the user.
-  mutating func claimAll() {
-    unproven = BlockSet(capacity: blocks.count, range: 0..<blocks.count)
-      .subtracting(verified.union(claimed))
+  /// These blocks are said to be there; returns those of which that was not known.
+  mutating func claim(_ members: BlockSet) -> BlockSet {
+    let new = members.subtracting(verified).subtracting(claimed).subtracting(unproven)
+    unproven.formUnion(new)
+    return new
   }
 
-  /// Every block was hashed just now and is right; false when that was known.
-  mutating func proveAll() -> Bool {
-    guard verified.count < blocks.count else { return false }
-    verified = BlockSet(capacity: blocks.count, range: 0..<blocks.count)
+  /// These blocks were hashed and are right, and no others are there; false when that was known.
+  mutating func prove(_ members: BlockSet) -> Bool {
+    guard verified != members else { return false }
+    verified = members
     claimed.removeAll()
     unproven.removeAll()
     return true
+  }
+
+  /// Whether nothing is known of one of these blocks.
+  func isMissingAny(of range: Range<Int>) -> Bool {
+    !BlockSet.covers(range, verified, claimed, unproven)
+  }
+
+  /// Nothing is known of these blocks any more; returns those that were verified.
+  mutating func forget(_ members: BlockSet) -> BlockSet {
+    let lost = verified.intersection(members)
+    verified.subtract(members)
+    claimed.subtract(members)
+    unproven.subtract(members)
+    durable.subtract(members)
+    return lost
   }
 
   /// Nothing is known of the block's bytes any more.

@@ -28,18 +28,7 @@ struct BlockSet: Hashable, Sendable {
   /// The numbers of `range`. Precondition: all below `capacity`.
   init(capacity: Int, range: Range<Int>) {
     self.init(capacity: capacity)
-    guard !range.isEmpty else { return }
-    precondition(range.lowerBound >= 0 && range.upperBound <= capacity)
-    for index in (range.lowerBound / Self.chunkBits)...((range.upperBound - 1) / Self.chunkBits) {
-      let bits = range.clamped(to: bits(of: index))
-      guard bits != self.bits(of: index) else {
-        fillChunk(index)
-        continue
-      }
-      var words = [UInt64](repeating: 0, count: Self.wordsPerChunk)
-      for bit in bits { words[bit % Self.chunkBits / 64] |= 1 << UInt64(bit % 64) }
-      setChunk(index, words: words)
-    }
+    insert(range)
   }
 
   var isEmpty: Bool { count == 0 }
@@ -60,6 +49,22 @@ struct BlockSet: Hashable, Sendable {
     guard !contains(number) else { return false }
     change(number, to: true)
     return true
+  }
+
+  /// Adds all numbers of a range. Precondition: all below `capacity`.
+  mutating func insert(_ range: Range<Int>) {
+    guard !range.isEmpty else { return }
+    precondition(range.lowerBound >= 0 && range.upperBound <= capacity)
+    for index in (range.lowerBound / Self.chunkBits)...((range.upperBound - 1) / Self.chunkBits) {
+      let bits = range.clamped(to: bits(of: index))
+      guard bits != self.bits(of: index) else {
+        fillChunk(index)
+        continue
+      }
+      var words = words(of: index)
+      for bit in bits { words[bit % Self.chunkBits / 64] |= 1 << UInt64(bit % 64) }
+      setChunk(index, words: words)
+    }
   }
 
   /// Removes a member; false when it was not there.
@@ -106,6 +111,18 @@ struct BlockSet: Hashable, Sendable {
         Self.runs(in: words) { run in
           body((bits.lowerBound + run.lowerBound)..<(bits.lowerBound + run.upperBound))
         }
+      }
+    }
+  }
+
+  /// Whether each number of a range is a member of one of the sets.
+  static func covers(_ range: Range<Int>, _ sets: BlockSet...) -> Bool {
+    guard let first = sets.first, !range.isEmpty else { return true }
+    return (range.lowerBound / chunkBits...(range.upperBound - 1) / chunkBits).allSatisfy { index in
+      if sets.contains(where: { $0.chunks[index] == .all }) { return true }
+      let words = sets.map { $0.words(of: index) }
+      return range.clamped(to: first.bits(of: index)).allSatisfy { bit in
+        words.contains { $0[bit % chunkBits / 64] & (1 << UInt64(bit % 64)) != 0 }
       }
     }
   }

@@ -97,9 +97,14 @@ public struct ContentLayout: Sendable {
   /// The file's blocks as members of its map.
   func members(of file: FileIndex) -> BlockSet {
     let map = maps[Int(mapOfFile[Int(file.rawValue)])]
+    return BlockSet(capacity: map.blocks.count, range: range(of: file))
+  }
+
+  /// As `members`, by the first and the last.
+  func range(of file: FileIndex) -> Range<Int> {
     let blocks = geometry.blocks(of: file)
-    let first = Int(blocks.lowerBound - map.blocks.lowerBound)
-    return BlockSet(capacity: map.blocks.count, range: first..<(first + blocks.count))
+    let first = Int(blocks.lowerBound - maps[Int(mapOfFile[Int(file.rawValue)])].blocks.lowerBound)
+    return first..<(first + blocks.count)
   }
 
   /// What a symlink holds: the way from the link's own folder to its target, both below the

@@ -8,6 +8,8 @@ public struct CheckpointPolicy: Hashable, Sendable {
   public var interval: Duration
   /// How long writes wait after the disk was full.
   public var retry: Duration
+  /// When files in place are looked at.
+  public var looks = LookPolicy()
 
   /// A policy; the defaults lose about a second or 64 MiB of transfer to a kill or a power cut.
   public init(
@@ -17,6 +19,24 @@ public struct CheckpointPolicy: Hashable, Sendable {
     self.interval = interval
     self.retry = retry
   }
+}
+
+/// When files in place of which something is missing are looked at, and when what is found is
+/// believed.
+public struct LookPolicy: Hashable, Sendable {
+  /// Until the first look, and between looks after something changed.
+  public var first = Duration.seconds(10)
+  /// While nothing changes looks come at twice the interval each time, up to this.
+  public var longest = Duration.seconds(60)
+  /// How long a file that changed must look the same before it is read: one that is being copied
+  /// would be read over and over.
+  public var quiet = Duration.seconds(1)
+  /// Blocks that the disk did not give, of files that look as they did, are tried again at twice the
+  /// interval each time, up to this: bad sectors cost seconds each.
+  public var longestRetry = Duration.seconds(3600)
+
+  /// The defaults.
+  public init() {}
 }
 
 /// One block map at run time.
@@ -46,7 +66,8 @@ struct MapState: Sendable {
   /// Whether the newest slot on disk promises that nothing was written since. Invariant: while it
   /// does, no write of content is under way.
   var diskIsClean = false
-  /// What the files looked like when the map was opened or last found changed. In place only.
+  /// What the files looked like when the map was opened or they were last found changed; nil for one
+  /// that is not there. In place only.
   var baseline: [FileEvidence?] = []
   /// Counts the times that bytes on disk became doubtful; work begun before is not to be believed.
   var epoch: UInt64 = 0
@@ -69,6 +90,13 @@ struct MapState: Sendable {
     examinations[block] = nil
     pass?.verified.remove(number)
     pass?.claimed.remove(number)
+  }
+
+  /// As `forget`, of members; those that were verified are returned.
+  mutating func forget(_ members: BlockSet) -> BlockSet {
+    pass?.verified.subtract(members)
+    pass?.claimed.subtract(members)
+    return map.forget(members)
   }
 
   var isOpen: Bool { if case .open = stage { true } else { false } }
@@ -106,6 +134,18 @@ struct CheckpointPass: Sendable {
   var verified: BlockSet
   var claimed: BlockSet
   var evidence: [FileEvidence?] = []
+}
+
+/// A file in place of which something is missing, or was lately.
+struct FileWatch: Sendable {
+  /// Whether a look at it is queued or under way.
+  var isLookedAt = false
+  /// It changed, and is not believed before it has looked the same until then.
+  var quietUntil: Duration?
+  /// When blocks that the disk did not give are tried again; nil when there are none.
+  var retryAt: Duration?
+  /// The last interval between such tries.
+  var retryDelay = Duration.zero
 }
 
 /// One file at run time.

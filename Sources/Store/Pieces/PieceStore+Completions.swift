@@ -17,6 +17,7 @@ extension PieceStore {
     case .syncData(let file, let map, let serial): synced(file, map, serial, completion.result)
     case .inspect(let place, let map, let serial): inspected(place, map, serial, completion.result)
     case .slot(let map, let serial): slotStep(map, serial, completion.result)
+    case .look(let file): looked(file, completion.result)
     }
   }
 
@@ -120,6 +121,7 @@ extension PieceStore {
         }
       }
     case .failure where run.count > 1:
+      wasUnreadable(run[0].block)
       // One bad sector must not cost its neighbours: again, one by one.
       for var read in run {
         read.isAlone = true
@@ -135,6 +137,7 @@ extension PieceStore {
         } else if maps[index].examinations[read.block] == read.examination {
           maps[index].forget(read.block)
         }
+        wasUnreadable(read.block)
         refuse(read)
       }
       becameDirty(index, bytes: 0)
@@ -152,17 +155,5 @@ extension PieceStore {
     for (file, evidence) in zip(files, evidence) {
       noteEvidence(evidence, layout.maps[index].place(of: file), index)
     }
-  }
-
-  /// What a file in place looks like now. A change makes claims of what was verified of it.
-  mutating func noteEvidence(_ evidence: FileEvidence?, _ place: Int, _ index: Int) {
-    guard maps[index].baseline[place] != evidence else { return }
-    let file = layout.maps[index].files[place]
-    maps[index].baseline[place] = evidence
-    maps[index].epoch += 1
-    maps[index].examinations = [:]
-    maps[index].map.distrust(layout.members(of: file))
-    becameDirty(index, bytes: 0)
-    notices.append(.changed(file))
   }
 }

@@ -12,8 +12,8 @@ extension PieceStore {
 
   private mutating func takeOperation() -> DiskOperation? {
     guard
-      let (action, work) = control.popFirst() ?? nextRead() ?? nextWrite() ?? control.popFirst()
-        ?? nextLoad()
+      let (action, work) = control.popFirst() ?? nextLook() ?? nextRead() ?? nextWrite()
+        ?? control.popFirst() ?? nextLoad()
     else { return nil }
     let id = takeSerial()
     inFlight[id] = work

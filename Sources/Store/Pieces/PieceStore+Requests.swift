@@ -20,11 +20,15 @@ extension PieceStore {
     if maps.isEmpty { notices.append(.opened) }
   }
 
-  /// Says of everything that is not verified that it is there: for content that was not made by
-  /// this store. Precondition: `isOpen`.
+  /// Says of everything that is not verified that it is there, as far as files are long enough: for
+  /// content that was not made by this store. Precondition: `isOpen`.
   public mutating func claimAll() {
     precondition(isOpen)
-    for index in maps.indices where maps[index].isOpen { maps[index].map.claimAll() }
+    for index in maps.indices where maps[index].isOpen {
+      let claimed = present(index)
+      _ = maps[index].map.claim(claimed)
+    }
+    watchMissing()
   }
 
   /// Makes the entries without bytes, which no write would make: empty files and symlinks.
@@ -95,6 +99,7 @@ extension PieceStore {
       needSync(block)
     } else {
       maps[index].forget(block)
+      watchFiles(of: block)
     }
     becameDirty(index, bytes: isRight ? UInt64(layout.geometry.dataLength(of: block)) : 0)
     return true
@@ -141,6 +146,7 @@ extension PieceStore {
   mutating func advance(to now: Duration) {
     self.now = max(self.now, now)
     if let until = fullUntil, until <= self.now { fullUntil = nil }
+    queueLooks()
     while let first = dirtyOrder.first {
       let isStale = maps[first.map].dirtySince != first.since
       guard isStale || first.since + policy.interval <= self.now else { return }

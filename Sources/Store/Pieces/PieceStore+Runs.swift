@@ -33,16 +33,33 @@ extension PieceStore {
     pendingWrites[block] != nil || writing.contains(block)
   }
 
-  /// Says of everything that it is there and right: for content that was hashed just now, by the
-  /// caller, and found right. Files that looked different when the store was opened are not told
-  /// apart from others: whoever changes them later is found out by the next read.
-  /// Precondition: `isOpen`.
-  public mutating func proveAll(now: Duration) {
+  /// Says of everything that it is right, as far as files are long enough: for content that was hashed
+  /// by the caller. Precondition: `isOpen`.
+  ///
+  /// - Parameter evidence: what the files looked like when they were hashed, one element a file of the
+  ///   layout, nil where that is not known; or none. One that looks different is examined.
+  public mutating func proveAll(evidence: [FileEvidence?] = [], now: Duration) {
     precondition(isOpen)
     advance(to: now)
     for index in maps.indices where maps[index].isOpen {
-      if maps[index].map.proveAll() { becameDirty(index, bytes: 0) }
+      var right = present(index)
+      var changed: [FileIndex] = []
+      for (place, file) in layout.maps[index].files.enumerated() where owned == nil {
+        let found = maps[index].baseline[place]
+        let before =
+          evidence.indices.contains(Int(file.rawValue)) ? evidence[Int(file.rawValue)] : nil
+        if found == nil || (before != nil && before != found) {
+          changed.append(file)
+          right.subtract(layout.members(of: file))
+        }
+      }
+      if maps[index].map.prove(right) { becameDirty(index, bytes: 0) }
+      for file in changed {
+        let place = layout.maps[index].place(of: file)
+        hasChanged(file, isThere: maps[index].baseline[place] != nil, lost: [])
+      }
     }
+    watchMissing()
   }
 
   /// Says of a block without a byte of a file that it is right: it is zeros, whatever the disk says.

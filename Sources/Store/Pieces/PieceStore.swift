@@ -21,6 +21,7 @@ public struct PieceStore: Sendable {
     case inspect(Int, map: Int, serial: UInt64)
     case load(map: Int)
     case slot(map: Int, serial: UInt64)
+    case look(FileIndex)
   }
 
   struct PendingWrite: Sendable {
@@ -66,6 +67,18 @@ public struct PieceStore: Sendable {
   /// Blocks with a write under way.
   var writing: Set<BlockIndex> = []
   var dirtyOrder = Fifo<(map: Int, since: Duration)>()
+  /// Files in place of which something is missing. What was claimed of them meanwhile may have been
+  /// found right: the next round of looks lets those go.
+  var watches: [FileIndex: FileWatch] = [:]
+  /// Watched files to be looked at next.
+  var looks = Fifo<FileIndex>()
+  var looksUnderWay = 0
+  /// Files that changed, in the order in which they will have been quiet for long enough; an entry
+  /// counts only if its file did not change again.
+  var settling = Fifo<(file: FileIndex, until: Duration)>()
+  /// When all watched files are looked at.
+  var nextRound: Duration?
+  var lookDelay: Duration
   /// Until when writes wait for the disk to have room.
   var fullUntil: Duration?
   var fullWasTold = false
@@ -76,8 +89,9 @@ public struct PieceStore: Sendable {
     self.init(layout: layout, policy: policy, owned: OwnedContent())
   }
 
-  /// A store over content in the user's own folder. Nothing there is ever written to; a change of
-  /// size or times turns what was verified into claims.
+  /// A store over content in the user's own folder. Nothing there is ever written to. A file whose
+  /// size or times change is examined anew once it is quiet, and one of which something is missing
+  /// is looked at from time to time.
   public init(inPlace layout: ContentLayout, policy: CheckpointPolicy = CheckpointPolicy()) {
     self.init(layout: layout, policy: policy, owned: nil)
   }
@@ -85,6 +99,7 @@ public struct PieceStore: Sendable {
   private init(layout: ContentLayout, policy: CheckpointPolicy, owned: OwnedContent?) {
     self.layout = layout
     self.policy = policy
+    lookDelay = policy.looks.first
     self.owned = owned
     maps = layout.maps.map { MapState(map: BlockMap(blocks: $0.blocks)) }
     files = Array(repeating: FileState(), count: layout.entries.count)
@@ -127,7 +142,6 @@ public struct PieceStore: Sendable {
   /// When `handleTimeout` is to be called, nil for never.
   public var deadline: Duration? {
     let checkpoint = dirtyOrder.first.map { $0.since + policy.interval }
-    guard let fullUntil else { return checkpoint }
-    return checkpoint.map { min($0, fullUntil) } ?? fullUntil
+    return [checkpoint, fullUntil, lookDeadline].compactMap(\.self).min()
   }
 }

@@ -5,4 +5,6 @@ public enum PieceStoreLimits {
   public static let operations = 32
   /// Blocks in one read or write: 1 MiB, beyond which larger calls are no faster.
   public static let blocksPerTransfer = 64
+  /// Files looked at at once because something of them is missing: it can wait for what cannot.
+  public static let looks = 4
 }

@@ -25,8 +25,12 @@ public enum StoreNotice: Hashable, Sendable {
   case dropped(BlockIndex, BufferHandle)
   /// These blocks, runs in order, were written and are missing now: the disk failed to keep them.
   case lost([BlockRange])
-  /// Somebody changed the file: what was verified of it is a claim again.
-  case changed(FileIndex)
+  /// Somebody changed the file, or it is gone. All of it is missing until it was quiet for a while;
+  /// the runs, in order, were verified.
+  case changed(FileIndex, lost: [BlockRange])
+  /// These blocks, runs in order, were missing and are claims now: a file that changed is quiet, or is
+  /// to be read again.
+  case claimed([BlockRange])
   /// The disk is full: writes wait, and are tried again from time to time. Told once until a write
   /// succeeds.
   case full(DiskFailure)

@@ -25,7 +25,8 @@ extension Content {
     case .dropped(let block, let buffer):
       if reading[buffer] == nil { didNotWrite(block, buffer) } else { didNotRead(block, buffer) }
     case .lost(let ranges): lost(ranges)
-    case .changed(let file): changed(file)
+    case .changed(let file, let lost): changed(file, lost)
+    case .claimed(let runs): canBeHere(runs)
     case .full(let failure):
       if !isFull { notices.append(.full(failure)) }
       isFull = true
@@ -38,8 +39,8 @@ extension Content {
     switch mode {
     case .owned: store.createEmptyEntries()
     case .inPlace(let claimsAll): if claimsAll { store.claimAll() }
-    case .proven(let leaves):
-      store.proveAll(now: now)
+    case .proven(let leaves, let evidence):
+      store.proveAll(evidence: evidence, now: now)
       keep(leaves)
     }
     store.forEachVerifiedRun { subtract($0) }
@@ -220,18 +221,31 @@ extension Content {
     notices.append(.lost(ranges))
   }
 
-  private func changed(_ file: FileIndex) {
+  /// Nothing of the file is here any more.
+  private func changed(_ file: FileIndex, _ lost: [BlockRange]) {
     notices.append(.changed(file))
     // In v1 torrents the runs are those of all files.
     let touched = geometry.kind.hasV2 ? geometry.pieces(of: file) : geometry.pieces
     for piece in touched { missing[Int(piece.rawValue)] = UInt16(blockCount(of: piece)) }
     store.forEachVerifiedRun(of: file) { subtract($0) }
-    for piece in geometry.pieces(of: file) {
-      if let work = works[piece] { reset(work) }
+    if !works.isEmpty {
+      for piece in geometry.pieces(of: file) {
+        if let work = works[piece] { reset(work) }
+      }
     }
-    let pieces = geometry.pieces(of: file)
-    claims.add(pieces.lowerBound..<pieces.upperBound)
-    notices.append(.lost([geometry.blocks(of: file)]))
+    if !lost.isEmpty { notices.append(.lost(lost)) }
+  }
+
+  /// These blocks were missing, and may be here now.
+  private func canBeHere(_ runs: [BlockRange]) {
+    guard !isClosing else { return }
+    for run in runs {
+      let pieces = pieces(of: run)
+      for number in works.isEmpty ? 0..<0 : pieces {
+        if let piece = geometry.piece(number), let work = works[piece] { reset(work) }
+      }
+      claims.add(pieces)
+    }
   }
 
   private func ceiling(_ block: UInt32) -> UInt32 {

@@ -115,7 +115,7 @@ extension Content {
     }
     for (position, block) in work.blocks.enumerated() {
       let slot = work.slots[position]
-      guard slot.place == .here || slot.place == .disk else { continue }
+      guard slot.place == .here || slot.place == .disk || slot.place == .missing else { continue }
       work.slots[position].digest = nil
       work.slots[position].examination = nil
       switch store.standing(of: block) {

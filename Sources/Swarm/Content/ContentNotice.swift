@@ -34,7 +34,8 @@ enum ContentNotice {
   indirect case answer(tag: UInt64, HashRequest, HashResponse?)
   /// A buffer that `receive` brought is free again.
   case release(BufferHandle)
-  /// Somebody changed a file that is not ours to change; what was verified of it is examined again.
+  /// Somebody changed a file that is not ours to change, or it is gone; it is examined once nobody
+  /// writes to it.
   case changed(FileIndex)
   /// The disk is full. Told once until there is room again.
   case full(DiskFailure)

@@ -1,4 +1,5 @@
 import Metainfo
+import Store
 import Wire
 
 /// How the node is to behave: what the user may choose. Rates are bytes of payload a second, nil for no
@@ -48,9 +49,13 @@ public struct TorrentRequest: Sendable {
     /// In the user's folder, never written to: what the block maps say is here, and all else is a
     /// claim if `claimsAll`.
     case inPlace(claimsAll: Bool)
-    /// In the user's folder, never written to, and hashed just now: all of it was right. Leaf hashes
-    /// of all files in order, if they were kept; else none.
-    case proven(leaves: [SHA256Digest])
+    /// In the user's folder, never written to, and hashed before: all of it was right. Leaf hashes of
+    /// all files in order, if they were kept; else none. What the files looked like then, in order
+    /// (nil: not known), else none: one that looks different now is examined.
+    case proven(leaves: [SHA256Digest], evidence: [FileEvidence?] = [])
+
+    /// Whether anything can be fetched into it.
+    var isOwned: Bool { if case .owned = self { true } else { false } }
   }
 
   /// What is known of it.

@@ -161,7 +161,9 @@ extension Swarm {
   /// Tells the peer whether it has something that we want.
   mutating func updateInterest(_ peer: Peer, _ torrent: Torrent) {
     guard let pieces = peer.pieces, torrent.isRunning else { return }
-    let isInteresting = torrent.data?.picker.isInteresting(pieces) ?? false
+    // What is missing in the user's folder is not ours to write.
+    let isInteresting =
+      torrent.request.content.isOwned && torrent.data?.picker.isInteresting(pieces) ?? false
     guard isInteresting != peer.amInterested else { return }
     peer.amInterested = isInteresting
     peer.put(isInteresting ? .interested : .notInterested)

@@ -32,6 +32,13 @@ public struct ConfinedFolder: ~Copyable, Sendable {
 
   deinit { Glibc.close(descriptor) }
 
+  /// Whether it is the folder that this was found of.
+  func isSame(as status: stat) -> Bool {
+    var own = stat()
+    return fstat(descriptor, &own) == 0 && own.st_dev == status.st_dev
+      && own.st_ino == status.st_ino
+  }
+
   /// Opens a file below the folder. Never waits, not for a FIFO's other end either.
   ///
   /// - Parameters:

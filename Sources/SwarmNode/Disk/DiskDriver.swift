@@ -12,7 +12,7 @@ public protocol DiskBuffers: Sendable {
 /// Carries out the operations of one `PieceStore` with system calls, one after another or on several
 /// threads at once. Blocks the thread: it belongs on the thread pool.
 public final class DiskDriver: Sendable {
-  let content: ConfinedFolder
+  private let folder: ContentFolder
   private let maps: ConfinedFolder
   let entries: [FileEntry]
   let buffers: any DiskBuffers
@@ -24,11 +24,12 @@ public final class DiskDriver: Sendable {
   ///   - content: the folder under which the entries' paths lie.
   ///   - maps: the folder of the block maps.
   ///   - entries: those of the store's layout.
+  ///   - isOwned: whether the content is written by us.
   public init(
     content: consuming ConfinedFolder, maps: consuming ConfinedFolder, entries: [FileEntry],
-    buffers: any DiskBuffers
+    buffers: any DiskBuffers, isOwned: Bool = true
   ) {
-    self.content = content
+    folder = ContentFolder(content, isFollowed: !isOwned)
     self.maps = maps
     self.entries = entries
     self.buffers = buffers
@@ -50,11 +51,14 @@ public final class DiskDriver: Sendable {
     case .create(let file, let length, let isExecutable, _):
       try create(file, length: length, isExecutable: isExecutable)
     case .createSymlink(let file, let text, _):
-      try content.makeSymlink(names(of: file), text: text)
+      try folder.opened.folder.makeSymlink(names(of: file), text: text)
     case .write(let parts, _): try write(parts)
     case .read(let parts, let reportsEvidence):
-      try read(parts)
-      if reportsEvidence { return .evidence(try evidence(of: parts)) }
+      guard reportsEvidence else {
+        _ = try read(parts)
+        break
+      }
+      return .evidence(try readWithEvidence(parts))
     case .sync(let file, let isNew): try sync(file, isNew: isNew)
     case .examine(let file): return .evidence([try examine(file)])
     case .loadMap(let name, let capacity): return .map(try loadMap(name, capacity))
@@ -76,8 +80,8 @@ public final class DiskDriver: Sendable {
   ) throws(DiskError) {
     let names = names(of: file)
     let mode: mode_t = isExecutable ? 0o777 : 0o666
-    try content.makeFolders(above: names)
-    let open = try content.open(names, flags: O_RDWR | O_CREAT, mode: mode)
+    try folder.opened.folder.makeFolders(above: names)
+    let open = try folder.opened.folder.open(names, flags: O_RDWR | O_CREAT, mode: mode)
     let evidence = try open.evidence()
     guard evidence.size <= length else { throw DiskError(.create, open.path, EFBIG) }
     if evidence.size < length {
@@ -96,12 +100,17 @@ public final class DiskDriver: Sendable {
 
   private func sync(_ file: FileIndex, isNew: Bool) throws(DiskError) {
     try open(file, toWrite: false).file.sync(metadata: isNew)
-    if isNew { try content.syncFolders(above: names(of: file)) }
+    if isNew { try folder.opened.folder.syncFolders(above: names(of: file)) }
   }
 
   /// What the file at the path looks like, whatever was open before; nil when there is none.
   private func examine(_ file: FileIndex) throws(DiskError) -> FileEvidence? {
     cache.remove(file)
+    switch folder.follow() {
+    case .same: break
+    case .replaced: cache.removeAll()
+    case .gone: return nil
+    }
     do throws(DiskError) {
       return try open(file, toWrite: false).file.evidence()
     } catch {
@@ -112,11 +121,24 @@ public final class DiskDriver: Sendable {
 
   func open(_ file: FileIndex, toWrite: Bool) throws(DiskError) -> SharedFile {
     if let found = cache.find(file, toWrite: toWrite) { return found }
-    let opened = try content.open(names(of: file), flags: toWrite ? O_RDWR : O_RDONLY)
+    let opened = try openByPath(file, flags: toWrite ? O_RDWR : O_RDONLY)
     _ = try opened.evidence()
     let shared = SharedFile(opened, isWritable: toWrite)
     cache.insert(shared, for: file)
     return shared
+  }
+
+  /// Opens a file in the folder that is at the content's path, which may be another one by now.
+  private func openByPath(_ file: FileIndex, flags: Int32) throws(DiskError) -> OpenFile {
+    do throws(DiskError) {
+      return try folder.opened.folder.open(names(of: file), flags: flags)
+    } catch {
+      guard error.errno == ENOENT || error.errno == ESTALE, case .replaced = folder.follow() else {
+        throw error
+      }
+      cache.removeAll()
+      return try folder.opened.folder.open(names(of: file), flags: flags)
+    }
   }
 
   // MARK: Block maps

@@ -49,6 +49,7 @@ public struct DiskError: Error, Hashable, Sendable, CustomStringConvertible {
   private var reason: String {
     switch errno {
     case ELOOP, EXDEV: "a symlink or another file system's magic is in the way"
+    case EBUSY: "another program is writing to it"
     case ENODATA: "the file is shorter than it should be"
     case EFBIG: "the file there is longer than it should be"
     case EMEDIUMTYPE: "it is not a regular file"

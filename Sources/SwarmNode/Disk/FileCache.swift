@@ -52,6 +52,9 @@ final class FileCache: Sendable {
     }
   }
 
+  /// Lets all files go.
+  func removeAll() { state.withLock { $0.entries = [:] } }
+
   /// Lets the file go.
   func remove(_ index: FileIndex) { state.withLock { $0.entries[index] = nil } }
 }

@@ -58,7 +58,7 @@ public struct TorrentFolders: Sendable {
     if let fileName, entries.count == 1 { entries[0].path = try ContentPath([fileName]) }
     return DiskDriver(
       content: try ConfinedFolder(content), maps: try ConfinedFolder(maps), entries: entries,
-      buffers: buffers)
+      buffers: buffers, isOwned: isOwned)
   }
 
   /// Makes a folder and those above it, where they are not there.

@@ -50,7 +50,7 @@ struct Seed: ParsableCommand {
     let plan = TransferSession.Plan(
       request: { request }, folders: { _, _ in folders }, peers: options.peers.map(\.address),
       isSeed: true, endsWhenFinished: false, content: { source.content },
-      recheck: source.isWhole ? source.recheck : nil
+      recheck: source.isNew ? source.recheck : nil
     ) { display, endpoints in
       try announce(source, endpoints, display)
     }

@@ -15,17 +15,24 @@ struct SeedSource {
   let trust: TorrentRequest.Content
   /// How the content's files looked when they were hashed.
   let items: [ContentRecord.Item]
+  /// Whether the torrent was made of it just now.
+  let isNew: Bool
 
   /// Whether all of it was right.
   var isWhole: Bool { if case .proven = trust { true } else { false } }
 
-  /// Looks, on any thread, whether the torrent's files still are what they were; says what is not.
+  /// Looks, on any thread, whether files were written to since they were hashed; says which. A link
+  /// to what a file was for a moment is of no use to anybody. One that is gone may come back.
   var recheck: @Sendable () -> String? {
     let names = Set(torrent.info.files.map(\.path.bytes))
     let files = items.filter { $0.path.isEmpty || names.contains($0.path) }
     return { [content, info = torrent.info] in
-      let before = ContentRecord(path: content, owner: .user, isWhole: true, items: files)
-      return before.firstDifference(from: ContentRecord.items(of: info, at: content)).map {
+      let now = ContentRecord.items(of: info, at: content)
+      let there = Set(now.map(\.path))
+      let before = ContentRecord(
+        path: content, owner: .user, isWhole: true,
+        items: files.filter { there.contains($0.path) })
+      return before.firstDifference(from: now).map {
         "\(printable(content.appending(name: $0))) changed while it was hashed; start again when "
           + "nothing writes to it"
       }
@@ -61,8 +68,8 @@ struct SeedSource {
       try state.remember(key, as: DatasetName(info))
     }
     return SeedSource(
-      torrent: torrent, folder: folder, content: real, trust: .proven(leaves: source.leaves),
-      items: items)
+      torrent: torrent, folder: folder, content: real,
+      trust: proven(source.leaves, items, info), items: items, isNew: true)
   }
 
   private static func unchanged(
@@ -79,8 +86,8 @@ struct SeedSource {
     }
     display.note("nothing changed since it was hashed")
     return SeedSource(
-      torrent: torrent, folder: folder, content: key.path, trust: .proven(leaves: folder.leaves),
-      items: items)
+      torrent: torrent, folder: folder, content: key.path,
+      trust: proven(folder.leaves, items, torrent.info), items: items, isNew: false)
   }
 
   private static func refuseDevice(_ path: [UInt8]) throws(Failure) {
@@ -108,13 +115,14 @@ struct SeedSource {
     let folder = try Failure.wrap { try state.open(DatasetName(torrent.info), content: real) }
     let known = KnownTorrent(info: torrent.info, pieceLayers: torrent.pieceLayers)
     func source(_ trust: TorrentRequest.Content) -> SeedSource {
-      SeedSource(torrent: known, folder: folder, content: real, trust: trust, items: items)
+      SeedSource(
+        torrent: known, folder: folder, content: real, trust: trust, items: items, isNew: false)
     }
     let record = folder.content
     if let record, record.path == real, record.owner == .user,
       record.firstDifference(from: items) == nil
     {
-      if record.isWhole { return source(.proven(leaves: folder.leaves)) }
+      if record.isWhole { return source(proven(folder.leaves, items, torrent.info)) }
       display.warn("part of the content is not what the torrent says, as last time")
       return source(.inPlace(claimsAll: true))
     }
@@ -140,7 +148,19 @@ struct SeedSource {
       try folder.keep(
         ContentRecord(path: real, owner: .user, isWhole: report.isRight, items: items))
     }
-    return source(report.isRight ? .proven(leaves: verification.leaves) : .inPlace(claimsAll: true))
+    return source(
+      report.isRight
+        ? proven(verification.leaves, items, torrent.info) : .inPlace(claimsAll: true))
+  }
+
+  /// All of it was right when its files looked like `items`.
+  private static func proven(
+    _ leaves: [SHA256Digest], _ items: [ContentRecord.Item], _ info: InfoDictionary
+  ) -> TorrentRequest.Content {
+    let evidence = Dictionary(items.map { ($0.path, $0.evidence) }) { first, _ in first }
+    return .proven(
+      leaves: leaves,
+      evidence: info.files.map { evidence[info.isSingleFile ? [] : $0.path.bytes] ?? nil })
   }
 
   private static func missing(_ info: InfoDictionary, in place: [UInt8]) -> String {
