@@ -6,7 +6,7 @@ public struct CheckpointPolicy: Hashable, Sendable {
   public var bytes: UInt64
   /// The longest time that a verified block waits for a checkpoint to start.
   public var interval: Duration
-  /// How long writes wait after the disk was full.
+  /// How long writes wait after the disk was full, and maps after they could not be read.
   public var retry: Duration
 
   /// A policy; the defaults lose about a second or 64 MiB of transfer to a kill or a power cut.
@@ -27,8 +27,6 @@ struct MapState: Sendable {
     case loading
     case examining(BlockMapSlot?, Inspection)
     case open
-    /// The map's file could not be read. Nothing is known and nothing can be kept.
-    case failed
   }
 
   var map: BlockMap

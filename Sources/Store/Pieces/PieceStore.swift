@@ -54,6 +54,9 @@ public struct PieceStore: Sendable {
   /// Maps from here on are still to be loaded.
   var nextMapToLoad: Int
   var mapsToOpen: Int
+  /// Maps that could not be read, and when that is tried again.
+  var unreadableMaps: [Int] = []
+  var retryMapsAt: Duration?
   /// Maps from here on are still to be looked at for a last checkpoint.
   var nextMapToClose = 0
   var nextSerial: UInt64 = 0
@@ -127,7 +130,6 @@ public struct PieceStore: Sendable {
   /// When `handleTimeout` is to be called, nil for never.
   public var deadline: Duration? {
     let checkpoint = dirtyOrder.first.map { $0.since + policy.interval }
-    guard let fullUntil else { return checkpoint }
-    return checkpoint.map { min($0, fullUntil) } ?? fullUntil
+    return [checkpoint, fullUntil, phase == .running ? retryMapsAt : nil].compactMap(\.self).min()
   }
 }
