@@ -96,9 +96,6 @@ final class Peer {
   var outstanding = Ring<Request>()
   /// How many requests the peer should have.
   var pipeline = SwarmLimits.firstPipeline
-  /// Whether the pipeline still doubles with each round trip.
-  var isInSlowStart = true
-  var rateAtLastTick: UInt64 = 0
   /// The shortest time between a request and its block.
   var latency: Duration?
   var download = RateMeter()

@@ -179,7 +179,8 @@ extension Swarm {
         return
       }
       if peer.lastSent + SwarmLimits.keepAliveTime <= now { peer.put(.keepAlive) }
-      adaptPipeline(peer)
+      review(peer)
+      if peer.isClosed { return }
       adaptSendWindow(peer)
       touch(peer)
     case .closed: break
