@@ -61,6 +61,10 @@ enum SwarmLimits {
   static let emptyMessages = 1_000
   /// Pieces that a choked peer may request. BEP 6.
   static let allowedFast = 10
+  /// Pieces that a peer is advised to request at once, and that we take advice on.
+  static let suggestions = 256
+  /// How long a leech to which nothing comes waits for what a seed suggested to others.
+  static let patience = Duration.seconds(2)
   /// Blocks of one read on their way at once.
   static let readWindow = 32
   /// Times that a peer may have been among those who sent a wrong piece.

@@ -88,6 +88,11 @@ final class Peer {
   var earlyHaves: [UInt32] = []
   /// Pieces that we may request while choked. BEP 6.
   var allowedToUs: [PieceIndex] = []
+  /// Pieces that the peer advises us to request of it. BEP 6.
+  var suggestedToUs: [PieceIndex] = []
+  var hasSuggested = false
+  /// Pieces that we advised the peer to request and that it does not have.
+  var suggestedToPeer: [PieceIndex] = []
   /// Pieces that the peer may request while choked. BEP 6.
   var allowedToPeer: Set<UInt32> = []
 
@@ -99,6 +104,8 @@ final class Peer {
   /// The shortest time between a request and its block.
   var latency: Duration?
   var download = RateMeter()
+  /// The highest rate that was seen from it, bytes a second.
+  var bestRate: UInt64 = 0
   var gathering = Gathering.nothing
   /// When data last came, or when the first request went out after a pause.
   var lastData = Duration.zero

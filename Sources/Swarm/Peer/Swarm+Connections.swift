@@ -143,6 +143,7 @@ extension Swarm {
       torrent.metadata?.peerLeft(peer.id.slot)
       if wasActive, let pieces = peer.pieces { torrent.data?.picker.remove(pieces) }
       torrent.data?.picker.left(peer.id.slot)
+      torrent.data?.unsuggested?.append(contentsOf: peer.suggestedToPeer)
       torrent.peers.removeAll { $0 === peer }
       remember(peer, torrent, reason, wasActive: wasActive)
       for other in torrent.peers { touch(other) }

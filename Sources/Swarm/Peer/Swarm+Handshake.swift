@@ -133,7 +133,10 @@ extension Swarm {
       let bits = data.have.bitfield
       peer.put(.bitfield(byteCount: bits.count), body: bits)
     }
-    guard peer.isFast, !data.have.isEmpty else { return }
+    // Peers of one network are allowed the same pieces: in a crowd a seed would send those to all.
+    guard peer.isFast, !data.have.isEmpty,
+      peer.torrent.map({ $0.peers.count <= configuration.uploadSlots }) ?? false
+    else { return }
     if let infohash = peer.torrent?.infohashes.first {
       let pieces = AllowedFast.pieces(
         for: peer.endpoint.address, infohash: infohash,

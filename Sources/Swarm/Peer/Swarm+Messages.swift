@@ -53,7 +53,14 @@ extension Swarm {
         peer.allowedToUs.count < 4 * SwarmLimits.allowedFast, !peer.allowedToUs.contains(piece)
       else { return }
       peer.allowedToUs.append(piece)
-    case .suggest, .port: countEmpty(peer)
+    case .suggest(let number):
+      countEmpty(peer)
+      peer.hasSuggested = true
+      guard peer.isFast, let piece = torrent.data?.geometry.piece(number),
+        peer.suggestedToUs.count < SwarmLimits.suggestions, !peer.suggestedToUs.contains(piece)
+      else { return }
+      peer.suggestedToUs.append(piece)
+    case .port: countEmpty(peer)
     case .hash(let message): take(peer, torrent, message)
     case .piece, .bitfield, .extended: break
     }
@@ -120,6 +127,7 @@ extension Swarm {
       return
     }
     peer.emptyMessages = 0
+    if !peer.suggestedToPeer.isEmpty { suggest(to: peer, torrent) }
     torrent.data?.picker.add(piece)
     if peer.isSeed { torrent.data?.picker.becameFull() }
     if !peer.amInterested { updateInterest(peer, torrent) }

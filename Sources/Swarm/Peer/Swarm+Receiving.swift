@@ -202,6 +202,7 @@ extension Swarm {
       return
     }
     peer.rejections = 0
+    torrent.lastBlock = now
     cancelElsewhere(block, torrent, but: peer)
     torrent.data?.picker.received(block)
     heldBlocks += 1

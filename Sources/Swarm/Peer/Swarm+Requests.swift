@@ -35,10 +35,20 @@ extension Swarm {
     var options = PiecePicker.PickOptions()
     options.isEndgameAllowed = !peer.isSnubbed
     if peer.peerChoking { options.allowedOnly = peer.allowedToUs }
-    options.avoidsCommon = peer.isSeed
     options.isFast = peer.pipeline >= 64
-    torrent.data?.picker.pick(
-      count, from: pieces, for: peer.id.slot, options: options, using: &random, into: &picked)
+    if peer.isSeed {
+      options.avoidsCommon = true
+      options.refusesCommon = canSpare(peer, torrent)
+      pickSuggested(count, of: peer, torrent, pieces, options)
+    }
+    // What it does not suggest, it suggested to others: they will have it soon.
+    if !peer.isSeed || !peer.hasSuggested || !hasOtherSources(torrent)
+      || torrent.lastBlock + SwarmLimits.patience <= now
+    {
+      torrent.data?.picker.pick(
+        count - picked.count, from: pieces, for: peer.id.slot, options: options, using: &random,
+        into: &picked)
+    }
     if picked.isEmpty {
       if peer.outstanding.isEmpty { updateInterest(peer, torrent) }
       return 0
@@ -53,6 +63,37 @@ extension Swarm {
       peer.outstanding.append(Peer.Request(block: block, since: now))
     }
     return picked.count
+  }
+
+  /// A seed that serves many tells each what to ask for, so that all of it is out there soon.
+  private mutating func pickSuggested(
+    _ count: Int, of peer: Peer, _ torrent: Torrent, _ pieces: PieceSet,
+    _ options: PiecePicker.PickOptions
+  ) {
+    guard !peer.suggestedToUs.isEmpty, !peer.peerChoking, let data = torrent.data else { return }
+    peer.suggestedToUs.removeAll { !data.picker.isWanted($0) }
+    var options = options
+    options.allowedOnly = peer.suggestedToUs
+    options.refusesCommon = false
+    options.isEndgameAllowed = false
+    data.picker.pick(
+      count, from: pieces, for: peer.id.slot, options: options, using: &random, into: &picked)
+  }
+
+  /// Whether the seed need not be asked for what others have too: they bring as much as it could, or
+  /// nearly. Its line is for what nobody else has.
+  private func canSpare(_ seed: Peer, _ torrent: Torrent) -> Bool {
+    guard hasOtherSources(torrent) else { return false }
+    var rate: UInt64 = 0
+    for other in torrent.peers where !other.isSeed { rate += other.download.rate(now: now) }
+    return rate >= seed.bestRate / 2
+  }
+
+  /// Whether somebody who has not everything lets us request something that we want.
+  private func hasOtherSources(_ torrent: Torrent) -> Bool {
+    torrent.peers.contains {
+      !$0.isSeed && $0.amInterested && !$0.peerChoking && !$0.isSnubbed
+    }
   }
 
   /// All that was asked of the peer is missing again.
@@ -134,6 +175,7 @@ extension Swarm {
 
   /// What time has to say about the peer's requests and use.
   mutating func review(_ peer: Peer) {
+    peer.bestRate = max(peer.bestRate, peer.download.rate(now: now))
     if peer.isTiresome {
       close(peer, .misconduct("it sends messages without content and without end"))
       return

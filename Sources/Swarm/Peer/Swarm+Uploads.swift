@@ -145,6 +145,9 @@ extension Swarm {
       }
     }
     peer.uploads = kept
+    // What it was advised to get, others are to get now.
+    peer.torrent?.data?.unsuggested?.append(contentsOf: peer.suggestedToPeer)
+    peer.suggestedToPeer = []
     touch(peer)
   }
 
@@ -155,5 +158,27 @@ extension Swarm {
     peer.uploadedAtUnchoke = peer.upload.total
     peer.put(.unchoke)
     touch(peer)
+    if let torrent = peer.torrent { suggest(to: peer, torrent) }
+  }
+
+  // MARK: Suggestions
+
+  /// As a seed: tells the peer what nobody was told to ask for before. So a crowd does not ask for
+  /// the same, until all is out there once. BEP 6, "suggest piece".
+  mutating func suggest(to peer: Peer, _ torrent: Torrent) {
+    guard let data = torrent.data, data.have.isFull, peer.isFast, !peer.amChoking,
+      let pieces = peer.pieces, !pieces.isFull, torrent.peers.count > 1
+    else { return }
+    let window = max(2 * peer.sendWindow, Int(clamping: peer.upload.rate(now: now)))
+    let count = min(SwarmLimits.suggestions, max(2, window / Int(data.geometry.pieceLength)))
+    if data.unsuggested == nil { data.unsuggested = data.geometry.pieces.shuffled(using: &random) }
+    peer.suggestedToPeer.removeAll { pieces.contains($0) }
+    while peer.suggestedToPeer.count < count,
+      let piece = data.unsuggested?.popLast()
+    {
+      guard !pieces.contains(piece), data.picker.availability(of: piece) == 0 else { continue }
+      peer.suggestedToPeer.append(piece)
+      peer.put(.suggest(piece: piece.rawValue))
+    }
   }
 }

@@ -145,7 +145,8 @@ extension Swarm {
     }
     guard torrent.isRunning else { return }
     for peer in torrent.peers where peer.isActive {
-      if peer.pieces?.contains(piece) != true { peer.put(.have(piece: piece.rawValue)) }
+      // To those who have it too: a seed advises by what its peers have.
+      peer.put(.have(piece: piece.rawValue))
       touch(peer)
     }
     checkFinished(torrent)

@@ -41,6 +41,9 @@ final class Torrent {
     var hashOwners: [HashRequest: PieceIndex] = [:]
     /// The piece that blocks were asked of last, whose hashes are known or asked for.
     var lastHashPiece: PieceIndex?
+    /// As a seed: pieces that nobody has and nobody is advised to request, in random order, from the
+    /// end; nil before the first advice.
+    var unsuggested: [PieceIndex]?
     /// Bytes of wanted pieces, and of those what is verified.
     var wantedBytes: UInt64 = 0
     var doneBytes: UInt64 = 0
@@ -78,6 +81,8 @@ final class Torrent {
   var upload = RateMeter()
   var wastedBytes: UInt64 = 0
   var isDiskFull = false
+  /// When a block last came.
+  var lastBlock = Duration.zero
   /// When hashes that nobody had were last asked for.
   var hashesWantedSince = Duration.zero
   /// Where to go on giving peers their turn.
