@@ -95,10 +95,6 @@ struct StoreHarness {
     store.open(now: now)
     run(until: \.opened)
     guard opened else { return }
-    for index in layout.maps.indices {
-      // A map that could not be read keeps its promises for the next time.
-      if case .failed = store.maps[index].stage { return }
-    }
     for block in blocks {
       let isRight = disk.content(of: block, layout.geometry) == .right
       if acknowledged.contains(block) {

@@ -129,6 +129,42 @@ import Testing
     PieceStoreScript.expectNotice(&store, .closed)
   }
 
+  @Test func mapThatCannotBeReadIsTriedAgain() throws {
+    var store = PieceStore(owned: try PieceStoreScript.layout())
+    store.open(now: .zero)
+    let broken = DiskFailure(reason: .other, description: "cannot read the map")
+    for _ in 0..<2 {
+      let load = try PieceStoreScript.next(&store)
+      store.handle(DiskCompletion(id: load.id, result: .failure(broken)), now: store.now)
+      PieceStoreScript.expectNotice(&store, .failed(broken))
+      PieceStoreScript.expectNotice(&store, nil)
+      PieceStoreScript.expectIdle(&store)
+      #expect(!store.isOpen)
+      let due = try #require(store.deadline)
+      #expect(due == store.now + store.policy.retry)
+      store.handleTimeout(now: due)
+    }
+    let load = try PieceStoreScript.next(&store)
+    store.handle(DiskCompletion(id: load.id, result: .success(.map(nil))), now: store.now)
+    PieceStoreScript.expectNotice(&store, .opened)
+    #expect(store.isOpen && store.deadline == nil)
+    PieceStoreScript.expectWrite(
+      &store, PieceStoreScript.block(0, store), BufferHandle(1), .queued)
+  }
+
+  @Test func mapThatCannotBeReadDoesNotKeepTheStoreFromClosing() throws {
+    var store = PieceStore(owned: try PieceStoreScript.layout())
+    store.open(now: .zero)
+    let broken = DiskFailure(reason: .other, description: "cannot read the map")
+    let load = try PieceStoreScript.next(&store)
+    store.handle(DiskCompletion(id: load.id, result: .failure(broken)), now: .zero)
+    store.close(now: .zero)
+    PieceStoreScript.expectIdle(&store)
+    PieceStoreScript.expectNotice(&store, .failed(broken))
+    PieceStoreScript.expectNotice(&store, .closed)
+    #expect(store.deadline == nil)
+  }
+
   @Test func failedWriteIsToldOnceAndNotVerified() throws {
     var store = try PieceStoreScript.opened()
     for number in 0..<2 {

@@ -6,7 +6,7 @@ public struct CheckpointPolicy: Hashable, Sendable {
   public var bytes: UInt64
   /// The longest time that a verified block waits for a checkpoint to start.
   public var interval: Duration
-  /// How long writes wait after the disk was full.
+  /// How long writes wait after the disk was full, and maps after they could not be read.
   public var retry: Duration
   /// When files in place are looked at.
   public var looks = LookPolicy()
@@ -47,8 +47,6 @@ struct MapState: Sendable {
     case loading
     case examining(BlockMapSlot?, Inspection)
     case open
-    /// The map's file could not be read. Nothing is known and nothing can be kept.
-    case failed
   }
 
   var map: BlockMap

@@ -16,8 +16,7 @@ extension PieceStore {
       }
     case .success: break
     case .failure(let failure):
-      giveUp(index, failure)
-      mapIsOpen(index)
+      retryLater(index, failure)
       return
     }
     guard owned == nil || slot?.isClean == true else {
@@ -73,11 +72,21 @@ extension PieceStore {
     wake(index)
   }
 
-  /// Nothing can be kept in the map any more; what is verified can still be read.
-  mutating func giveUp(_ index: Int, _ failure: DiskFailure) {
+  /// What is here is not known without the map, and to write content past it would break what its
+  /// slots promise: the store stays closed until the disk gives it.
+  private mutating func retryLater(_ index: Int, _ failure: DiskFailure) {
     notices.append(.failed(failure))
-    maps[index].stage = .failed
-    wake(index)
+    maps[index].stage = .unloaded
+    unreadableMaps.append(index)
+    if retryMapsAt == nil { retryMapsAt = now + policy.retry }
+  }
+
+  /// Reads again what could not be read, when it is time.
+  mutating func retryMaps() {
+    guard phase == .running, let due = retryMapsAt, due <= now else { return }
+    retryMapsAt = nil
+    for index in unreadableMaps { control.append(load(index)) }
+    unreadableMaps = []
   }
 
   // MARK: The end

@@ -22,8 +22,11 @@ extension PieceStore {
 
   private mutating func nextLoad() -> (DiskAction, Work)? {
     guard nextMapToLoad < maps.count else { return nil }
-    let index = nextMapToLoad
     nextMapToLoad += 1
+    return load(nextMapToLoad - 1)
+  }
+
+  mutating func load(_ index: Int) -> (DiskAction, Work) {
     maps[index].stage = .loading
     let map = layout.maps[index]
     return (.loadMap(map.name, slotCapacity: map.slotCapacity), .load(map: index))
@@ -75,11 +78,6 @@ extension PieceStore {
     while let block = writeOrder.popFirst() {
       guard let first = pendingWrites[block] else { continue }
       let index = layout.map(of: block)
-      if case .failed = maps[index].stage {
-        pendingWrites[block] = nil
-        notices.append(.dropped(block, first.buffer))
-        continue
-      }
       guard isReadyForWrite(block, index, owned) else {
         maps[index].waiting.append(block)
         continue

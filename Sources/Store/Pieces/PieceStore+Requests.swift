@@ -8,12 +8,12 @@ extension PieceStore {
     case queued
     /// The block is verified, or a write of it is under way: the buffer stays the caller's.
     case alreadyThere
-    /// The content is not ours to write, its map could not be read, or the store is closing: the
-    /// buffer stays the caller's.
+    /// The content is not ours to write, or the store is closing: the buffer stays the caller's.
     case refused
   }
 
-  /// Begins to load the block maps. `.opened` tells when that is done.
+  /// Begins to load the block maps. `.opened` tells when that is done; a map that cannot be read is
+  /// tried again from time to time until then.
   public mutating func open(now: Duration) {
     advance(to: now)
     nextMapToLoad = 0
@@ -54,9 +54,7 @@ extension PieceStore {
   public mutating func write(
     _ block: BlockIndex, from buffer: BufferHandle, isHashed: Bool
   ) -> Admission {
-    let index = layout.map(of: block)
     guard owned != nil, phase == .running else { return .refused }
-    if case .failed = maps[index].stage { return .refused }
     guard pendingWrites[block] == nil, !writing.contains(block), verified(block) == nil else {
       return .alreadyThere
     }
@@ -147,6 +145,7 @@ extension PieceStore {
     self.now = max(self.now, now)
     if let until = fullUntil, until <= self.now { fullUntil = nil }
     queueLooks()
+    retryMaps()
     while let first = dirtyOrder.first {
       let isStale = maps[first.map].dirtySince != first.since
       guard isStale || first.since + policy.interval <= self.now else { return }

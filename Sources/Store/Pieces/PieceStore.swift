@@ -55,6 +55,9 @@ public struct PieceStore: Sendable {
   /// Maps from here on are still to be loaded.
   var nextMapToLoad: Int
   var mapsToOpen: Int
+  /// Maps that could not be read, and when that is tried again.
+  var unreadableMaps: [Int] = []
+  var retryMapsAt: Duration?
   /// Maps from here on are still to be looked at for a last checkpoint.
   var nextMapToClose = 0
   var nextSerial: UInt64 = 0
@@ -142,6 +145,7 @@ public struct PieceStore: Sendable {
   /// When `handleTimeout` is to be called, nil for never.
   public var deadline: Duration? {
     let checkpoint = dirtyOrder.first.map { $0.since + policy.interval }
-    return [checkpoint, fullUntil, lookDeadline].compactMap(\.self).min()
+    let retry = phase == .running ? retryMapsAt : nil
+    return [checkpoint, fullUntil, lookDeadline, retry].compactMap(\.self).min()
   }
 }

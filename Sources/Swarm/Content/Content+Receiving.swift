@@ -9,7 +9,7 @@ extension Content {
     _ block: BlockIndex, in buffer: BufferHandle, from sender: ConnectionID, now: Duration
   ) {
     hold()
-    guard isOpen, !isClosing, case .owned = mode else {
+    guard isOpen, !isClosing, takesBlocks else {
       release(buffer)
       notices.append(.missing(block))
       return

@@ -141,6 +141,10 @@ final class Content {
   /// Whether the block maps are loaded.
   var isOpen: Bool { store.isOpen }
 
+  /// Whether blocks from peers can be kept: nothing is written in the user's own folder, whatever is
+  /// missing there.
+  var takesBlocks: Bool { if case .owned = mode { true } else { false } }
+
   /// Whether the whole piece is verified and on disk.
   func hasPiece(_ piece: PieceIndex) -> Bool { isOpen && missing[Int(piece.rawValue)] == 0 }
 

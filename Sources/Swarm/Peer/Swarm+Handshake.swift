@@ -161,7 +161,7 @@ extension Swarm {
     handshake.yourAddress = peer.endpoint.address
     handshake.requestQueue = SwarmLimits.uploadQueue
     handshake.metadataSize = torrent.data?.info.bytes.count
-    if let data = torrent.data, data.isFinished { handshake.isUploadOnly = true }
+    if let data = torrent.data, data.wantsNothing { handshake.isUploadOnly = true }
     peer.put(extension: 0, handshake.encoded)
   }
 

@@ -161,9 +161,8 @@ extension Swarm {
   /// Tells the peer whether it has something that we want.
   mutating func updateInterest(_ peer: Peer, _ torrent: Torrent) {
     guard let pieces = peer.pieces, torrent.isRunning else { return }
-    // What is missing in the user's folder is not ours to write.
     let isInteresting =
-      torrent.request.content.isOwned && torrent.data?.picker.isInteresting(pieces) ?? false
+      torrent.data.map { $0.content.takesBlocks && $0.picker.isInteresting(pieces) } ?? false
     guard isInteresting != peer.amInterested else { return }
     peer.amInterested = isInteresting
     peer.put(isInteresting ? .interested : .notInterested)
@@ -172,7 +171,7 @@ extension Swarm {
 
   /// Two that have all they want have nothing for each other. BEP 21.
   mutating func closeIfUseless(_ peer: Peer, _ torrent: Torrent) {
-    guard let data = torrent.data, torrent.isRunning, data.isFinished, peer.isActive,
+    guard let data = torrent.data, torrent.isRunning, data.wantsNothing, peer.isActive,
       peer.isSeed || peer.isUploadOnly, !peer.peerInterested, !peer.amInterested
     else { return }
     // Not at once: the peer may be about to be told that it is of no use, too, and others of it.

@@ -181,7 +181,7 @@ extension Swarm {
       return
     }
     if let since = peer.isUselessSince {
-      let isUseless = peer.torrent?.data?.isFinished == true && !peer.peerInterested
+      let isUseless = peer.torrent?.data?.wantsNothing == true && !peer.peerInterested
       if !isUseless {
         peer.isUselessSince = nil
       } else if since + SwarmLimits.uselessTime <= now {

@@ -16,7 +16,7 @@ extension Swarm {
 
   /// Connects to peers whose turn it is; says when to look again.
   mutating func deadlineForConnecting(_ torrent: Torrent) -> Duration? {
-    torrent.known.wantsSeeds = torrent.data?.isFinished != true
+    torrent.known.wantsSeeds = torrent.data?.wantsNothing != true
     guard wantsPeers(torrent) else { return nil }
     var begun = 0
     while begun < SwarmLimits.connectsPerTick, wantsPeers(torrent),
@@ -53,7 +53,7 @@ extension Swarm {
       return candidate
     }
     let choice = torrent.choker.choose(
-      candidates, isSeed: data.isFinished, slots: configuration.uploadSlots, now: now,
+      candidates, isSeed: data.wantsNothing, slots: configuration.uploadSlots, now: now,
       using: &random)
     if let slot = torrent.choker.optimistic { slots[Int(slot)]?.lastOptimistic = now }
     for slot in choice.choke { if let peer = slots[Int(slot)] { choke(peer) } }

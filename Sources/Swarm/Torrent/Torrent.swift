@@ -58,6 +58,8 @@ final class Torrent {
     }
 
     var geometry: PieceGeometry { content.geometry }
+    /// Whether no block of a peer is of use: all is here, or what is missing cannot be written.
+    var wantsNothing: Bool { isFinished || !content.takesBlocks }
   }
 
   let id: TorrentID
