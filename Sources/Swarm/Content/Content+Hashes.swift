@@ -81,6 +81,15 @@ extension Content {
     }
   }
 
+  /// The whole piece layers that are known and not among `layers`.
+  func pieceLayers(besides layers: PieceLayers) -> PieceLayers {
+    var learned: PieceLayers = [:]
+    for tree in trees where tree.shape.pieceLayer != nil && layers[tree.root] == nil {
+      if let layer = tree.pieceLayer { learned[tree.root] = layer }
+    }
+    return learned
+  }
+
   /// Learns the leaves of a piece whose blocks were hashed here, if they are right.
   func learn(_ leaves: [SHA256Digest], of place: TreePiece) -> PieceVerdict {
     let before = trees[place.tree].capacity

@@ -54,8 +54,6 @@ public struct TorrentRequest: Sendable {
     /// (nil: not known), else none: one that looks different now is examined.
     case proven(leaves: [SHA256Digest], evidence: [FileEvidence?] = [])
 
-    /// Whether anything can be fetched into it.
-    var isOwned: Bool { if case .owned = self { true } else { false } }
   }
 
   /// What is known of it.

@@ -18,6 +18,8 @@ public enum Effect {
   /// The torrent's info dictionary is known: keep it, and make ready the disk for its content. Before
   /// any `disk` of this torrent.
   case prepare(TorrentID, InfoDictionary, PieceLayers)
+  /// Peers sent whole piece layers that were not known, and they are right: keep them. BEP 52.
+  case keep(TorrentID, PieceLayers)
   /// Carry out with the disk of the torrent; give the end to `Swarm.completed`.
   case disk(TorrentID, DiskOperation)
   /// Hash on another thread; give the result to `Swarm.hashed`.

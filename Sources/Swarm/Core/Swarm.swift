@@ -37,6 +37,11 @@ public struct Swarm: ~Copyable {
   var connectionCount = 0
   var halfOpenCount = 0
 
+  /// Our addresses as peers see them, at most one of each family.
+  var ownAddresses: [IPAddress] = []
+  /// What the last peer said of them.
+  var toldAddress: IPAddress?
+
   /// Payload handles that the contents hold.
   var heldBlocks = 0
   var downloadBucket: TokenBucket

@@ -44,6 +44,7 @@ extension Swarm {
     peer.hasExtensionHandshake = true
     if let client = handshake.client { peer.client = client }
     if let queue = handshake.requestQueue { peer.requestQueue = queue }
+    if let address = handshake.yourAddress { learnOwnAddress(address) }
     if let flag = handshake.isUploadOnly { peer.isUploadOnly = flag }
     if peer.isIncoming, peer.listening == nil, let port = handshake.port {
       let listening = PeerEndpoint(address: peer.endpoint.address, port: port)
@@ -55,6 +56,17 @@ extension Swarm {
       torrent.metadata?.peerOffers(peer.id.slot, size: size)
     }
     closeIfUseless(peer, torrent)
+  }
+
+  /// How others see us, which only weighs whom to connect to (BEP 40): believed when two in a row say
+  /// the same.
+  private mutating func learnOwnAddress(_ address: IPAddress) {
+    guard toldAddress == address else {
+      toldAddress = address
+      return
+    }
+    ownAddresses.removeAll { $0.isV4 == address.isV4 }
+    ownAddresses.append(address)
   }
 
   // MARK: Metadata, BEP 9

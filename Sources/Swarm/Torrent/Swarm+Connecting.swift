@@ -20,7 +20,8 @@ extension Swarm {
     guard wantsPeers(torrent) else { return nil }
     var begun = 0
     while begun < SwarmLimits.connectsPerTick, wantsPeers(torrent),
-      let endpoint = torrent.known.next(now: now)
+      let endpoint = torrent.known.next(
+        now: now, us: ownAddresses, port: configuration.listenPort ?? 0)
     {
       connect(to: endpoint, torrent)
       begun += 1

@@ -126,6 +126,23 @@ extension Swarm {
     torrent.data?.doneBytes = done
   }
 
+  /// Other pieces are wanted than before.
+  mutating func prioritiesChanged(_ torrent: Torrent) {
+    guard let data = torrent.data else { return }
+    data.wantedBytes = data.geometry.pieces.reduce(0) {
+      data.picker.priority(of: $1) == .skip ? $0 : $0 + UInt64(data.geometry.dataLength(of: $1))
+    }
+    countDone(torrent)
+    guard torrent.isRunning else { return }
+    if !data.picker.isFinished { data.isFinished = false }
+    checkFinished(torrent)
+    lookForPeers(torrent)
+    for peer in torrent.peers where peer.isActive {
+      updateInterest(peer, torrent)
+      touch(peer)
+    }
+  }
+
   /// What is here, to a peer that was told nothing before: metadata came after the handshakes.
   private func announceAll(_ peer: Peer, _ torrent: Torrent) {
     guard let data = torrent.data else { return }
@@ -156,6 +173,7 @@ extension Swarm {
     guard torrent.isRunning, let data = torrent.data, !data.isFinished, data.picker.isFinished
     else { return }
     torrent.data?.isFinished = true
+    keepLayers(torrent)
     lookForPeers(torrent)
     effects.append(.notice(.finished(torrent.id)))
     for peer in torrent.peers where peer.isActive {

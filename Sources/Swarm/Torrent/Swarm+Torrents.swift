@@ -65,6 +65,7 @@ extension Swarm {
     for case let peer? in slots where peer.torrent === torrent { close(peer, .stopping) }
     endReads(of: torrent.id)
     if let content = torrent.data?.content {
+      keepLayers(torrent)
       content.close(now: self.now)
       touch(torrent)
     } else {
@@ -92,6 +93,43 @@ extension Swarm {
     settle()
   }
 
+  /// Hands out piece layers that came from peers: without them the content could neither be judged
+  /// nor shared after a restart.
+  mutating func keepLayers(_ torrent: Torrent) {
+    guard let data = torrent.data else { return }
+    let learned = data.content.pieceLayers(besides: data.keptLayers)
+    guard !learned.isEmpty else { return }
+    data.keptLayers.merge(learned) { old, _ in old }
+    effects.append(.keep(torrent.id, learned))
+  }
+
+  // MARK: Priorities
+
+  /// What bytes of a file are worth from now on, in whole pieces: of v1 torrents the pieces at both
+  /// ends can hold bytes of neighbours too. nil for all of the file. False if there are no such bytes.
+  @discardableResult
+  public mutating func setPriority(
+    _ priority: PiecePriority, ofFile file: Int, bytes: Range<UInt64>? = nil, in id: TorrentID,
+    now: Duration
+  ) -> Bool {
+    advance(to: now)
+    guard let torrent = torrent(id), let data = torrent.data, let number = UInt32(exactly: file),
+      let index = data.geometry.file(number),
+      let blocks = data.geometry.blocks(
+        of: index, bytes: bytes ?? 0..<data.geometry.length(of: index))
+    else { return false }
+    var last: PieceIndex?
+    for block in blocks {
+      let piece = data.geometry.piece(of: block)
+      if piece == last { continue }
+      last = piece
+      data.picker.setPriority(.init(priority), of: piece)
+    }
+    prioritiesChanged(torrent)
+    settle()
+    return true
+  }
+
   // MARK: Metadata
 
   /// The info dictionary is known: its content is opened.
@@ -111,7 +149,7 @@ extension Swarm {
         for piece in geometry.pieces(of: file) { picker.setPriority(.normal, of: piece) }
       }
     }
-    let data = Torrent.Data(info: info, content: content, picker: picker)
+    let data = Torrent.Data(info: info, layers: layers, content: content, picker: picker)
     for piece in geometry.pieces where picker.isWanted(piece) {
       data.wantedBytes += UInt64(geometry.dataLength(of: piece))
     }

@@ -30,6 +30,8 @@ final class Torrent {
   /// What is known once the metadata is here.
   final class Data {
     let info: InfoDictionary
+    /// Those that somebody keeps.
+    var keptLayers: PieceLayers
     let content: Content
     var picker: PiecePicker
     var have: PieceSet
@@ -50,8 +52,9 @@ final class Torrent {
     var isFinished = false
     var isFull = false
 
-    init(info: InfoDictionary, content: Content, picker: PiecePicker) {
+    init(info: InfoDictionary, layers: PieceLayers, content: Content, picker: PiecePicker) {
       self.info = info
+      keptLayers = layers
       self.content = content
       self.picker = picker
       have = PieceSet(pieceCount: content.geometry.pieces.count)

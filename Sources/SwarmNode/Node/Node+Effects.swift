@@ -35,6 +35,7 @@ extension Node {
     case .close(let id, let flushing): close(id, flushing: flushing)
     case .resumeReading(let id): resumeReading(id)
     case .prepare(let torrent, let info, let layers): prepare(torrent, info, layers)
+    case .keep(let torrent, let layers): onPieceLayers(torrent, layers)
     case .disk(let torrent, let operation): perform(operation, of: torrent)
     case .hash(let torrent, let job):
       jobsRunning += 1
@@ -95,23 +96,5 @@ extension Node {
     jobsRunning -= 1
     swarm.completed(completion, of: torrent, now: now)
     needsTurn = true
-  }
-}
-
-extension InfoDictionary {
-  /// Where the bytes of the torrent are.
-  func geometry() throws(GeometryError) -> PieceGeometry {
-    guard let v1Layout else {
-      return try PieceGeometry(v2Lengths: files.map(\.length), pieceLength: UInt64(pieceLength))
-    }
-    let v1Files = zip(files, v1Layout.offsets).map {
-      PieceGeometry.File(length: $0.length, v1Offset: $1)
-    }
-    if kind == .hybrid {
-      return try PieceGeometry(
-        hybridFiles: v1Files, v1Length: v1Layout.length, pieceLength: UInt64(pieceLength))
-    }
-    return try PieceGeometry(
-      v1Files: v1Files, v1Length: v1Layout.length, pieceLength: UInt64(pieceLength))
   }
 }

@@ -14,6 +14,9 @@ public final class Node {
   /// Told what the operator may want to know.
   public var onNotice: (Notice) -> Void = { _ in }
 
+  /// Told of whole piece layers that peers sent and that were not known: to be kept with the torrent.
+  public var onPieceLayers: (TorrentID, PieceLayers) -> Void = { _, _ in }
+
   let loop: EventLoop
   let log: Log
   var swarm: Swarm

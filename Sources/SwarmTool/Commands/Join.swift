@@ -56,7 +56,7 @@ struct Join: ParsableCommand {
         request.wanted = place.wanted
         return request
       }, folders: place.prepare, peers: link.peers + options.peers.map(\.address), isSeed: false,
-      endsWhenFinished: once, content: { place.content }
+      endsWhenFinished: once, content: { place.content }, keep: place.keep
     ) { display, endpoints in
       display.event(
         "started",

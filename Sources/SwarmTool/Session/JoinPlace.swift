@@ -88,6 +88,20 @@ final class JoinPlace {
     return TorrentFolders(content: target.folder, maps: folder.mapsPath)
   }
 
+  /// Keeps piece layers that came from peers.
+  func keep(_ layers: PieceLayers) {
+    guard let torrent, let folder else { return }
+    let all = KnownTorrent(
+      info: torrent.info,
+      pieceLayers: layers.merging(folder.torrent?.pieceLayers ?? [:]) { new, _ in new })
+    self.torrent = all
+    do throws(SystemError) {
+      try folder.keep(all)
+    } catch {
+      display.warn("what peers sent of the torrent cannot be kept: \(error)")
+    }
+  }
+
   /// Decides what becomes of what is there. What this dataset's own join left is continued; other
   /// files of the right size are checked before they are used; anything else is in the way.
   private func settle(_ target: JoinTarget, _ info: InfoDictionary, _ folder: DatasetFolder) throws

@@ -23,6 +23,8 @@ final class TransferSession {
     var endsWhenFinished: Bool
     /// Where people find the content; nil while that is not known.
     var content: () -> [UInt8]?
+    /// Keeps piece layers that peers sent.
+    var keep: (PieceLayers) -> Void = { _ in }
     /// Looks, on another thread, whether the content is still what was hashed; says what is wrong.
     var recheck: (@Sendable () -> String?)?
     /// Says what is shared, once the node listens.
@@ -72,6 +74,7 @@ final class TransferSession {
     let node = try options.node(on: loop, log: lines.log(isVerbose: options.isVerbose))
     self.node = node
     node.onNotice = { [unowned self] in take($0) }
+    node.onPieceLayers = { [unowned self] in plan.keep($1) }
     watchSignals()
     start()
     if end == nil {

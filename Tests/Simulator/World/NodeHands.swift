@@ -16,6 +16,7 @@ struct NodeHands: EffectHandler {
     case .close(let id, let flushing): node.close(id, isFlushing: flushing)
     case .resumeReading(let id): node.resumeReading(id)
     case .prepare(_, let info, let layers): node.prepare(info, layers)
+    case .keep(_, let layers): node.prepared?.1.merge(layers) { old, _ in old }
     case .disk(_, let operation): node.begin(operation)
     case .hash(_, let job): node.begin(job)
     case .release(let handle): node.memory.release(handle)
