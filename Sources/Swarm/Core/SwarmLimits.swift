@@ -70,8 +70,9 @@ enum SwarmLimits {
   static let patience = Duration.seconds(2)
   /// Blocks of one read on their way at once.
   static let readWindow = 32
-  /// Times that a peer may have been among those who sent a wrong piece.
-  static let suspicions = 5
+  /// Pieces that are asked of one peer only, because they came wrong from several: as many as
+  /// `ContentLimits.suspectPieces`, whose senders are remembered.
+  static let alonePieces = 64
   /// Messages that come before the metadata is here, `have`s for example, that are kept of a peer.
   static let earlyHaves = 4_096
 }

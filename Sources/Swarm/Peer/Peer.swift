@@ -119,7 +119,6 @@ final class Peer {
   var hashRequests = 0
   /// Rejected or unanswered hash requests, less those answered.
   var hashRefusals = 0
-  var suspicions = 0
   /// Whether reading from the connection is stopped.
   var isPaused = false
 

@@ -32,6 +32,7 @@ extension Swarm {
     _ count: Int, of peer: Peer, _ torrent: Torrent, _ pieces: PieceSet
   ) -> Int {
     picked.removeAll(keepingCapacity: true)
+    let pieces = askable(pieces, of: peer, torrent)
     var options = PiecePicker.PickOptions()
     options.isEndgameAllowed = !peer.isSnubbed
     if peer.peerChoking { options.allowedOnly = peer.allowedToUs }
