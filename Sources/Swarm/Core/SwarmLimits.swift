@@ -3,6 +3,9 @@ enum SwarmLimits {
   /// Requests of a peer that wait for us: 32 MiB, what a fast link has in flight for a quarter of a
   /// second at 1 Gbit/s. It is told to peers ("reqq"); what goes beyond it is rejected.
   static let uploadQueue = 2_000
+  /// Requests in a row for pieces that are not here, before a peer is given up: twice what it may have
+  /// sent before it could know that they were lost.
+  static let vainRequests = 4_000
   /// Requests that a peer has from us at once, whatever it can take.
   static let pipeline = 2_000
   /// Requests before anything is known of a peer's speed: a quarter of a second at 2 Mbit/s. More would
@@ -44,7 +47,7 @@ enum SwarmLimits {
   static let smallSendWindow = 64 << 10
   /// Bytes of small messages that a peer may leave unread before it is given up.
   static let unreadMessages = 4 << 20
-  /// Requests that an unchoking peer may reject, in a row of such, before it is given up.
+  /// Pieces that an unchoking peer may reject, and no block between them, before it is given up.
   static let rejections = 200
   /// How long two peers that have nothing for each other stay connected: time to tell of others.
   static let uselessTime = Duration.seconds(5)
@@ -67,8 +70,9 @@ enum SwarmLimits {
   static let patience = Duration.seconds(2)
   /// Blocks of one read on their way at once.
   static let readWindow = 32
-  /// Times that a peer may have been among those who sent a wrong piece.
-  static let suspicions = 5
+  /// Pieces that are asked of one peer only, because they came wrong from several: as many as
+  /// `ContentLimits.suspectPieces`, whose senders are remembered.
+  static let alonePieces = 64
   /// Messages that come before the metadata is here, `have`s for example, that are kept of a peer.
   static let earlyHaves = 4_096
 }

@@ -113,17 +113,20 @@ final class Peer {
   /// Blocks that may still come although we do not count on them: cancelled, or given up.
   var forgiven = 0
   var unasked = 0
+  /// Pieces that it rejected since it last sent a block.
   var rejections = 0
+  var refused = RefusedPieces()
   var hashRequests = 0
   /// Rejected or unanswered hash requests, less those answered.
   var hashRefusals = 0
-  var suspicions = 0
   /// Whether reading from the connection is stopped.
   var isPaused = false
 
   // MARK: Upload
 
   var uploads = Ring<Upload>()
+  /// Requests for pieces that are not here, since it was last sent a block.
+  var vainRequests = 0
   /// Blocks being read from disk for the peer, in bytes.
   var readingBytes = 0
   var upload = RateMeter()

@@ -103,6 +103,7 @@ extension Swarm {
 
   private mutating func learn(_ peer: Peer, _ torrent: Torrent, _ pieces: PieceSet) {
     if let before = peer.pieces { torrent.data?.picker.remove(before) }
+    peer.refused.toldAll()
     peer.pieces = pieces
     torrent.data?.picker.add(pieces)
     updateInterest(peer, torrent)
@@ -122,6 +123,7 @@ extension Swarm {
       close(peer, .misconduct("there is no piece \(number) (BEP 3)"))
       return
     }
+    peer.refused.told(piece)
     guard peer.pieces?.insert(piece) == true else {
       countEmpty(peer)
       return
@@ -151,9 +153,13 @@ extension Swarm {
 
   /// A piece that the peer has no more. BEP 54.
   mutating func takeDontHave(_ peer: Peer, _ torrent: Torrent, _ number: UInt32) {
-    guard let piece = torrent.data?.geometry.piece(number), peer.pieces?.remove(piece) == true
-    else { return }
+    guard let piece = torrent.data?.geometry.piece(number) else { return }
+    peer.refused.told(piece)
+    guard peer.pieces?.remove(piece) == true else { return }
+    // News, as `have` is: a file can be lost, with thousands of pieces.
+    peer.emptyMessages = 0
     torrent.data?.picker.remove(piece)
+    if peer.outstanding.isEmpty { updateInterest(peer, torrent) }
   }
 
   // MARK: Interest

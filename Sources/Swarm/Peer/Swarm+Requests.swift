@@ -32,6 +32,7 @@ extension Swarm {
     _ count: Int, of peer: Peer, _ torrent: Torrent, _ pieces: PieceSet
   ) -> Int {
     picked.removeAll(keepingCapacity: true)
+    let pieces = askable(pieces, of: peer, torrent)
     var options = PiecePicker.PickOptions()
     options.isEndgameAllowed = !peer.isSnubbed
     if peer.peerChoking { options.allowedOnly = peer.allowedToUs }
@@ -131,34 +132,6 @@ extension Swarm {
     }
   }
 
-  mutating func takeReject(_ peer: Peer, _ torrent: Torrent, _ rejected: BlockRequest) {
-    guard peer.isFast else {
-      close(peer, .misconduct("it sends messages of an extension it did not offer (BEP 6)"))
-      return
-    }
-    let block = torrent.data?.geometry.block(
-      piece: rejected.piece, begin: rejected.begin, length: rejected.length)
-    guard let block, peer.takeRequest(block) != nil else {
-      // Perhaps of a request that was cancelled.
-      peer.forgiven = max(0, peer.forgiven - 1)
-      countEmpty(peer)
-      return
-    }
-    torrent.data?.picker.abandoned(block, by: peer.id.slot)
-    if !peer.peerChoking {
-      // It will not give us this piece, whatever it said.
-      peer.rejections += 1
-      if peer.rejections > SwarmLimits.rejections {
-        close(peer, .misconduct("it rejects what it says that it has"))
-        return
-      }
-    } else {
-      let piece = torrent.data?.geometry.piece(of: block)
-      peer.allowedToUs.removeAll { $0 == piece }
-    }
-    touchDownloaders(torrent)
-  }
-
   /// Sizes the pipeline to what the line holds, its rate times the way there and back: while answers
   /// come sooner than the time for which requests are to wait at the peer, it has too few of them. So
   /// it doubles with each round trip at first, and a slow line never holds more than it can bring.
@@ -175,6 +148,7 @@ extension Swarm {
 
   /// What time has to say about the peer's requests and use.
   mutating func review(_ peer: Peer) {
+    giveBackRefused(peer)
     peer.bestRate = max(peer.bestRate, peer.download.rate(now: now))
     if peer.isTiresome {
       close(peer, .misconduct("it sends messages without content and without end"))

@@ -29,11 +29,19 @@ extension Swarm {
       peer.uploads.count < SwarmLimits.uploadQueue
     else {
       if peer.isFast { peer.put(.reject(request)) }
+      if torrent.isRunning, !data.content.hasPiece(piece) { countVain(peer) }
       return
     }
     // rtorrent asks for the padding of hybrids as well. BEP 47.
     let block = position < blocks.count ? blocks[position] : nil
     peer.uploads.append(Peer.Upload(request: request, block: block))
+  }
+
+  /// What was lost is told, but not everybody understands that; and to reject it costs as little as
+  /// to ask for it again.
+  private mutating func countVain(_ peer: Peer) {
+    peer.vainRequests += 1
+    if peer.vainRequests > SwarmLimits.vainRequests { close(peer, .useless) }
   }
 
   mutating func takeCancel(_ peer: Peer, _ request: BlockRequest) {
@@ -124,6 +132,7 @@ extension Swarm {
     peer.unsentBlockBytes += blockLength
     peer.sending.append((outgoing.byteCount, buffer))
     peer.lastSent = now
+    peer.vainRequests = 0
     peer.upload.add(Int(request.length), now: now)
     torrent.upload.add(Int(request.length), now: now)
     effects.append(.send(peer.id, outgoing))

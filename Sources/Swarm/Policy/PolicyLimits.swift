@@ -68,6 +68,16 @@ enum PolicyLimits {
   /// How long a seed serves a peer that is too slow for its share.
   static let seedTime = Duration.seconds(60)
 
+  // MARK: Requests
+
+  /// How long a peer is not asked for a piece that it rejected; doubled each time. A checksum read
+  /// again, or a message on its way, takes less.
+  static let refusalTime = Duration.seconds(10)
+  /// The most of that.
+  static let longestRefusalTime = Duration.seconds(600)
+  /// Pieces remembered of a peer that it rejected: more than are asked of it at once.
+  static let refusedPieces = 256
+
   // MARK: Peer exchange
 
   /// Peers added, and peers dropped, in one of our messages. BEP 11.

@@ -42,12 +42,8 @@ extension Swarm {
           data.picker.failed(block)
         }
       }
+      suspect(piece, suspects, torrent)
       wantMore(torrent)
-      if suspects.count == 1 {
-        blame(suspects[0], torrent, "a piece that it sent is not the torrent's")
-      } else {
-        for id in suspects { suspect(id, torrent) }
-      }
     case .culpritFound(let id): blame(id, torrent, "a block that it sent is not the torrent's")
     case .missing(let block): missing(block, torrent)
     case .wantsHashes(let piece): wantsHashes(piece, torrent)
@@ -156,6 +152,7 @@ extension Swarm {
     guard torrent.data?.have.insert(piece) == true else { return }
     torrent.data?.picker.have(piece)
     torrent.data?.hashAskings[piece] = nil
+    torrent.data?.alone.removeAll { $0.piece == piece }
     if torrent.data?.lastHashPiece == piece { torrent.data?.lastHashPiece = nil }
     if let data = torrent.data, data.picker.priority(of: piece) != .skip {
       torrent.data?.doneBytes += UInt64(data.geometry.dataLength(of: piece))
@@ -235,20 +232,7 @@ extension Swarm {
     wantMore(torrent)
   }
 
-  // MARK: Blame
-
-  private mutating func blame(_ id: ConnectionID, _ torrent: Torrent, _ what: String) {
-    if let peer = peer(id) { ban(peer, torrent, what) }
-  }
-
-  /// The peer was one of several who sent a wrong piece: once is bad luck.
-  private mutating func suspect(_ id: ConnectionID, _ torrent: Torrent) {
-    guard let peer = peer(id) else { return }
-    peer.suspicions += 1
-    if peer.suspicions >= SwarmLimits.suspicions {
-      ban(peer, torrent, "it was among the senders of \(peer.suspicions) wrong pieces")
-    }
-  }
+  // MARK: Hashes
 
   private mutating func wantsHashes(_ piece: PieceIndex, _ torrent: Torrent) {
     if torrent.data?.hashAskings[piece]?.peer == nil { askAnother(piece, torrent) }

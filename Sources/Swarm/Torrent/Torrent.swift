@@ -27,6 +27,13 @@ final class Torrent {
     var refused: [ConnectionID] = []
   }
 
+  /// A piece that was wrong and came from several: it is asked of one alone.
+  struct Alone {
+    let piece: PieceIndex
+    /// nil until somebody is asked.
+    var peer: ConnectionID?
+  }
+
   /// What is known once the metadata is here.
   final class Data {
     let info: InfoDictionary
@@ -46,6 +53,8 @@ final class Torrent {
     /// As a seed: pieces that nobody has and nobody is advised to request, in random order, from the
     /// end; nil before the first advice.
     var unsuggested: [PieceIndex]?
+    /// Pieces that are asked of one peer only.
+    var alone: [Alone] = []
     /// Bytes of wanted pieces, and of those what is verified.
     var wantedBytes: UInt64 = 0
     var doneBytes: UInt64 = 0
