@@ -72,7 +72,7 @@ import Testing
   func claimsAreClaims(kind: TorrentKind) throws {
     let torrent = try torrent(kind, [40_000, 16_384, 0, 3])
     let state = try StateFolder(temporary("state"))
-    let folder = try state.open(DatasetName(torrent.info))
+    let folder = try state.open(DatasetName(torrent.info), content: [])
     try folder.claim(filesAt: [0, 2, 3], of: torrent.info)
     let layout = try ContentLayout(torrent.info)
     var store = PieceStore(owned: layout)

@@ -44,7 +44,7 @@ import Testing
     let name = DatasetName(torrent.info)
     let state = try state()
     #expect(try state.knownTorrent(name) == nil)
-    let folder = try state.open(name)
+    let folder = try state.open(name, content: [1])
     #expect(folder.torrent == nil)
     try folder.keep(torrent)
     for found in [
@@ -62,7 +62,7 @@ import Testing
   @Test func aTorrentWithoutItsLayersIsKeptToo() throws {
     let torrent = try torrent(.v2)
     #expect(!torrent.pieceLayers.isEmpty)
-    let folder = try state().open(DatasetName(torrent.info))
+    let folder = try state().open(DatasetName(torrent.info), content: [1])
     try folder.keep(KnownTorrent(info: torrent.info, pieceLayers: [:]))
     #expect(folder.torrent?.pieceLayers.isEmpty == true)
     try folder.keep(torrent)
@@ -72,7 +72,7 @@ import Testing
   @Test func aDamagedTorrentIsNoTorrent() throws {
     let torrent = try torrent(.v2)
     let name = DatasetName(torrent.info)
-    let folder = try state().open(name)
+    let folder = try state().open(name, content: [1])
     try folder.keep(torrent)
     try WholeFile.write(
       [1, 2, 3], to: folder.path.appending(path: Array("versions/1.torrent".utf8)))
@@ -87,21 +87,41 @@ import Testing
     let other = DatasetName(try torrent(.v2, salt: "2").info)
     let state = try state()
     do {
-      let folder = try state.open(name)
-      let error = #expect(throws: StateError.self) { try state.open(name) }
+      let folder = try state.open(name, content: [1])
+      let error = #expect(throws: StateError.self) { try state.open(name, content: [1]) }
       guard case .inUse(let process, _) = error else {
         Issue.record("\(String(describing: error))")
         return
       }
       #expect(process == Int(getpid()))
-      _ = try state.open(other)
+      _ = try state.open(other, content: [1])
       withExtendedLifetime(folder) {}
     }
-    _ = try state.open(name)
+    _ = try state.open(name, content: [1])
+  }
+
+  @Test func copiesInTwoPlacesDoNotMeet() throws {
+    let torrent = try torrent(.v2)
+    let name = DatasetName(torrent.info)
+    let state = try state()
+    let record = { ContentRecord(path: $0, owner: .program, isWhole: false, items: []) }
+    let first = try state.open(name, content: [1])
+    try first.keep(torrent)
+    try first.keep(record([1]))
+    let second = try state.open(name, content: [2])
+    #expect(second.torrent?.info.bytes == torrent.info.bytes)
+    #expect(second.content == nil && second.mapsPath != first.mapsPath)
+    try second.keep(record([2]))
+    // What is true of the dataset is kept once.
+    try second.keep(leaves: [SHA256Digest(hashing: [7])])
+    #expect(first.leaves == [SHA256Digest(hashing: [7])])
+    #expect(throws: StateError.self) { try state.open(name, content: [1]) }
+    #expect(throws: StateError.self) { try state.open(name, content: [2]) }
+    #expect(first.content?.path == [1] && second.content?.path == [2])
   }
 
   @Test func mapsAreForgotten() throws {
-    let folder = try state().open(DatasetName(try torrent(.v2).info))
+    let folder = try state().open(DatasetName(try torrent(.v2).info), content: [1])
     try WholeFile.write([1], to: folder.mapsPath.appending(path: Array("x".utf8)))
     try folder.forgetMaps()
     #expect(try FolderScanner.scan(folder.mapsPath).items.isEmpty)

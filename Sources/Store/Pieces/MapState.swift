@@ -11,9 +11,9 @@ public struct CheckpointPolicy: Hashable, Sendable {
   /// When files in place are looked at.
   public var looks = LookPolicy()
 
-  /// A policy; the defaults lose at most 5 seconds or 64 MiB of transfer to a power cut.
+  /// A policy; the defaults lose about a second or 64 MiB of transfer to a kill or a power cut.
   public init(
-    bytes: UInt64 = 64 << 20, interval: Duration = .seconds(5), retry: Duration = .seconds(5)
+    bytes: UInt64 = 64 << 20, interval: Duration = .seconds(1), retry: Duration = .seconds(5)
   ) {
     self.bytes = bytes
     self.interval = interval

@@ -54,11 +54,14 @@ extension Content {
     let isAllHere = geometry.blocks(of: piece).allSatisfy {
       geometry.dataLength(of: $0) == 0 || store.standing(of: $0) != .missing
     }
-    guard isAllHere else { return }
-    let work = work(for: piece)
-    // Nobody was asked for the rest of it, so nobody is asked for leaves either.
-    work.isWhole = true
-    settle(work)
+    if isAllHere {
+      let work = work(for: piece)
+      work.isWhole = true
+      settle(work)
+      if work.judgement != nil { return }
+    }
+    // The rest of the piece is missing, or its own hash: only peers can help.
+    if geometry.kind.hasV2 { notices.append(.wantsHashes(piece)) }
   }
 
   /// The verdict on a claimed block by its leaf.

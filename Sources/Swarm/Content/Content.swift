@@ -37,7 +37,7 @@ final class Content {
   let v1Pieces: [SHA1Digest]
   let pool: BlockPool
   let takeJobID: () -> HashJobID
-  let hasher = LayerHasher()
+  let hasher: LayerHasher
 
   /// In memory of its own, so that no access to it is checked at run time.
   private let storage: UnsafeMutablePointer<PieceStore>
@@ -105,14 +105,17 @@ final class Content {
   /// - Parameters:
   ///   - pieceLayers: those that are known; wrong ones are ignored. BEP 52.
   ///   - pool: where buffers come from for what is read back.
+  ///   - hasher: for hash trees; contents can share one.
   ///   - takeJobID: names for hash jobs, never the same twice.
   init(
     info: InfoDictionary, pieceLayers: PieceLayers, mode: TorrentRequest.Content, pool: BlockPool,
-    limits: ContentLimits = ContentLimits(), takeJobID: @escaping () -> HashJobID
+    hasher: LayerHasher = LayerHasher(), limits: ContentLimits = ContentLimits(),
+    takeJobID: @escaping () -> HashJobID
   ) throws(GeometryError) {
     layout = try ContentLayout(info)
     geometry = layout.geometry
     self.limits = limits
+    self.hasher = hasher
     self.mode = mode
     self.pool = pool
     self.takeJobID = takeJobID

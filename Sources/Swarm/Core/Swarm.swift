@@ -22,6 +22,8 @@ public struct Swarm: ~Copyable {
   var now = Duration.zero
   var effects = Ring<Effect>()
   let pool: BlockPool
+  /// For the few hashes that are made here: of hash trees.
+  let hasher = LayerHasher()
 
   // Torrents, by their number; nil where one was removed.
   var torrents: [Torrent?] = []
@@ -71,7 +73,12 @@ public struct Swarm: ~Copyable {
   }
 
   /// The next thing to do; nil when there is none until something happens.
-  public mutating func nextEffect() -> Effect? { effects.popFirst() }
+  public mutating func nextEffect() -> Effect? {
+    let effect = effects.popFirst()
+    // Until then the caller may have something of the old connection in the slot.
+    if case .close(let connection, _) = effect { freeSlots.append(connection.slot) }
+    return effect
+  }
 }
 
 /// Where the rest of a block goes that has come in part.

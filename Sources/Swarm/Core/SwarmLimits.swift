@@ -5,14 +5,17 @@ enum SwarmLimits {
   static let uploadQueue = 2_000
   /// Requests that a peer has from us at once, whatever it can take.
   static let pipeline = 2_000
-  /// Requests before anything is known of a peer's speed.
-  static let firstPipeline = 16
+  /// Requests before anything is known of a peer's speed: a quarter of a second at 2 Mbit/s. More would
+  /// make many who ask one slow seed ask for the same.
+  static let firstPipeline = 4
+  /// Requests to the slowest peer: it shall not wait for us between two.
+  static let leastPipeline = 2
   /// Requests to a peer that does not tell how many it takes: what old clients are known to take.
   static let silentPipeline = 250
-  /// How much of a peer's measured rate is kept requested, at least: enough for the way there and
-  /// back on a long line, and for the peer's disk.
+  /// How long a request is to wait at the peer, at least: enough for the way there and back on a long
+  /// line, and for the peer's disk.
   static let queueTime = Duration.milliseconds(500)
-  /// As a multiple of the shortest time that an answer took.
+  /// The same as a multiple of the shortest time that an answer took.
   static let queueLatencies = 3
   /// How long we wait for data of a peer that has our requests, before they go to others.
   static let snubTime = Duration.seconds(20)

@@ -39,7 +39,8 @@ final class Peer {
   /// A block that the peer asked for.
   struct Upload {
     let request: BlockRequest
-    let block: BlockIndex
+    /// nil where all that was asked for is padding.
+    let block: BlockIndex?
   }
 
   let id: ConnectionID
@@ -85,8 +86,6 @@ final class Peer {
   var earlyBitfield: [UInt8]?
   var earlyHasAll = false
   var earlyHaves: [UInt32] = []
-  /// Whether a message came in which only the first may be: BEP 3, "bitfield".
-  var hasSentMessage = false
   /// Pieces that we may request while choked. BEP 6.
   var allowedToUs: [PieceIndex] = []
   /// Pieces that the peer may request while choked. BEP 6.
@@ -97,9 +96,6 @@ final class Peer {
   var outstanding = Ring<Request>()
   /// How many requests the peer should have.
   var pipeline = SwarmLimits.firstPipeline
-  /// Whether the pipeline still doubles with each round trip.
-  var isInSlowStart = true
-  var rateAtLastTick: UInt64 = 0
   /// The shortest time between a request and its block.
   var latency: Duration?
   var download = RateMeter()

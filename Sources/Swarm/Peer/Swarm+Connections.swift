@@ -108,7 +108,7 @@ extension Swarm {
     guard !peer.isClosed else { return }
     if flushing { flush(peer) }
     effects.append(.close(peer.id, flushing: flushing && peer.isActive))
-    forget(peer, reason)
+    forget(peer, reason, freesSlot: false)
   }
 
   /// A peer that is proven to have lied is not talked to any more, on any connection.
@@ -121,14 +121,16 @@ extension Swarm {
   }
 
   /// Takes a connection that has ended out of everything.
-  private mutating func forget(_ peer: Peer, _ reason: Notice.PeerEnd) {
+  private mutating func forget(
+    _ peer: Peer, _ reason: Notice.PeerEnd, freesSlot: Bool = true
+  ) {
     guard !peer.isClosed else { return }
     let wasActive = peer.isActive
     let wasConnecting = if case .connecting = peer.phase { true } else { false }
     peer.phase = .closed
     slots[Int(peer.id.slot)] = nil
     generations[Int(peer.id.slot)] &+= 1
-    freeSlots.append(peer.id.slot)
+    if freesSlot { freeSlots.append(peer.id.slot) }
     connectionCount -= 1
     if wasConnecting { halfOpenCount -= 1 }
     while let part = peer.sending.popFirst() {
@@ -177,7 +179,8 @@ extension Swarm {
         return
       }
       if peer.lastSent + SwarmLimits.keepAliveTime <= now { peer.put(.keepAlive) }
-      adaptPipeline(peer)
+      review(peer)
+      if peer.isClosed { return }
       adaptSendWindow(peer)
       touch(peer)
     case .closed: break

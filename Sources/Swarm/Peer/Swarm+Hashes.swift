@@ -99,6 +99,28 @@ extension Swarm {
     } else {
       torrent.data?.content.judgeWhole(piece)
       touch(torrent)
+      want(piece, torrent)
+    }
+  }
+
+  /// Remembers that hashes are wanted, until there is somebody to ask.
+  private func want(_ piece: PieceIndex, _ torrent: Torrent) {
+    guard let data = torrent.data else { return }
+    let place = data.hashWanted.firstIndex { $0 >= piece } ?? data.hashWanted.count
+    if place < data.hashWanted.count, data.hashWanted[place] == piece { return }
+    data.hashWanted.insert(piece, at: place)
+  }
+
+  /// Asks for what was wanted when there was nobody to ask.
+  private mutating func askForWanted(_ torrent: Torrent) {
+    guard let data = torrent.data, !data.hashWanted.isEmpty else { return }
+    let wanted = data.hashWanted.prefix(SwarmLimits.hashRequests)
+    data.hashWanted.removeFirst(wanted.count)
+    for piece in wanted where !data.content.hasPiece(piece) {
+      if data.content.hashRequests(for: piece).isEmpty { continue }
+      // Who refused may have learned of them since.
+      data.hashAskings[piece] = nil
+      askAnother(piece, torrent)
     }
   }
 
@@ -107,7 +129,7 @@ extension Swarm {
     guard peer.hashRequests > 0, let askings = torrent.data?.hashAskings else { return }
     peer.hashRequests = 0
     torrent.data?.lastHashPiece = nil
-    for (piece, asking) in askings where asking.peer == peer.id {
+    for (piece, asking) in askings.sorted(by: { $0.key < $1.key }) where asking.peer == peer.id {
       torrent.data?.hashAskings[piece]?.peer = nil
       askAnother(piece, torrent)
     }
@@ -116,12 +138,14 @@ extension Swarm {
   /// Peers that do not answer are passed over.
   mutating func retryHashes(_ torrent: Torrent) {
     guard let askings = torrent.data?.hashAskings else { return }
-    for (piece, asking) in askings {
-      if asking.peer == nil {
-        askAnother(piece, torrent)
-      } else if let id = asking.peer, asking.since + SwarmLimits.hashTime <= now {
+    for (piece, asking) in askings.sorted(by: { $0.key < $1.key }) {
+      if let id = asking.peer, asking.since + SwarmLimits.hashTime <= now {
         refuse(piece, torrent, by: id)
       }
+    }
+    if torrent.hashesWantedSince + SwarmLimits.hashTime <= now {
+      torrent.hashesWantedSince = now
+      askForWanted(torrent)
     }
   }
 }

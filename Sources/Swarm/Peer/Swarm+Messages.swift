@@ -6,11 +6,6 @@ import Wire
 extension Swarm {
   mutating func take(_ peer: Peer, _ message: PeerMessage) {
     guard let torrent = peer.torrent else { return }
-    let isFirst = !peer.hasSentMessage
-    switch message {
-    case .keepAlive, .unknown, .port, .suggest, .allowedFast: break
-    default: peer.hasSentMessage = true
-    }
     switch message {
     case .keepAlive, .unknown: countEmpty(peer)
     case .choke:
@@ -43,10 +38,7 @@ extension Swarm {
         close(peer, .misconduct("it sends messages of an extension it did not offer (BEP 6)"))
         return
       }
-      guard isFirst else {
-        close(peer, .misconduct("have all or have none may only come first (BEP 6)"))
-        return
-      }
+      countEmpty(peer)
       if message == .haveAll { takeAll(peer, torrent) }
     case .request(let block):
       peer.emptyMessages = 0
@@ -75,13 +67,11 @@ extension Swarm {
 
   // MARK: What the peer has
 
+  /// BEP 3 and 6 let it come first only; aria2 sends have none, allowed fast and then a bitfield. So
+  /// the last one counts, whenever it comes.
   mutating func takeBitfield(_ peer: Peer, _ bytes: [UInt8]) {
     guard let torrent = peer.torrent else { return }
-    guard !peer.hasSentMessage else {
-      close(peer, .misconduct("a bitfield may only come first (BEP 3)"))
-      return
-    }
-    peer.hasSentMessage = true
+    countEmpty(peer)
     guard let data = torrent.data else {
       peer.earlyBitfield = bytes
       return
@@ -142,7 +132,6 @@ extension Swarm {
     prepare(peer, data.geometry)
     if let bytes = peer.earlyBitfield {
       peer.earlyBitfield = nil
-      peer.hasSentMessage = false
       takeBitfield(peer, bytes)
     } else if peer.earlyHasAll {
       takeAll(peer, torrent)

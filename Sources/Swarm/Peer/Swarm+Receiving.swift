@@ -132,9 +132,7 @@ extension Swarm {
       return
     }
     if let request = peer.takeRequest(block) {
-      let latency = now - request.since
-      peer.latency = min(peer.latency ?? latency, latency)
-      if peer.isInSlowStart { peer.pipeline += 1 }
+      adaptPipeline(peer, latency: now - request.since)
       peer.gathering = .inChunk(block)
     } else if peer.forgiven > 0 {
       peer.forgiven -= 1

@@ -118,8 +118,22 @@ extension Swarm {
     touchDownloaders(torrent)
   }
 
-  /// Sizes the pipeline to what the line holds: its rate, times the way there and back.
-  mutating func adaptPipeline(_ peer: Peer) {
+  /// Sizes the pipeline to what the line holds, its rate times the way there and back: while answers
+  /// come sooner than the time for which requests are to wait at the peer, it has too few of them. So
+  /// it doubles with each round trip at first, and a slow line never holds more than it can bring.
+  func adaptPipeline(_ peer: Peer, latency: Duration) {
+    peer.latency = min(peer.latency ?? latency, latency)
+    let goal = max(
+      SwarmLimits.queueTime, (peer.latency ?? .zero) * SwarmLimits.queueLatencies)
+    if latency < goal {
+      peer.pipeline = min(peer.pipeline + 1, SwarmLimits.pipeline)
+    } else if latency > goal * 2 {
+      peer.pipeline = max(peer.pipeline - 1, SwarmLimits.leastPipeline)
+    }
+  }
+
+  /// What time has to say about the peer's requests and use.
+  mutating func review(_ peer: Peer) {
     if peer.isTiresome {
       close(peer, .misconduct("it sends messages without content and without end"))
       return
@@ -137,27 +151,10 @@ extension Swarm {
       let torrent = peer.torrent
     {
       peer.isSnubbed = true
-      peer.pipeline = 1
-      peer.isInSlowStart = false
+      peer.pipeline = SwarmLimits.leastPipeline
       abandonRequests(peer, torrent)
       torrent.data?.picker.left(peer.id.slot)
-      return
     }
-    guard !peer.outstanding.isEmpty else { return }
-    let rate = peer.download.rate(now: now)
-    if peer.isInSlowStart {
-      // It stops when more requests bring no more speed.
-      if peer.rateAtLastTick > 0, rate < peer.rateAtLastTick + peer.rateAtLastTick / 10 {
-        peer.isInSlowStart = false
-      }
-      peer.rateAtLastTick = rate
-      return
-    }
-    let time = max(
-      SwarmLimits.queueTime, (peer.latency ?? .zero) * SwarmLimits.queueLatencies)
-    let milliseconds = UInt64(max(0, time / .milliseconds(1)))
-    let blocks = rate * milliseconds / 1000 / UInt64(blockLength) + 2
-    peer.pipeline = Int(min(UInt64(SwarmLimits.pipeline), max(4, blocks)))
   }
 }
 

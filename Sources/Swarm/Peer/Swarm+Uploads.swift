@@ -23,7 +23,7 @@ extension Swarm {
     let blocks = data.geometry.blocks(of: piece)
     let position = Int(request.begin) / blockLength
     // Blocks as everybody asks for them. BEP 3 allows others, which nobody uses.
-    guard request.begin.isMultiple(of: UInt32(blockLength)), position < blocks.count,
+    guard request.begin.isMultiple(of: UInt32(blockLength)),
       torrent.isRunning, data.content.hasPiece(piece),
       !peer.amChoking || peer.allowedToPeer.contains(request.piece),
       peer.uploads.count < SwarmLimits.uploadQueue
@@ -31,7 +31,9 @@ extension Swarm {
       if peer.isFast { peer.put(.reject(request)) }
       return
     }
-    peer.uploads.append(Peer.Upload(request: request, block: blocks[position]))
+    // rtorrent asks for the padding of hybrids as well. BEP 47.
+    let block = position < blocks.count ? blocks[position] : nil
+    peer.uploads.append(Peer.Upload(request: request, block: block))
   }
 
   mutating func takeCancel(_ peer: Peer, _ request: BlockRequest) {
@@ -57,8 +59,12 @@ extension Swarm {
       }
       _ = peer.uploads.popFirst()
       guard let buffer = pool.take() else { return }
+      guard let block = next.block else {
+        send(next.request, from: buffer, count: 0, to: peer, torrent)
+        continue
+      }
       let tag = purposes.keep(.upload(peer.id, next.request))
-      guard data.content.read(next.block, into: buffer, tag: tag) else {
+      guard data.content.read(block, into: buffer, tag: tag) else {
         _ = purposes.take(tag)
         pool.give(buffer)
         if peer.isFast { peer.put(.reject(next.request)) }
@@ -103,9 +109,16 @@ extension Swarm {
       if peer.isFast { peer.put(.reject(request)) }
       return
     }
-    let here = geometry.requestLength(of: block)
+    send(request, from: buffer, count: geometry.requestLength(of: block), to: peer, torrent)
+  }
+
+  /// Sends a block of which `count` bytes are in the buffer; the rest are zeros.
+  private mutating func send(
+    _ request: BlockRequest, from buffer: BufferHandle, count: UInt32, to peer: Peer,
+    _ torrent: Torrent
+  ) {
     let outgoing = Outgoing.block(
-      request, buffer, zeros: request.length > here ? request.length - here : 0)
+      request, buffer, zeros: request.length > count ? request.length - count : 0)
     flush(peer)
     peer.unsentBytes += outgoing.byteCount
     peer.unsentBlockBytes += blockLength

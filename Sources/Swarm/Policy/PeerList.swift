@@ -212,7 +212,8 @@ extension PeerList {
 
     mutating func fail(_ now: Duration) {
       let longest = isNamed ? PolicyLimits.longestNamedRetry : PolicyLimits.longestRetry
-      notBefore = now + min(PolicyLimits.firstRetry * (1 << min(failures, 10)), longest)
+      let first = isNamed ? PolicyLimits.firstNamedRetry : PolicyLimits.firstRetry
+      notBefore = now + min(first * (1 << min(failures, 10)), longest)
       failures += 1
     }
 

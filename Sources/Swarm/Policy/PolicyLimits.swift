@@ -38,6 +38,8 @@ enum PolicyLimits {
   static let peersPerTeller = 200
   /// Before the second attempt; doubled for each further one.
   static let firstRetry = Duration.seconds(5)
+  /// The same for peers that the user named: who starts both sides starts one of them first.
+  static let firstNamedRetry = Duration.seconds(1)
   /// Before any attempt.
   static let longestRetry = Duration.seconds(600)
   /// Before any attempt to reach a peer that the user named: the user waits for it.

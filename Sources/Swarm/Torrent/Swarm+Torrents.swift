@@ -100,7 +100,7 @@ extension Swarm {
   ) throws(GeometryError) {
     let jobs = JobCounter()
     let content = try Content(
-      info: info, pieceLayers: layers, mode: torrent.request.content, pool: pool,
+      info: info, pieceLayers: layers, mode: torrent.request.content, pool: pool, hasher: hasher,
       takeJobID: jobs.next)
     let geometry = content.geometry
     var picker = PiecePicker(geometry: geometry)

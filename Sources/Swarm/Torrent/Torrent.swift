@@ -35,6 +35,8 @@ final class Torrent {
     var have: PieceSet
     /// Hashes that were asked for and are not here, by piece.
     var hashAskings: [PieceIndex: HashAsking] = [:]
+    /// Pieces whose hashes are wanted and that nobody is asked for now, ascending.
+    var hashWanted: [PieceIndex] = []
     /// The piece for whose sake hashes were asked for.
     var hashOwners: [HashRequest: PieceIndex] = [:]
     /// The piece that blocks were asked of last, whose hashes are known or asked for.
@@ -74,6 +76,8 @@ final class Torrent {
   var upload = RateMeter()
   var wastedBytes: UInt64 = 0
   var isDiskFull = false
+  /// When hashes that nobody had were last asked for.
+  var hashesWantedSince = Duration.zero
   /// Where to go on giving peers their turn.
   var uploadTurn = 0
   /// Whether it is in the list of torrents to be looked at before the event ends.

@@ -1,10 +1,12 @@
 import Glibc
 import Metainfo
 
-/// What the state folder has about one dataset. While this value is there, no other process has it.
+/// What the state folder has about one copy of a dataset. While this value is there, no other process has it.
 public final class DatasetFolder {
   /// Its path.
   public let path: [UInt8]
+  /// The folder of the dataset, which all copies share.
+  private let dataset: [UInt8]
   private let lock: Lock
 
   private struct Lock: ~Copyable {
@@ -12,8 +14,9 @@ public final class DatasetFolder {
     deinit { close(descriptor) }
   }
 
-  init(path: [UInt8]) throws(StateError) {
+  init(path: [UInt8], dataset: [UInt8]) throws(StateError) {
     self.path = path
+    self.dataset = dataset
     let file = path.appending(path: Array("lock".utf8))
     let descriptor = file.withCPath { Glibc.open($0, O_RDWR | O_CREAT | O_CLOEXEC, 0o666) }
     guard descriptor >= 0 else { throw .system(SystemError("open", file)) }
@@ -36,12 +39,12 @@ public final class DatasetFolder {
   // MARK: The torrent
 
   /// The torrent as it was kept; nil when it was not, or cannot be read.
-  public var torrent: KnownTorrent? { (try? Self.torrent(in: path)) ?? nil }
+  public var torrent: KnownTorrent? { (try? Self.torrent(in: dataset)) ?? nil }
 
   /// Keeps the torrent, whole or not at all. What is there already and the same is left alone.
   public func keep(_ torrent: KnownTorrent) throws(SystemError) {
     let bytes = torrent.encoded
-    let file = Self.torrentPath(in: path)
+    let file = Self.torrentPath(in: dataset)
     if (try? WholeFile.read(file, limit: bytes.count)) == bytes { return }
     try WholeFile.write(bytes, to: file)
   }
@@ -83,17 +86,19 @@ public final class DatasetFolder {
     try WholeFile.write(leaves.withUnsafeBytes { Array($0) }, to: leavesPath)
   }
 
-  private var leavesPath: [UInt8] { path.appending(path: Array("versions/1.leaves".utf8)) }
+  private var leavesPath: [UInt8] {
+    dataset.appending(path: Array("versions/1.leaves".utf8))
+  }
 
   // MARK: The content
 
   /// Where the content is, as it was kept; nil when it was not.
-  public var content: ContentRecord? {
-    let file = path.appending(path: Array("content".utf8))
-    guard let bytes = try? WholeFile.read(file, limit: BencodeLimits.torrent.bytes) else {
-      return nil
-    }
-    return ContentRecord(decoding: bytes)
+  public var content: ContentRecord? { Self.content(in: path) }
+
+  static func content(in folder: [UInt8]) -> ContentRecord? {
+    let file = folder.appending(path: Array("content".utf8))
+    return (try? WholeFile.read(file, limit: BencodeLimits.torrent.bytes))
+      .flatMap(ContentRecord.init(decoding:))
   }
 
   /// Keeps where the content is. A record that would be too long to be read is not kept: the next

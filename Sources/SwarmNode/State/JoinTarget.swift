@@ -33,13 +33,8 @@ public struct JoinTarget: Sendable {
   public init(
     _ info: InfoDictionary, in directory: [UInt8], wanted: (Int, FileEntry) -> Bool
   ) throws(DiskError) {
-    if info.isSingleFile {
-      folder = directory
-      content = directory.appending(path: info.files[0].path.bytes)
-    } else {
-      folder = directory.appending(path: info.name.bytes)
-      content = folder
-    }
+    content = Self.content(of: info, in: directory)
+    folder = info.isSingleFile ? directory : content
     guard let confined = try Self.open(folder) else { return }
     for (index, entry) in info.files.enumerated() where wanted(index, entry) {
       do throws(DiskError) {
@@ -49,6 +44,11 @@ public struct JoinTarget: Sendable {
         note(error.errno, of: entry)
       }
     }
+  }
+
+  /// Where people find the content that is put into `directory`.
+  public static func content(of info: InfoDictionary, in directory: [UInt8]) -> [UInt8] {
+    directory.appending(path: info.isSingleFile ? info.files[0].path.bytes : info.name.bytes)
   }
 
   private static func open(_ folder: [UInt8]) throws(DiskError) -> ConfinedFolder? {

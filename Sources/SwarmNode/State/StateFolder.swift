@@ -6,8 +6,10 @@ import Metainfo
 ///
 ///     datasets/<infohash>/lock                 held by the process that takes part in it
 ///     datasets/<infohash>/versions/1.torrent   info dictionary and the piece layers known so far
+///     datasets/<infohash>/versions/1.leaves    leaf hashes, where the content was hashed here
 ///     datasets/<infohash>/blocks/              block maps
 ///     datasets/<infohash>/content              where the content is, and how its files looked
+///     datasets/<infohash>/at-<digest>/         lock, blocks and content of a further copy elsewhere
 ///     sources/<digest>                         what a path became a torrent as
 ///
 /// The infohash is the v2 one where there is one; a hybrid has a link under its v1 infohash too.
@@ -39,25 +41,39 @@ public struct StateFolder: Sendable {
     return Array(UnsafeRawBufferPointer(start: value, count: strlen(value)))
   }
 
-  /// Opens the dataset's folder, makes it where it is not there, and holds it against other processes.
-  public func open(_ name: DatasetName) throws(StateError) -> DatasetFolder {
-    let folder: [UInt8]
+  /// Opens what there is about one copy of a dataset, makes it where it is not there, and holds it
+  /// against other processes. The first copy has the dataset's own folder, others have one below it:
+  /// one machine may have several, each with what was verified of it.
+  ///
+  /// - Parameter content: the real path at which the copy is, or will be.
+  public func open(_ name: DatasetName, content: [UInt8]) throws(StateError) -> DatasetFolder {
+    let dataset: [UInt8]
+    var folder: [UInt8]
     do throws(SystemError) {
-      let datasets = path.appending(path: Array("datasets".utf8))
-      folder = datasets.appending(path: Array(name.folder.utf8))
-      try Self.make(folder)
-      if let alias = name.alias {
-        let link = datasets.appending(path: Array(alias.utf8))
-        let status = folder.lastName.withCPath { folder in link.withCPath { symlink(folder, $0) } }
-        // What is there already leads to the same, or is of use to nobody.
-        if status != 0, errno != EEXIST { throw SystemError("make", link) }
+      dataset = try makeDataset(name)
+      folder = dataset
+      if let first = DatasetFolder.content(in: dataset), first.path != content {
+        let digest = SHA256Digest(hashing: content).hex.prefix(16)
+        folder = dataset.appending(path: Array("at-\(digest)".utf8))
       }
-      try Self.make(folder.appending(path: Array("versions".utf8)))
       try Self.make(folder.appending(path: Array("blocks".utf8)))
     } catch {
       throw .system(error)
     }
-    return try DatasetFolder(path: folder)
+    return try DatasetFolder(path: folder, dataset: dataset)
+  }
+
+  private func makeDataset(_ name: DatasetName) throws(SystemError) -> [UInt8] {
+    let datasets = path.appending(path: Array("datasets".utf8))
+    let folder = datasets.appending(path: Array(name.folder.utf8))
+    try Self.make(folder.appending(path: Array("versions".utf8)))
+    if let alias = name.alias {
+      let link = datasets.appending(path: Array(alias.utf8))
+      let status = folder.lastName.withCPath { folder in link.withCPath { symlink(folder, $0) } }
+      // What is there already leads to the same, or is of use to nobody.
+      if status != 0, errno != EEXIST { throw SystemError("make", link) }
+    }
+    return folder
   }
 
   /// The torrent that is known by any of these infohashes; nil when there is none.

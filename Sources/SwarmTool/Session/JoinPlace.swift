@@ -61,7 +61,9 @@ final class JoinPlace {
   func prepare(_ info: InfoDictionary, _ layers: PieceLayers) throws -> TorrentFolders {
     let isNew = torrent == nil
     torrent = KnownTorrent(info: info, pieceLayers: layers)
-    let folder = try self.folder ?? state.open(DatasetName(info))
+    let content = JoinTarget.content(of: info, in: directory)
+    self.content = content
+    let folder = try self.folder ?? state.open(DatasetName(info), content: content)
     self.folder = folder
     try folder.keep(
       KnownTorrent(
@@ -80,7 +82,6 @@ final class JoinPlace {
     }
     let written = FileChoice.written(choice, in: info)
     let target = try JoinTarget(info, in: directory) { index, _ in written[index] }
-    content = target.content
     try settle(target, info, folder)
     try folder.keep(
       ContentRecord(path: target.content, owner: .program, isWhole: false, items: []))
@@ -113,10 +114,6 @@ final class JoinPlace {
         "\(Quantity.count(target.present.count, "file")) (\(Quantity.bytes(target.presentBytes))) "
           + "in \(printable(target.content)) are there already: they are checked, and what is "
           + "not right in them is replaced")
-    }
-    if let record, record.path != target.content {
-      display.note(
-        "the dataset was in \(printable(record.path)) before; what is there is left as it is")
     }
   }
 }

@@ -58,7 +58,7 @@ struct SeedSource {
     for warning in source.warnings { display.warn("\(warning)") }
     let description = try source.hash()
     let info = try Failure.wrap { try description.infoDictionary() }
-    let folder = try Failure.wrap { try state.open(DatasetName(info)) }
+    let folder = try Failure.wrap { try state.open(DatasetName(info), content: real) }
     let torrent = KnownTorrent(info: info, pieceLayers: description.pieceLayers)
     try Failure.wrap {
       if folder.content?.path != real { try folder.forgetMaps() }
@@ -76,7 +76,7 @@ struct SeedSource {
     _ key: SourceKey, _ items: [ContentRecord.Item], _ state: StateFolder, _ display: StatusDisplay
   ) throws(Failure) -> SeedSource? {
     guard let name = state.source(key) else { return nil }
-    let folder = try Failure.wrap { try state.open(name) }
+    let folder = try Failure.wrap { try state.open(name, content: key.path) }
     guard let torrent = folder.torrent, let record = folder.content, record.path == key.path,
       record.owner == .user, record.isWhole
     else { return nil }
@@ -112,7 +112,7 @@ struct SeedSource {
     }
     try refuseDevice(real)
     let items = ContentRecord.items(of: torrent.info, at: real)
-    let folder = try Failure.wrap { try state.open(DatasetName(torrent.info)) }
+    let folder = try Failure.wrap { try state.open(DatasetName(torrent.info), content: real) }
     let known = KnownTorrent(info: torrent.info, pieceLayers: torrent.pieceLayers)
     func source(_ trust: TorrentRequest.Content) -> SeedSource {
       SeedSource(

@@ -215,7 +215,10 @@ final class RandomSwarm {
 
   /// Somebody changes a file in the user's folder. Not of the source: the others need it.
   private func damage() {
-    let inPlace = scenario.nodes.filter { $0.plan.isInPlace && $0 !== scenario.source }
+    // What a node that has not started believes to have hashed just now is not touched.
+    let inPlace = scenario.nodes.filter {
+      $0.plan.isInPlace && $0 !== scenario.source && $0.incarnation > 0
+    }
     guard !inPlace.isEmpty else { return }
     let node = random.pick(inPlace)
     let files = scenario.dataset.geometry.files.filter {
