@@ -164,6 +164,44 @@ import Testing
     }
   }
 
+  /// The user's folder is removed, made anew, and moved away; what is at the path counts.
+  @Test func theUsersFolderIsFollowed() throws {
+    _ = temporary.folder("content")
+    let driver = DiskDriver(
+      contentInPlace: Array((temporary.path + "/content").utf8),
+      maps: try temporary.confined("maps"),
+      entries: [FileEntry(path: DiskFolder.path("a"), length: 5)],
+      buffers: DiskTestBuffers(count: 1))
+    let file = try #require(try PieceGeometry(v2Lengths: [5], pieceLength: 16_384).files.first)
+    let part = TransferPart(
+      file: file, offset: 0, length: 5, buffer: BufferHandle(0), bufferOffset: 0)
+    func look() throws -> DiskCompletion.Value { try driver.carryOut(.examine(file)) }
+    func read() throws -> [UInt8] {
+      _ = try driver.carryOut(.read([part], reportsEvidence: true))
+      return Array(driver.buffers.memory(of: BufferHandle(0)).prefix(5))
+    }
+    #expect(try look() == .evidence([nil]))
+    temporary.write("content/a", [1, 2, 3, 4, 5])
+    let before = try look()
+    #expect(try read() == [1, 2, 3, 4, 5])
+    // Another one in its place: the one that is open is read no more once somebody looks.
+    rename(temporary.path + "/content", temporary.path + "/away")
+    #expect(try look() == .evidence([nil]))
+    _ = temporary.folder("content")
+    #expect(try look() == .evidence([nil]))
+    temporary.write("content/a", [6, 7, 8, 9, 10])
+    #expect(try look() != before)
+    #expect(try read() == [6, 7, 8, 9, 10])
+    // Removed under an open file, and made anew.
+    unlink(temporary.path + "/content/a")
+    #expect(throws: DiskError(.open, Array("a".utf8), ENOENT)) { try read() }
+    rmdir(temporary.path + "/content")
+    #expect(try look() == .evidence([nil]))
+    rename(temporary.path + "/away", temporary.path + "/content")
+    #expect(try look() == before)
+    #expect(try read() == [1, 2, 3, 4, 5])
+  }
+
   @Test func fewFilesStayOpen() throws {
     let count = DiskLimits.openFiles * 2
     let entries = (0..<count).map { FileEntry(path: DiskFolder.path("f\($0)"), length: 1) }

@@ -10,6 +10,9 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../
 from isolate import isolated, mount_tmpfs, resize_tmpfs
 
 isolated()
+from concurrent.futures import ThreadPoolExecutor
+from itertools import count
+
 import contents
 import node
 import swarm
@@ -17,10 +20,18 @@ from clients import Libtorrent
 from report import Report
 
 report = Report()
-SEED, LEECH, OTHER = "10.99.0.1:6901", "10.99.0.2:6902", "10.99.0.3:6903"
 MIB = 16
 PATIENCE = 60  # seconds
 GONE = ("No such file", "changed", "cannot", "missing", "shorter", "are not what they were")
+
+
+numbers = count(1)
+
+
+def address():
+    """One that no other case has."""
+    number = next(numbers)
+    return f"10.99.0.{number}:{6900 + number}"
 
 
 def difference(target):
@@ -30,12 +41,14 @@ def difference(target):
 def full(kind, state_too):
     """The disk is full in the middle; what came is kept; with room again it goes on by itself."""
     name = f"{kind}: a full disk{' with the state on it' if state_too else ''}"
-    disk = os.path.join(scratch, "disk")
+    top = tempfile.mkdtemp(dir=scratch)
+    disk = os.path.join(top, "disk")
     mount_tmpfs(disk, 6 << 20)
     target = os.path.join(disk, "target")
-    state = os.path.join(disk if state_too else scratch, "full-state")
-    with node.seed(torrents[kind], os.path.join(scratch, "state"), SEED, "--data", source) as seed, \
-            node.join(torrents[kind], target, state, LEECH, peers=[SEED]) as leech:
+    state = os.path.join(disk if state_too else top, "full-state")
+    at = address()
+    with node.seed(torrents[kind], os.path.join(top, "state"), at, "--data", source) as seed, \
+            node.join(torrents[kind], target, state, address(), peers=[at]) as leech:
         report.check(f"{name}: the log says so",
                      leech.wait_for_log("No space left", "disk is full", "room", seconds=PATIENCE),
                      leech.said())
@@ -57,7 +70,6 @@ def full(kind, state_too):
         report.check(f"{name}: ends when told to", leech.stop() in node.STOPPED, leech.said())
         report.check(f"{name}: the seed does not mind", seed.is_alive(), seed.said())
     os.system(f"umount -l {disk}")
-    shutil.rmtree(os.path.join(scratch, "full-state"), ignore_errors=True)
 
 
 class Seeding:
@@ -70,14 +82,15 @@ class Seeding:
         shutil.copytree(source, self.source)
         self.large = os.path.join(self.source, "data/large")
         self.target = os.path.join(self.top, "target")
-        self.node = node.seed(torrents[kind], os.path.join(self.top, "state"), SEED, "--data",
-                              self.source)
+        self.address = address()
+        self.node = node.seed(torrents[kind], os.path.join(self.top, "state"), self.address,
+                              "--data", self.source)
         node.is_whole(self.node)  # what changes while it is checked is another matter
 
     def leech(self, **more):
         """libtorrent: it says how many bytes that it got were wrong."""
-        return Libtorrent("2.0.8", OTHER, self.target, torrent=torrents[self.kind], peers=[SEED],
-                          plain=True, **more)
+        return Libtorrent("2.0.8", address(), self.target, torrent=torrents[self.kind],
+                          peers=[self.address], plain=True, **more)
 
     def recovers(self, name, leech):
         failed = leech.status().get("failed")
@@ -165,6 +178,28 @@ def changed(kind):
             seeding.recovers(name, leech)
 
 
+def vanishes_at_the_start(kind):
+    """The folder is moved away while the node begins to share it, known and new, and comes back."""
+    name = f"{kind}: the folder vanishes at the start"
+    top = tempfile.mkdtemp(dir=scratch)
+    copy = os.path.join(top, "copy")
+    shutil.copytree(source, copy)
+    for attempt in range(4):
+        what = torrents[kind] if attempt % 2 else copy
+        more = ["--data", copy] if attempt % 2 else []
+        with node.seed(what, os.path.join(top, "state"), address(), *more) as seed:
+            report.check(f"{name}: it starts", node.listening(seed), seed.said())
+            os.rename(copy, copy + ".away")
+            time.sleep(1)
+            report.check(f"{name}: the node stays", seed.is_alive(), seed.said())
+            os.rename(copy + ".away", copy)
+            whole = seed.wait("status", PATIENCE,
+                              lambda each, since=seed.age(): each["seconds"] > since + 0.5
+                              and each.get("finished"))
+            report.check(f"{name}: it is shared when it is back", whole, seed.said())
+    shutil.rmtree(top, ignore_errors=True)
+
+
 with tempfile.TemporaryDirectory(prefix="swarm-disk-") as scratch:
     source = os.path.join(scratch, "source")
     content = contents.make(source, MIB)
@@ -173,12 +208,12 @@ with tempfile.TemporaryDirectory(prefix="swarm-disk-") as scratch:
     for each in ("v2", "hybrid", "v1"):
         torrents[each] = os.path.join(scratch, each + ".torrent")
         swarm.create(content, torrents[each], each, 65536)
-    full("v2", state_too=False)
-    full("hybrid", state_too=True)
-    full("v1", state_too=False)
-    disappears("v2")
-    deleted("hybrid")
-    cut_short("v2")
-    changed("v2")
-    changed("v1")
+    # They wait most of the time.
+    with ThreadPoolExecutor(5) as pool:
+        cases = [pool.submit(*each) for each in (
+            (deleted, "hybrid"), (vanishes_at_the_start, "v2"), (changed, "v2"), (changed, "v1"),
+            (full, "v2", False), (cut_short, "v2"), (full, "hybrid", True), (full, "v1", False),
+            (disappears, "v2"))]
+        for each in cases:
+            each.result()
 report.finish()

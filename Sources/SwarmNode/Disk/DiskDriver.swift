@@ -18,18 +18,33 @@ public final class DiskDriver: Sendable {
   let buffers: any DiskBuffers
   let cache = FileCache()
 
-  /// A driver for the content of a version.
+  /// A driver for content that is written by us.
   ///
   /// - Parameters:
   ///   - content: the folder under which the entries' paths lie.
   ///   - maps: the folder of the block maps.
   ///   - entries: those of the store's layout.
-  ///   - isOwned: whether the content is written by us.
-  public init(
+  public convenience init(
     content: consuming ConfinedFolder, maps: consuming ConfinedFolder, entries: [FileEntry],
-    buffers: any DiskBuffers, isOwned: Bool = true
+    buffers: any DiskBuffers
   ) {
-    folder = ContentFolder(content, isFollowed: !isOwned)
+    self.init(folder: ContentFolder(content), maps: maps, entries: entries, buffers: buffers)
+  }
+
+  /// A driver for content in the user's folder at a path, which may be gone at times, and another one
+  /// when it is back.
+  public convenience init(
+    contentInPlace path: [UInt8], maps: consuming ConfinedFolder, entries: [FileEntry],
+    buffers: any DiskBuffers
+  ) {
+    self.init(folder: ContentFolder(at: path), maps: maps, entries: entries, buffers: buffers)
+  }
+
+  private init(
+    folder: ContentFolder, maps: consuming ConfinedFolder, entries: [FileEntry],
+    buffers: any DiskBuffers
+  ) {
+    self.folder = folder
     self.maps = maps
     self.entries = entries
     self.buffers = buffers
@@ -51,7 +66,7 @@ public final class DiskDriver: Sendable {
     case .create(let file, let length, let isExecutable, _):
       try create(file, length: length, isExecutable: isExecutable)
     case .createSymlink(let file, let text, _):
-      try folder.opened.folder.makeSymlink(names(of: file), text: text)
+      try folder.opened().folder.makeSymlink(names(of: file), text: text)
     case .write(let parts, _): try write(parts)
     case .read(let parts, let reportsEvidence):
       guard reportsEvidence else {
@@ -80,8 +95,8 @@ public final class DiskDriver: Sendable {
   ) throws(DiskError) {
     let names = names(of: file)
     let mode: mode_t = isExecutable ? 0o777 : 0o666
-    try folder.opened.folder.makeFolders(above: names)
-    let open = try folder.opened.folder.open(names, flags: O_RDWR | O_CREAT, mode: mode)
+    try folder.opened().folder.makeFolders(above: names)
+    let open = try folder.opened().folder.open(names, flags: O_RDWR | O_CREAT, mode: mode)
     let evidence = try open.evidence()
     guard evidence.size <= length else { throw DiskError(.create, open.path, EFBIG) }
     if evidence.size < length {
@@ -100,7 +115,7 @@ public final class DiskDriver: Sendable {
 
   private func sync(_ file: FileIndex, isNew: Bool) throws(DiskError) {
     try open(file, toWrite: false).file.sync(metadata: isNew)
-    if isNew { try folder.opened.folder.syncFolders(above: names(of: file)) }
+    if isNew { try folder.opened().folder.syncFolders(above: names(of: file)) }
   }
 
   /// What the file at the path looks like, whatever was open before; nil when there is none.
@@ -131,13 +146,13 @@ public final class DiskDriver: Sendable {
   /// Opens a file in the folder that is at the content's path, which may be another one by now.
   private func openByPath(_ file: FileIndex, flags: Int32) throws(DiskError) -> OpenFile {
     do throws(DiskError) {
-      return try folder.opened.folder.open(names(of: file), flags: flags)
+      return try folder.opened().folder.open(names(of: file), flags: flags)
     } catch {
       guard error.errno == ENOENT || error.errno == ESTALE, case .replaced = folder.follow() else {
         throw error
       }
       cache.removeAll()
-      return try folder.opened.folder.open(names(of: file), flags: flags)
+      return try folder.opened().folder.open(names(of: file), flags: flags)
     }
   }
 

@@ -56,9 +56,12 @@ public struct TorrentFolders: Sendable {
     try Self.make(maps)
     var entries = info.files
     if let fileName, entries.count == 1 { entries[0].path = try ContentPath([fileName]) }
+    let maps = try ConfinedFolder(self.maps)
+    guard isOwned else {
+      return DiskDriver(contentInPlace: content, maps: maps, entries: entries, buffers: buffers)
+    }
     return DiskDriver(
-      content: try ConfinedFolder(content), maps: try ConfinedFolder(maps), entries: entries,
-      buffers: buffers, isOwned: isOwned)
+      content: try ConfinedFolder(content), maps: maps, entries: entries, buffers: buffers)
   }
 
   /// Makes a folder and those above it, where they are not there.
