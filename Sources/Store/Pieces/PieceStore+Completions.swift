@@ -135,7 +135,12 @@ extension PieceStore {
           doubtful.insert(maps[index].map.local(read.block))
           maps[index].map.distrust(doubtful)
         } else if maps[index].examinations[read.block] == read.examination {
-          maps[index].forget(read.block)
+          // What is not ours cannot be fetched anew: the claim stays, for the disk may recover.
+          if owned == nil {
+            maps[index].examinations[read.block] = nil
+          } else {
+            maps[index].forget(read.block)
+          }
         }
         wasUnreadable(read.block)
         refuse(read)

@@ -21,7 +21,7 @@ public enum StoreNotice: Hashable, Sendable {
   case unread(BlockIndex, BufferHandle)
   /// The claimed block's bytes are in the buffer: hash them, then `judge`.
   case examined(Examination, BufferHandle)
-  /// The block could not be written, or read for hashing: it is missing.
+  /// The block could not be written, or read for hashing: it is missing, or in place still a claim.
   case dropped(BlockIndex, BufferHandle)
   /// These blocks, runs in order, were written and are missing now: the disk failed to keep them.
   case lost([BlockRange])

@@ -9,7 +9,7 @@ import Store
 extension Content {
   /// Examines claims as far as buffers reach.
   func pumpClaims() {
-    while judging.count < limits.judgedPieces, let number = claims.first() {
+    while examinesFrom == nil, judging.count < limits.judgedPieces, let number = claims.first() {
       guard let piece = geometry.piece(number), works[piece]?.judgement == nil else {
         claims.removeFirst()
         continue

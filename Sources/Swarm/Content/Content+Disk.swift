@@ -30,7 +30,9 @@ extension Content {
     case .full(let failure):
       if !isFull { notices.append(.full(failure)) }
       isFull = true
-    case .failed(let failure): notices.append(.diskFailed(failure))
+    case .failed(let failure):
+      notices.append(.diskFailed(failure))
+      if !takesBlocks { examinesFrom = now + limits.examinationPause }
     case .closed: storeIsClosed = true
     }
   }

@@ -17,6 +17,7 @@ extension Content {
   /// Precondition: all blocks of the piece are here, and no judgement is under way.
   func beginJudging(_ work: PieceWork) {
     guard !isClosing, let method = method(for: work) else { return }
+    guard examinesFrom == nil else { return claims.add(pieces(of: work.blocks)) }
     work.judgement = PieceWork.Judgement(method: method)
     judging.append(work)
     goOn(judging: work)

@@ -79,6 +79,8 @@ final class Content {
   /// Pieces whose claims are to be looked at, and those that are being read.
   var claims = ClaimQueue()
   var judging: [PieceWork] = []
+  /// In place, after the disk failed: when claims are examined again.
+  var examinesFrom: Duration?
 
   /// Pieces that are hashed to answer questions: all of them, and those not begun.
   var hashings: [PieceIndex: PieceHashing] = [:]
@@ -183,12 +185,16 @@ final class Content {
   }
 
   /// When `handleTimeout` is to be called; nil for never.
-  var deadline: Duration? { store.deadline }
+  var deadline: Duration? {
+    guard let examinesFrom, !isClosing else { return store.deadline }
+    return store.deadline.map { min($0, examinesFrom) } ?? examinesFrom
+  }
 
   /// Time passed.
   func handleTimeout(now: Duration) {
     self.now = max(self.now, now)
     store.handleTimeout(now: now)
+    if let from = examinesFrom, from <= self.now { examinesFrom = nil }
     goOn()
   }
 

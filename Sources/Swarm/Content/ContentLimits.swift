@@ -24,6 +24,9 @@ struct ContentLimits: Hashable, Sendable {
   /// Pieces whose failed first try is remembered to find out later who lied: a few at a time are
   /// normal; more than this is an attack, and costs 48 bytes a block.
   var suspectPieces = 64
+  /// How long claims in the user's folder wait after the disk failed: they cannot be fetched instead,
+  /// and a bad sector is to be told now and then, not all the time.
+  var examinationPause = Duration.seconds(30)
   /// Failed tries of one piece that are remembered.
   var suspectTries = 4
   /// Pieces judged at once whose blocks are on disk: they are read one after the other, and each
