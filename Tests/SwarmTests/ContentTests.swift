@@ -25,6 +25,8 @@ import Testing
     harness.trouble = trouble
     harness.download()
     harness.trouble = .init()
+    // What the disk lost at the very end comes again.
+    harness.download()
     harness.settle { harness.isIdle && harness.held.isEmpty }
     harness.checkAllIsHere()
     harness.close()
