@@ -64,7 +64,7 @@ private struct SlowPeerList {
 
   mutating func fail(_ endpoint: PeerEndpoint, _ now: Duration) {
     guard var peer = peers[endpoint] else { return }
-    var wait = 5
+    var wait = peer.isNamed ? 1 : 5
     for _ in 0..<peer.failures { wait = min(wait * 2, peer.isNamed ? 30 : 600) }
     peer.notBefore = now + .seconds(wait)
     peer.failures += 1

@@ -89,7 +89,7 @@ extension PeerList {
       let given = list.next(now)
       #expect(given == peer)
       list.failed(peer, now: now)
-      let wait = Duration.seconds(attempt < 3 ? 5 << attempt : 30)
+      let wait = Duration.seconds(attempt < 5 ? 1 << attempt : 30)
       #expect(list.nextDeadline(now: now) == now + wait)
       now += wait
     }
