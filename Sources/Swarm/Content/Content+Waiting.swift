@@ -12,10 +12,13 @@ extension Content {
     guard work.slots[position].place == .missing, work.judgement == nil else {
       return release(arrival.buffer)
     }
-    if waitingBytes + blockLength > limits.waitingBytes {
+    if waitingBytes + blockLength > limits.waitingBytes
+      || budget.waitingBytes + blockLength > budget.bytes
+    {
       spill(arrival, in: work, position)
     } else {
       waitingBytes += blockLength
+      budget.waitingBytes += blockLength
       work.slots[position].buffer = arrival.buffer
       work.slots[position].sender = arrival.sender
       work.slots[position].digest = digest
@@ -80,6 +83,7 @@ extension Content {
       return nil
     }
     waitingBytes -= blockLength
+    budget.waitingBytes -= blockLength
     work.move(position, to: .missing)
     return buffer
   }

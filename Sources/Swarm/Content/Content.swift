@@ -38,6 +38,7 @@ final class Content {
   let pool: BlockPool
   let takeJobID: () -> HashJobID
   let hasher: LayerHasher
+  let budget: WaitingBudget
 
   /// In memory of its own, so that no access to it is checked at run time.
   private let storage: UnsafeMutablePointer<PieceStore>
@@ -108,16 +109,19 @@ final class Content {
   ///   - pieceLayers: those that are known; wrong ones are ignored. BEP 52.
   ///   - pool: where buffers come from for what is read back.
   ///   - hasher: for hash trees; contents can share one.
+  ///   - budget: what may wait in memory, in all contents that share it.
   ///   - takeJobID: names for hash jobs, never the same twice.
   init(
     info: InfoDictionary, pieceLayers: PieceLayers, mode: TorrentRequest.Content, pool: BlockPool,
-    hasher: LayerHasher = LayerHasher(), limits: ContentLimits = ContentLimits(),
+    hasher: LayerHasher = LayerHasher(), budget: WaitingBudget = WaitingBudget(bytes: .max / 2),
+    limits: ContentLimits = ContentLimits(),
     takeJobID: @escaping () -> HashJobID
   ) throws(GeometryError) {
     layout = try ContentLayout(info)
     geometry = layout.geometry
     self.limits = limits
     self.hasher = hasher
+    self.budget = budget
     self.mode = mode
     self.pool = pool
     self.takeJobID = takeJobID

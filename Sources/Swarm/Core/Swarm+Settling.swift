@@ -24,7 +24,11 @@ extension Swarm {
     }
     if let due = limitDeadline, due <= self.now {
       limitDeadline = nil
-      for case let peer? in slots { touch(peer) }
+      // Each time another peer is the first.
+      limitTurn += 1
+      for index in slots.indices {
+        if let peer = slots[(index + limitTurn) % slots.count] { touch(peer) }
+      }
     }
     if let due = readDeadline, due <= self.now { endLateReads() }
     if let due = nextTick, due <= self.now { tick() }
@@ -86,13 +90,12 @@ extension Swarm {
           break
         }
       }
-      torrent.deadline = content.deadline
     }
     if torrent.looksForPeers {
       torrent.looksForPeers = false
       torrent.connectDeadline = deadlineForConnecting(torrent)
     }
-    torrent.deadline = earliest(torrent.deadline, torrent.connectDeadline)
+    torrent.deadline = earliest(torrent.data?.content.deadline, torrent.connectDeadline)
     torrentDeadline = earliest(torrentDeadline, torrent.deadline)
   }
 
@@ -110,6 +113,10 @@ extension Swarm {
   /// Hands the outbox over.
   mutating func flush(_ peer: Peer) {
     guard !peer.outbox.isEmpty else { return }
+    if peer.owedBytes > SwarmLimits.unreadMessages, !peer.isClosed {
+      close(peer, .misconduct("it does not read what it makes us say"))
+      return
+    }
     let bytes = peer.outbox
     peer.outbox = []
     peer.unsentBytes += bytes.count
@@ -137,6 +144,21 @@ extension Swarm {
     pumpReads()
     resumePaused()
     if needsTick { nextTick = now + SwarmLimits.tick }
+  }
+
+  /// Whether others wait for what the limits let through: all have their turn when it comes.
+  func isOutOfTurn(_ first: TokenBucket, _ second: TokenBucket) -> Bool {
+    limitDeadline != nil && (first.isLimited || second.isLimited)
+  }
+
+  /// Whether payload on its way to disk fills its share of memory: what waits for more blocks or
+  /// hashes, or for room on a full disk, does not keep others from going on.
+  var isMemoryFull: Bool {
+    let limit = configuration.payloadBytes / blockLength
+    guard heldBlocks >= limit else { return false }
+    var held = heldBlocks - budget.waitingBytes / blockLength
+    for case let torrent? in torrents where torrent.isDiskFull { held -= torrent.heldBlocks }
+    return held >= limit
   }
 
   /// Comes back when both buckets have something again.

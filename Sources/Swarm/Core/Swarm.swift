@@ -22,6 +22,8 @@ public struct Swarm: ~Copyable {
   var now = Duration.zero
   var effects = Ring<Effect>()
   let pool: BlockPool
+  /// Of payload that waits for a verdict, in all torrents.
+  let budget: WaitingBudget
   /// For the few hashes that are made here: of hash trees.
   let hasher = LayerHasher()
 
@@ -64,6 +66,8 @@ public struct Swarm: ~Copyable {
   var torrentDeadline: Duration?
   /// When the limits on rates let something through that waits.
   var limitDeadline: Duration?
+  /// Who is the first when the limits let something through.
+  var limitTurn = 0
   /// Peers that blocks are sent to, as of the last tick.
   var uploadingPeers = 1
   var picked: [BlockIndex] = []
@@ -73,6 +77,7 @@ public struct Swarm: ~Copyable {
     self.configuration = configuration
     random = SwarmRandom(seed: seed)
     pool = BlockPool(count: configuration.poolBuffers)
+    budget = WaitingBudget(bytes: configuration.payloadBytes / 4)
     downloadBucket = TokenBucket(rate: configuration.downloadLimit)
     uploadBucket = TokenBucket(rate: configuration.uploadLimit)
   }

@@ -34,6 +34,22 @@ enum SwarmLimits {
   static let halfOpen = 24
   /// New connections begun in one step, so that a large swarm is not called all at once.
   static let connectsPerTick = 8
+  /// How long a torrent waits for its turn to connect, when the node as a whole has no room.
+  static let turn = Duration.seconds(1)
+  /// Connections of one address whose handshake is not here, and those of all in all, as a part of
+  /// what the node may have: nobody takes all places by saying nothing.
+  static let silentPerAddress = 8
+  static let silentShare = 2
+  /// Connections kept free for those that we make, as a part of all.
+  static let outgoingShare = 8
+  /// Bytes owed to a peer in small messages, from which on what costs us much is refused.
+  static let refusingBytes = 1 << 20
+  /// How often a peer may become a seed piece by piece: it costs a walk over all pieces.
+  static let becomesSeed = 16
+  /// How long before its deadline a block that somebody waits for is asked of a second peer.
+  static let urgency = Duration.seconds(5)
+  /// How long a seed's advice holds that brings no more of it.
+  static let adviceTime = Duration.seconds(30)
   /// How often time-outs, choking and connections are looked at.
   static let tick = Duration.milliseconds(500)
   /// How often peers are choked and unchoked. BEP 3.
@@ -53,8 +69,8 @@ enum SwarmLimits {
   static let uselessTime = Duration.seconds(5)
   /// Hash requests that a peer has from us at once.
   static let hashRequests = 64
-  /// Hash requests of a peer that wait for our disk.
-  static let hashAnswers = 128
+  /// Hash requests of a peer that wait for an answer: as many as it may have pieces on their way.
+  static let hashAnswers = 2_000
   /// How long we wait for hashes before another peer is asked.
   static let hashTime = Duration.seconds(8)
   /// Blocks that nobody asked for, beyond those that were cancelled, before a peer is given up.

@@ -90,7 +90,10 @@ final class Peer {
   var allowedToUs: [PieceIndex] = []
   /// Pieces that the peer advises us to request of it. BEP 6.
   var suggestedToUs: [PieceIndex] = []
-  var hasSuggested = false
+  /// When it last suggested something.
+  var lastSuggestion: Duration?
+  /// How often it came to have everything, piece by piece.
+  var timesFull = 0
   /// Pieces that we advised the peer to request and that it does not have.
   var suggestedToPeer: [PieceIndex] = []
   /// Pieces that the peer may request while choked. BEP 6.
@@ -173,6 +176,11 @@ final class Peer {
   var isClosed: Bool { if case .closed = phase { true } else { false } }
   var isFast: Bool { features.contains(.fast) }
   var isSeed: Bool { pieces?.isFull ?? false }
+
+  /// Bytes of messages without payload that the peer has not taken yet.
+  var owedBytes: Int { outbox.count + max(0, unsentBytes - unsentBlockBytes) }
+  /// Whether it shall read first, before it asks for more that costs us much.
+  var isBehind: Bool { owedBytes > SwarmLimits.refusingBytes }
 
   /// What the peer is called in lines for people.
   var name: String {

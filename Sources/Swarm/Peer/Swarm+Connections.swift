@@ -14,7 +14,7 @@ extension Swarm {
   /// Somebody connected to us. nil: close it, there are too many.
   public mutating func accept(from endpoint: PeerEndpoint, now: Duration) -> ConnectionID? {
     advance(to: now)
-    guard connectionCount < configuration.connections else { return nil }
+    guard hasPlace(for: endpoint.address) else { return nil }
     let peer = makePeer(endpoint, isIncoming: true, phase: .handshaking)
     settle()
     return peer.id
@@ -70,6 +70,22 @@ extension Swarm {
     }
     touch(peer)
     settle()
+  }
+
+  /// Whether there is a place for one more who comes: some are kept for those that we connect to, and
+  /// who says nothing cannot take them all.
+  private func hasPlace(for address: IPAddress) -> Bool {
+    let limit = configuration.connections
+    guard connectionCount < limit - limit / SwarmLimits.outgoingShare else { return false }
+    var silent = 0
+    var ofAddress = 0
+    for case let peer? in slots where peer.isIncoming {
+      guard case .handshaking = peer.phase else { continue }
+      silent += 1
+      if peer.endpoint.address == address { ofAddress += 1 }
+    }
+    return silent < max(1, limit / SwarmLimits.silentShare)
+      && (address.isLoopback || ofAddress < SwarmLimits.silentPerAddress)
   }
 
   // MARK: Beginning

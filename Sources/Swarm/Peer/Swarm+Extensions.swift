@@ -94,7 +94,9 @@ extension Swarm {
         now: now)
       switch outcome {
       case nil, .unasked: break
-      case .more: touch(peer)
+      case .more:
+        peer.emptyMessages = 0
+        touch(peer)
       case .corrupt(let liars):
         for slot in liars {
           if let liar = slots[Int(slot)] {
@@ -102,7 +104,14 @@ extension Swarm {
           }
         }
         for other in torrent.peers { touch(other) }
-      case .complete(let bytes): takeInfo(bytes, torrent)
+      case .complete(let bytes):
+        let liars = torrent.metadata?.culprits ?? []
+        takeInfo(bytes, torrent)
+        for slot in liars {
+          if let liar = slots[Int(slot)] {
+            ban(liar, torrent, "it sent a wrong info dictionary (BEP 9)")
+          }
+        }
       }
     }
   }
@@ -111,7 +120,7 @@ extension Swarm {
     guard peer.metadataID != 0 else { return }
     let size = WireLimits.metadataBlockBytes
     guard let bytes = torrent.data?.info.bytes, Int(piece) * size < bytes.count,
-      peer.unsentBytes < SwarmLimits.unreadMessages
+      !peer.isBehind
     else {
       peer.put(extension: peer.metadataID, MetadataMessage.reject(piece: piece).encoded)
       return

@@ -86,7 +86,7 @@ extension Swarm {
 
   /// Whether this connection stays where there are two to one peer. Both sides come to the same
   /// answer: the one that the peer with the higher id has made, or else the older.
-  private mutating func keepsOver(_ peer: Peer, _ torrent: Torrent) -> Bool {
+  mutating func keepsOver(_ peer: Peer, _ torrent: Torrent) -> Bool {
     guard let peerID = peer.peerID,
       let other = torrent.peers.first(where: { $0.peerID == peerID && !$0.isClosed })
     else { return true }

@@ -80,6 +80,7 @@ extension Swarm {
   /// The peer does not have the hashes of the piece: another one may.
   private mutating func refuse(_ piece: PieceIndex, _ torrent: Torrent, by id: ConnectionID) {
     guard var asking = torrent.data?.hashAskings[piece] else { return }
+    disown(piece, torrent)
     asking.peer = nil
     if !asking.refused.contains(id) { asking.refused.append(id) }
     torrent.data?.hashAskings[piece] = asking
@@ -106,9 +107,7 @@ extension Swarm {
   /// Remembers that hashes are wanted, until there is somebody to ask.
   private func want(_ piece: PieceIndex, _ torrent: Torrent) {
     guard let data = torrent.data else { return }
-    let place = data.hashWanted.firstIndex { $0 >= piece } ?? data.hashWanted.count
-    if place < data.hashWanted.count, data.hashWanted[place] == piece { return }
-    data.hashWanted.insert(piece, at: place)
+    if !data.hashWanted.contains(piece) { data.hashWanted.append(piece) }
   }
 
   /// Asks for what was wanted when there was nobody to ask.
@@ -131,8 +130,15 @@ extension Swarm {
     torrent.data?.lastHashPiece = nil
     for (piece, asking) in askings.sorted(by: { $0.key < $1.key }) where asking.peer == peer.id {
       torrent.data?.hashAskings[piece]?.peer = nil
+      disown(piece, torrent)
       askAnother(piece, torrent)
     }
+  }
+
+  /// What was asked for the piece's sake will not be answered: it can be asked again.
+  private func disown(_ piece: PieceIndex, _ torrent: Torrent) {
+    guard let data = torrent.data else { return }
+    data.hashOwners = data.hashOwners.filter { $0.value != piece }
   }
 
   /// Peers that do not answer are passed over.

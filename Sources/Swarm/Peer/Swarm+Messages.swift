@@ -55,7 +55,7 @@ extension Swarm {
       peer.allowedToUs.append(piece)
     case .suggest(let number):
       countEmpty(peer)
-      peer.hasSuggested = true
+      peer.lastSuggestion = now
       guard peer.isFast, let piece = torrent.data?.geometry.piece(number),
         peer.suggestedToUs.count < SwarmLimits.suggestions, !peer.suggestedToUs.contains(piece)
       else { return }
@@ -131,7 +131,10 @@ extension Swarm {
     peer.emptyMessages = 0
     if !peer.suggestedToPeer.isEmpty { suggest(to: peer, torrent) }
     torrent.data?.picker.add(piece)
-    if peer.isSeed { torrent.data?.picker.becameFull() }
+    if peer.isSeed {
+      peer.timesFull += 1
+      if peer.timesFull <= SwarmLimits.becomesSeed { torrent.data?.picker.becameFull() }
+    }
     if !peer.amInterested { updateInterest(peer, torrent) }
     if peer.isSeed { closeIfUseless(peer, torrent) }
   }
@@ -191,7 +194,7 @@ extension Swarm {
     case .request(let request):
       countEmpty(peer)
       guard let content = torrent.data?.content, torrent.isRunning,
-        peer.hashAnswers < SwarmLimits.hashAnswers
+        peer.hashAnswers < SwarmLimits.hashAnswers, !peer.isBehind
       else {
         peer.put(.hash(.reject(request)))
         return

@@ -52,7 +52,7 @@ extension Swarm {
     }
     touch(peer)
     if let torrent = peer.torrent { touch(torrent) }
-    if heldBlocks * blockLength >= configuration.payloadBytes { pause(peer) }
+    if isMemoryFull { pause(peer) }
     settle()
     return intake
   }
@@ -65,12 +65,13 @@ extension Swarm {
   }
 
   mutating func resumePaused() {
-    guard !pausedPeers.isEmpty, heldBlocks * blockLength < configuration.payloadBytes / 2 else {
-      return
-    }
+    guard !pausedPeers.isEmpty, !isMemoryFull else { return }
     for peer in pausedPeers where peer.isPaused && !peer.isClosed {
       peer.isPaused = false
+      peer.lastData = now
+      peer.lastReceived = now
       effects.append(.resumeReading(peer.id))
+      touch(peer)
     }
     pausedPeers = []
   }
@@ -104,6 +105,10 @@ extension Swarm {
         case .message(let message): take(peer, message)
         }
         if peer.isClosed { return }
+        if peer.isTiresome {
+          close(peer, .misconduct("it sends messages without content and without end"))
+          return
+        }
       }
     } catch {
       close(peer, .protocolError(error))
@@ -205,7 +210,13 @@ extension Swarm {
     torrent.lastBlock = now
     cancelElsewhere(block, torrent, but: peer)
     torrent.data?.picker.received(block)
+    guard !torrent.isDiskFull else {
+      torrent.data?.picker.abandoned(block, by: peer.id.slot)
+      give(back: buffer)
+      return
+    }
     heldBlocks += 1
+    torrent.heldBlocks += 1
     torrent.data?.content.receive(block, in: buffer, from: peer.id, now: now)
   }
 

@@ -12,8 +12,10 @@ extension Swarm {
     let target = min(peer.pipeline, peer.requestQueue, SwarmLimits.pipeline)
     let room = target - peer.outstanding.count
     // In runs, so that neither side is woken for each block.
-    guard room > 0, room >= target / 8 || peer.outstanding.isEmpty else { return }
-    guard heldBlocks * blockLength < configuration.payloadBytes else { return }
+    let isUrgent = torrent.data.map { !$0.picker.urgent.isEmpty } ?? false
+    guard room > 0, room >= target / 8 || peer.outstanding.isEmpty || isUrgent else { return }
+    guard !isMemoryFull || isUrgent else { return }
+    if isOutOfTurn(downloadBucket, torrent.downloadBucket) { return }
     var rest = room
     while rest > 0 {
       guard downloadBucket.take(0, now: now), torrent.downloadBucket.take(0, now: now) else {
@@ -35,6 +37,7 @@ extension Swarm {
     let pieces = askable(pieces, of: peer, torrent)
     var options = PiecePicker.PickOptions()
     options.isEndgameAllowed = !peer.isSnubbed
+    options.duplicatesUrgentUntil = now + SwarmLimits.urgency
     if peer.peerChoking { options.allowedOnly = peer.allowedToUs }
     options.isFast = peer.pipeline >= 64
     if peer.isSeed {
@@ -43,8 +46,9 @@ extension Swarm {
       pickSuggested(count, of: peer, torrent, pieces, options)
     }
     // What it does not suggest, it suggested to others: they will have it soon.
-    if !peer.isSeed || !peer.hasSuggested || !hasOtherSources(torrent)
+    if !peer.isSeed || !isAdvising(peer) || !hasOtherSources(torrent)
       || torrent.lastBlock + SwarmLimits.patience <= now
+      || torrent.data.map({ !$0.picker.urgent.isEmpty }) == true
     {
       torrent.data?.picker.pick(
         count - picked.count, from: pieces, for: peer.id.slot, options: options, using: &random,
@@ -79,6 +83,11 @@ extension Swarm {
     options.isEndgameAllowed = false
     data.picker.pick(
       count, from: pieces, for: peer.id.slot, options: options, using: &random, into: &picked)
+  }
+
+  /// Whether the seed tells whom to ask for what.
+  private func isAdvising(_ seed: Peer) -> Bool {
+    seed.lastSuggestion.map { $0 + SwarmLimits.adviceTime > now } ?? false
   }
 
   /// Whether the seed need not be asked for what others have too: they bring as much as it could, or
@@ -155,7 +164,9 @@ extension Swarm {
       return
     }
     if let since = peer.isUselessSince {
-      let isUseless = peer.torrent?.data?.wantsNothing == true && !peer.peerInterested
+      let isUseless =
+        !peer.amInterested && (peer.isSeed || peer.isUploadOnly)
+        && peer.torrent?.data?.wantsNothing == true && !peer.peerInterested
       if !isUseless {
         peer.isUselessSince = nil
       } else if since + SwarmLimits.uselessTime <= now {

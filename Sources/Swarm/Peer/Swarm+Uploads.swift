@@ -54,7 +54,9 @@ extension Swarm {
 
   /// Begins to read what the peer asked for, as much as can be on its way to it.
   mutating func serve(_ peer: Peer, _ torrent: Torrent) {
-    guard !peer.uploads.isEmpty, let data = torrent.data else { return }
+    guard !peer.uploads.isEmpty, let data = torrent.data,
+      !isOutOfTurn(uploadBucket, torrent.uploadBucket)
+    else { return }
     let window = sendWindow(peer)
     // In runs: one read of many blocks is as cheap as one of a few.
     guard peer.readingBytes + peer.unsentBlockBytes <= window / 2 else { return }

@@ -20,6 +20,11 @@ final class PendingRead {
     remaining = blocks
   }
 
+  /// Whose deadline is earlier, or who came first.
+  static func isBefore(_ a: PendingRead, _ b: PendingRead) -> Bool {
+    (a.deadline, a.id.rawValue) < (b.deadline, b.id.rawValue)
+  }
+
   var isDone: Bool { remaining.isEmpty && awaited.isEmpty && reading == 0 }
 }
 
@@ -56,7 +61,7 @@ extension Swarm {
   /// The reader is done with a delivered buffer.
   public mutating func finish(_ buffer: BufferHandle) {
     pool.give(buffer)
-    for read in reads.values.sorted(by: { $0.deadline < $1.deadline }) {
+    for read in reads.values.sorted(by: PendingRead.isBefore) {
       if let torrent = torrent(read.torrent) { pump(read, torrent) }
     }
     settle()
@@ -84,6 +89,19 @@ extension Swarm {
     if read.isDone { end(read, nil) }
   }
 
+  /// The block maps are loaded: what was awaited may be here.
+  mutating func readOpened(_ torrent: Torrent) {
+    guard let data = torrent.data else { return }
+    for read in reads.values.sorted(by: PendingRead.isBefore) where read.torrent == torrent.id {
+      for block in read.awaited.sorted() where data.content.isHere(block) {
+        read.awaited.remove(block)
+        data.picker.removeUrgent(block)
+        read.remaining.append(block)
+      }
+      pump(read, torrent)
+    }
+  }
+
   /// Reads a block that is here. False when there is no buffer for it now.
   private mutating func begin(
     _ block: BlockIndex, _ read: PendingRead, _ torrent: Torrent
@@ -104,7 +122,7 @@ extension Swarm {
   /// A block is here now: those who wait for it get it.
   mutating func feedReads(_ block: BlockIndex, _ torrent: Torrent) {
     guard !reads.isEmpty else { return }
-    for read in reads.values.sorted(by: { $0.deadline < $1.deadline })
+    for read in reads.values.sorted(by: PendingRead.isBefore)
     where read.torrent == torrent.id && read.awaited.contains(block) {
       read.awaited.remove(block)
       torrent.data?.picker.removeUrgent(block)
@@ -143,15 +161,14 @@ extension Swarm {
   }
 
   mutating func endLateReads() {
-    for read in reads.values.filter({ $0.deadline <= now }).sorted(by: { $0.deadline < $1.deadline }
-    ) {
+    for read in reads.values.filter({ $0.deadline <= now }).sorted(by: PendingRead.isBefore) {
       end(read, .timeout)
     }
   }
 
   /// What could not be begun may be possible now.
   mutating func pumpReads() {
-    for read in reads.values.sorted(by: { $0.deadline < $1.deadline }) {
+    for read in reads.values.sorted(by: PendingRead.isBefore) {
       if let torrent = torrent(read.torrent) { pump(read, torrent) }
     }
   }

@@ -6,16 +6,32 @@ import Wire
 extension Swarm {
   /// Whether the torrent has use for more peers.
   private func wantsPeers(_ torrent: Torrent) -> Bool {
+    hasRoom(torrent) && hasRoomForAll
+  }
+
+  private func hasRoom(_ torrent: Torrent) -> Bool {
     switch torrent.phase {
     case .closing, .unusable, .opening: return false
     case .fetching, .running: break
     }
     return torrent.peers.count + torrent.connecting < configuration.connectionsPerTorrent
-      && connectionCount < configuration.connections && halfOpenCount < SwarmLimits.halfOpen
+  }
+
+  private var hasRoomForAll: Bool {
+    connectionCount < configuration.connections && halfOpenCount < SwarmLimits.halfOpen
   }
 
   /// Connects to peers whose turn it is; says when to look again.
   mutating func deadlineForConnecting(_ torrent: Torrent) -> Duration? {
+    let deadline = connectsOrWaits(torrent)
+    // Where only the bounds of the whole node stand in the way, its turn comes later.
+    if deadline == nil, hasRoom(torrent), !hasRoomForAll, torrent.known.connectable(now: now) > 0 {
+      return now + SwarmLimits.turn
+    }
+    return deadline
+  }
+
+  private mutating func connectsOrWaits(_ torrent: Torrent) -> Duration? {
     torrent.known.wantsSeeds = torrent.data?.wantsNothing != true
     guard wantsPeers(torrent) else { return nil }
     var begun = 0

@@ -53,6 +53,7 @@ extension Swarm {
     case .answer(let tag, let request, let response): takeAnswer(tag, request, response)
     case .release(let buffer):
       heldBlocks -= 1
+      torrent.heldBlocks -= 1
       give(back: buffer)
       resumePaused()
     case .changed(let file): effects.append(.notice(.changed(torrent.id, file)))
@@ -99,6 +100,7 @@ extension Swarm {
     }
     countDone(torrent)
     effects.append(.notice(.opened(torrent.id)))
+    readOpened(torrent)
     lookForPeers(torrent)
     checkFinished(torrent)
     for peer in torrent.peers where peer.isActive {
@@ -107,6 +109,14 @@ extension Swarm {
     }
     for case let peer? in slots where peer.torrent === torrent {
       guard case .parked = peer.phase else { continue }
+      guard torrent.peers.count < configuration.connectionsPerTorrent else {
+        close(peer, .tooMany)
+        continue
+      }
+      guard keepsOver(peer, torrent) else {
+        close(peer, .duplicate)
+        continue
+      }
       activate(peer, torrent)
       readEarly(peer)
     }

@@ -139,6 +139,7 @@ extension Swarm {
     let jobs = JobCounter()
     let content = try Content(
       info: info, pieceLayers: layers, mode: torrent.request.content, pool: pool, hasher: hasher,
+      budget: budget,
       takeJobID: jobs.next)
     let geometry = content.geometry
     var picker = PiecePicker(geometry: geometry)
@@ -166,6 +167,11 @@ extension Swarm {
     let reason: String
     do throws(MetainfoError) {
       let info = try InfoDictionary(parsing: bytes)
+      let names = [info.infohashV1, info.infohashV2?.truncated].compactMap { $0 }
+      guard names.allSatisfy({ (torrentsByInfohash[$0] ?? torrent.id) == torrent.id }) else {
+        giveUp(torrent, "it is here already, by its other infohash")
+        return
+      }
       do throws(GeometryError) {
         torrent.v1 = torrent.v1 ?? info.infohashV1
         torrent.v2 = torrent.v2 ?? info.infohashV2
@@ -182,6 +188,10 @@ extension Swarm {
     } catch {
       reason = "\(error)"
     }
+    giveUp(torrent, reason)
+  }
+
+  private mutating func giveUp(_ torrent: Torrent, _ reason: String) {
     torrent.phase = .unusable
     torrent.metadata = nil
     for peer in torrent.peers { close(peer, .stopping) }

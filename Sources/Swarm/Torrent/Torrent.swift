@@ -44,7 +44,7 @@ final class Torrent {
     var have: PieceSet
     /// Hashes that were asked for and are not here, by piece.
     var hashAskings: [PieceIndex: HashAsking] = [:]
-    /// Pieces whose hashes are wanted and that nobody is asked for now, ascending.
+    /// Pieces whose hashes are wanted and that nobody is asked for now, in turn.
     var hashWanted: [PieceIndex] = []
     /// The piece for whose sake hashes were asked for.
     var hashOwners: [HashRequest: PieceIndex] = [:]
@@ -93,6 +93,8 @@ final class Torrent {
   var upload = RateMeter()
   var wastedBytes: UInt64 = 0
   var isDiskFull = false
+  /// Payload handles that its content holds.
+  var heldBlocks = 0
   /// When a block last came.
   var lastBlock = Duration.zero
   /// When hashes that nobody had were last asked for.
