@@ -44,6 +44,7 @@ final class ReviewNode {
   func drain() {
     while let effect = swarm.nextEffect() {
       switch consume effect {
+      case .keep: break
       case .connect(let id, let endpoint): connects.append((id, endpoint))
       case .close(let id, _): closed.insert(id)
       case .send(let id, let out):
@@ -54,7 +55,11 @@ final class ReviewNode {
         }
         if takesBytes { swarm.sent(id, byteCount: out.byteCount, now: now) }
       case .disk(let torrent, let operation):
-        if holdsDisk { heldOperations.append((torrent, operation)) } else { carry(torrent, operation) }
+        if holdsDisk {
+          heldOperations.append((torrent, operation))
+        } else {
+          carry(torrent, operation)
+        }
       case .hash(let torrent, let job):
         let result: HashResult
         switch job.work {

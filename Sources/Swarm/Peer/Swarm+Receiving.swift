@@ -138,6 +138,7 @@ extension Swarm {
     }
     if let request = peer.takeRequest(block) {
       adaptPipeline(peer, latency: now - request.since)
+      peer.unasked = max(0, peer.unasked - 1)
       peer.gathering = .inChunk(block)
     } else if peer.forgiven > 0 {
       peer.forgiven -= 1
@@ -200,7 +201,7 @@ extension Swarm {
       give(back: buffer)
       return
     }
-    guard torrent.data?.picker.isWanted(block) == true else {
+    guard torrent.data?.picker.isWanted(block) == true, !torrent.isDiskFull else {
       torrent.wastedBytes += UInt64(blockLength)
       torrent.data?.picker.abandoned(block, by: peer.id.slot)
       give(back: buffer)
@@ -210,11 +211,6 @@ extension Swarm {
     torrent.lastBlock = now
     cancelElsewhere(block, torrent, but: peer)
     torrent.data?.picker.received(block)
-    guard !torrent.isDiskFull else {
-      torrent.data?.picker.abandoned(block, by: peer.id.slot)
-      give(back: buffer)
-      return
-    }
     heldBlocks += 1
     torrent.heldBlocks += 1
     torrent.data?.content.receive(block, in: buffer, from: peer.id, now: now)

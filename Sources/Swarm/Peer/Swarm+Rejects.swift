@@ -24,8 +24,8 @@ extension Swarm {
     if peer.peerChoking {
       peer.allowedToUs.removeAll { $0 == piece }
     } else if peer.forgiven > 0 {
-      // Perhaps of an earlier request for the same block, which was cancelled.
-      peer.forgiven -= 1
+      // Perhaps of an earlier request for the same block, which was cancelled: then the block still
+      // comes.
     } else if peer.outstanding.count >= max(SwarmLimits.firstPipeline, peer.requestQueue / 2) {
       // Perhaps its queue is full.
       peer.pipeline = max(SwarmLimits.leastPipeline, peer.outstanding.count / 2)
