@@ -136,6 +136,9 @@ public struct PieceStore: Sendable {
     return map.loaded == nil && map.map.isAcknowledged(block)
   }
 
+  /// Whether there is anything to write, now or when there is room.
+  public var hasWrites: Bool { !pendingWrites.isEmpty || !writing.isEmpty }
+
   /// Whether writes wait because the disk is full.
   public var isFull: Bool { fullUntil != nil }
 

@@ -55,7 +55,7 @@ extension Content {
     notices.append(.opened)
   }
 
-  private func hasRoom() {
+  func hasRoom() {
     guard isFull else { return }
     isFull = false
     notices.append(.hasRoom)

@@ -199,6 +199,8 @@ final class Content {
     self.now = max(self.now, now)
     store.handleTimeout(now: now)
     if let from = examinesFrom, from <= self.now { examinesFrom = nil }
+    // With nothing left to try, only new blocks can find out whether there is room.
+    if isFull, !store.isFull, !store.hasWrites { hasRoom() }
     goOn()
   }
 
