@@ -86,8 +86,8 @@ extension Swarm {
           break
         }
       }
-      torrent.deadline = content.deadline
     }
+    torrent.deadline = torrent.data?.content.deadline
     if torrent.looksForPeers {
       torrent.looksForPeers = false
       torrent.connectDeadline = deadlineForConnecting(torrent)
