@@ -31,6 +31,39 @@ import Wire
     }
     #expect(timeouts > 0)
   }
+
+  /// Who asks for metadata again and again in one chunk, and reads nothing, is not given memory
+  /// without end.
+  @Test func metadataForWhoDoesNotReadIsBounded() throws {
+    let session = try Session(files: 400)
+    let peer = try session.connect()
+    var extensions = ExtensionHandshake()
+    extensions.extensions = [.metadata: 3]
+    var bytes = Session.bytes(extension: 0, extensions.encoded)
+    let question = Session.bytes(extension: 1, MetadataMessage.request(piece: 0).encoded)
+    for _ in 0..<2_000 { bytes += question }
+    #expect(session.fixture.info.bytes.count > 16_384)
+    session.receive(peer, bytes)
+    #expect(session.sentBytes < SwarmLimits.unreadMessages + (1 << 20))
+    #expect(session.sentBytes > 16_384)
+  }
+
+  /// Each question is answered by a few bytes; who reads none of them is given up.
+  @Test func whoReadsNoAnswersIsGivenUp() throws {
+    let session = try Session()
+    let peer = try session.connect()
+    let request = BlockRequest(piece: 0, begin: 0, length: UInt32(blockLength))
+    var message = [UInt8](repeating: 0, count: 17)
+    message.withUnsafeMutableBytes { _ = PeerMessage.request(request).encode(into: $0) }
+    let bytes = Array(repeatElement(message, count: 10_000).joined())
+    var rounds = 0
+    while session.closed.isEmpty, rounds < 50 {
+      session.receive(peer, bytes)
+      rounds += 1
+    }
+    #expect(session.closed == [peer])
+    #expect(session.sentBytes < SwarmLimits.unreadMessages + (1 << 20))
+  }
 }
 
 /// A core that has all of a small torrent, and one peer.

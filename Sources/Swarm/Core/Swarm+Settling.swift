@@ -99,6 +99,10 @@ extension Swarm {
   /// Asks, answers and sends what can be.
   private mutating func settle(_ peer: Peer) {
     guard !peer.isClosed else { return }
+    if peer.unreadBytes > SwarmLimits.unreadMessages {
+      close(peer, .misconduct("it does not read what it is sent"))
+      return
+    }
     if peer.isActive, let torrent = peer.torrent {
       askForMetadata(peer, torrent)
       askForBlocks(peer, torrent)

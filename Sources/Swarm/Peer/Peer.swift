@@ -174,6 +174,9 @@ final class Peer {
   var isFast: Bool { features.contains(.fast) }
   var isSeed: Bool { pieces?.isFull ?? false }
 
+  /// Bytes of messages that the peer has not taken, blocks left out.
+  var unreadBytes: Int { outbox.count + unsentBytes - unsentBlockBytes }
+
   /// What the peer is called in lines for people.
   var name: String {
     if let client, !client.isEmpty { return printable(client) }

@@ -111,7 +111,7 @@ extension Swarm {
     guard peer.metadataID != 0 else { return }
     let size = WireLimits.metadataBlockBytes
     guard let bytes = torrent.data?.info.bytes, Int(piece) * size < bytes.count,
-      peer.unsentBytes < SwarmLimits.unreadMessages
+      peer.unreadBytes < SwarmLimits.unreadMessages / 2
     else {
       peer.put(extension: peer.metadataID, MetadataMessage.reject(piece: piece).encoded)
       return

@@ -191,7 +191,8 @@ extension Swarm {
     case .request(let request):
       countEmpty(peer)
       guard let content = torrent.data?.content, torrent.isRunning,
-        peer.hashAnswers < SwarmLimits.hashAnswers
+        peer.hashAnswers < SwarmLimits.hashAnswers,
+        peer.unreadBytes < SwarmLimits.unreadMessages / 2
       else {
         peer.put(.hash(.reject(request)))
         return
