@@ -85,7 +85,8 @@ let package = Package(
     .testTarget(name: "HouseTests"),
     // What the fuzzers run, and a test that runs it over their corpora.
     .target(
-      name: "FuzzBodies", dependencies: ["Metainfo", "Wire", "Store"], path: "Tests/Fuzz/Bodies"),
+      name: "FuzzBodies", dependencies: ["Metainfo", "Wire", "Store", "Swarm"],
+      path: "Tests/Fuzz/Bodies"),
     .testTarget(name: "FuzzTests", dependencies: ["FuzzBodies"], path: "Tests/Fuzz/Replay"),
     // A swarm in which all may fail: make sim, and make check.
     .target(

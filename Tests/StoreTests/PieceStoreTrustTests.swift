@@ -107,6 +107,30 @@ import Testing
     #expect(store.verified(block) == nil)
   }
 
+  /// Found by a fuzzer: a store that closes while its disk is slow looks at no file any more, and
+  /// wants no time-out for it.
+  @Test func closingStoreHasNoDeadlineForLooks() throws {
+    var store = PieceStore(inPlace: try PieceStoreScript.layout())
+    store.open(now: .zero)
+    while let operation = store.nextOperation() {
+      let value: DiskCompletion.Value =
+        if case .loadMap = operation.action { .map(nil) } else { .evidence([nil]) }
+      store.handle(DiskCompletion(id: operation.id, result: .success(value)), now: .zero)
+    }
+    PieceStoreScript.expectNotice(&store, .opened)
+    store.watchMissing()
+    let deadline = store.deadline
+    let due = try #require(deadline)
+    store.handleTimeout(now: due)
+    let look = try PieceStoreScript.next(&store)
+    store.close(now: due)
+    PieceStoreScript.expectIdle(&store)
+    #expect(store.deadline == nil)
+    store.handle(DiskCompletion(id: look.id, result: .success(.evidence([nil]))), now: due)
+    PieceStoreScript.expectIdle(&store)
+    PieceStoreScript.expectNotice(&store, .closed)
+  }
+
   @Test func nothingIsWrittenInPlace() throws {
     var store = PieceStore(inPlace: try PieceStoreScript.layout())
     store.open(now: .zero)

@@ -37,6 +37,7 @@ extension PieceStore {
 
   /// When a file is to be looked at; nil for never.
   var lookDeadline: Duration? {
+    guard phase == .running else { return nil }
     let quiet = settling.first?.until
     guard let nextRound else { return quiet }
     return quiet.map { min($0, nextRound) } ?? nextRound

@@ -18,6 +18,9 @@ struct PurposeTable {
 
   init() {}
 
+  /// How many there are.
+  var count: Int { entries.count - free.count }
+
   /// Keeps a purpose; the number is unique until it is taken.
   mutating func keep(_ purpose: Purpose) -> UInt64 {
     if let place = free.popLast() {

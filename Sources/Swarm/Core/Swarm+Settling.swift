@@ -91,6 +91,7 @@ extension Swarm {
         }
       }
     }
+    torrent.deadline = torrent.data?.content.deadline
     if torrent.looksForPeers {
       torrent.looksForPeers = false
       torrent.connectDeadline = deadlineForConnecting(torrent)

@@ -89,6 +89,12 @@ public struct Swarm: ~Copyable {
     if case .close(let connection, _) = effect { freeSlots.append(connection.slot) }
     return effect
   }
+
+  /// What is not in use, for tests: buffers of the pool that are free; reads from disk that have a
+  /// purpose; blocks on their way to disk.
+  package var idle: (buffers: Int, purposes: Int, heldBlocks: Int) {
+    (pool.freeCount, purposes.count, heldBlocks)
+  }
 }
 
 /// Where the rest of a block goes that has come in part.

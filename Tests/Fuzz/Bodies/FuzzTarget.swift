@@ -16,6 +16,8 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
   case framer
   /// Payloads of extension messages.
   case extensions
+  /// Sequences of all that can happen to a whole node with a small torrent.
+  case session
 
   /// Feeds one input. Bad input must end in an error; a broken promise stops the process.
   public func run(_ bytes: UnsafeRawBufferPointer) {
@@ -28,6 +30,7 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     case .handshake: fuzzHandshake(bytes)
     case .framer: fuzzFramer(bytes)
     case .extensions: fuzzExtensions(bytes)
+    case .session: fuzzSession(bytes)
     }
   }
 }
@@ -41,4 +44,13 @@ struct FuzzReader {
   var isAtEnd: Bool { rest.isEmpty }
 
   mutating func byte() -> UInt8 { rest.popFirst() ?? 0 }
+}
+
+/// A promise that must hold. Says which one was broken, which a `precondition` in optimised code does
+/// not.
+func demand(
+  _ isKept: Bool, _ what: @autoclosure () -> String = "a broken promise", line: UInt = #line,
+  file: StaticString = #fileID
+) {
+  if !isKept { fatalError(what(), file: file, line: line) }
 }
