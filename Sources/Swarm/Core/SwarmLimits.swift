@@ -44,6 +44,8 @@ enum SwarmLimits {
   static let outgoingShare = 8
   /// Bytes owed to a peer in small messages, from which on what costs us much is refused.
   static let refusingBytes = 1 << 20
+  /// Pieces that a peer may take back before the connection ends: its disk has failed, or it plays.
+  static let takenBack = 1_000
   /// How often a peer may become a seed piece by piece: it costs a walk over all pieces.
   static let becomesSeed = 16
   /// How long before its deadline a block that somebody waits for is asked of a second peer.

@@ -94,6 +94,8 @@ final class Peer {
   var lastSuggestion: Duration?
   /// How often it came to have everything, piece by piece.
   var timesFull = 0
+  /// Pieces that it said it has no more. BEP 54.
+  var takenBack = 0
   /// Pieces that we advised the peer to request and that it does not have.
   var suggestedToPeer: [PieceIndex] = []
   /// Pieces that the peer may request while choked. BEP 6.

@@ -130,6 +130,8 @@ extension Swarm {
     let head = MetadataMessage.data(
       piece: piece, totalSize: bytes.count, range: 0..<range.count)
     peer.put(extension: peer.metadataID, head.encoded, data: bytes[range])
+    peer.emptyMessages = 0
+    if peer.outbox.count >= 4 * size { flush(peer) }
   }
 
   // MARK: Peers, BEP 11

@@ -163,6 +163,10 @@ extension Swarm {
     peer.emptyMessages = 0
     torrent.data?.picker.remove(piece)
     if peer.outstanding.isEmpty { updateInterest(peer, torrent) }
+    peer.takenBack += 1
+    if peer.takenBack > SwarmLimits.takenBack {
+      close(peer, .misconduct("it takes back what it has without end (BEP 54)"))
+    }
   }
 
   // MARK: Interest

@@ -219,6 +219,7 @@ extension SessionGame {
     if how & 4 != 0 { handshake.requestQueue = Int(value) }
     if value & 1 != 0 { handshake.isUploadOnly = value & 2 != 0 }
     if value & 4 != 0 { handshake.port = UInt16(value) << 8 }
+    if value & 16 != 0 { handshake.yourAddress = Self.endpoint(value >> 5).address }
     if value & 8 != 0 { handshake.client = raw(&reader) }
     return SessionWire.bytes(extension: 0, handshake.encoded)
   }

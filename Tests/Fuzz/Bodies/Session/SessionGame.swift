@@ -200,7 +200,7 @@ struct SessionGame {
       while !node.jobs.isEmpty { node.hash(0) }
       while !node.deliveries.isEmpty { node.finish(0) }
       rounds += 1
-      demand(rounds < 2_000, "there is no end of work")
+      demand(rounds < 2_000, "there is no end of work: \(node.state)")
     }
   }
 
@@ -226,6 +226,13 @@ struct SessionGame {
         peers: [Self.endpoint(what >> 3), Self.endpoint(1 + what >> 3)], to: torrent, now: node.now)
       node.drain()
     case 4: node.disk.damage(what >> 3, reader.byte())
+    case 5:
+      guard let torrent = node.torrent else { return }
+      let start = UInt64(reader.byte()) << 9
+      _ = node.swarm.setPriority(
+        [.skip, .normal, .high][Int(what >> 3) % 3], ofFile: Int(what >> 6),
+        bytes: start..<(start + UInt64(reader.byte()) << 9), in: torrent, now: node.now)
+      node.drain()
     default: checkStatus()
     }
   }

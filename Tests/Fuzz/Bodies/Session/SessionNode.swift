@@ -98,7 +98,8 @@ final class SessionNode {
 
   func accept(_ endpoint: PeerEndpoint) {
     guard let id = swarm.accept(from: endpoint, now: now) else {
-      demand(links.count >= configuration.connections)
+      // Half of all places at the least are for those who have said nothing yet.
+      demand(links.count >= max(1, configuration.connections / 2))
       return
     }
     demand(links[id] == nil, "a connection's name is used twice")
@@ -233,8 +234,8 @@ final class SessionNode {
   }
 
   /// For those who have to find out why.
-  private var state: String {
-    let actions = operations.map { "\($0.operation.action)".prefix(40) }
+  var state: String {
+    let actions = operations.map { "\($0.operation.action)".prefix(160) }
     let deadline = swarm.deadline.map { "\($0)" } ?? "never"
     return "now \(now), deadline \(deadline), \(jobs.count) hash jobs, disk \(actions), "
       + "\(order.count) connections, \(deliveries.count) deliveries, idle \(swarm.idle)"
