@@ -2,7 +2,7 @@
 import PackageDescription
 
 // The dependency picture, one way only (ARCHITECTURE.md, "House"):
-//   Metainfo ← Wire, Store ← (Discovery ← Swarm) ← SwarmNode ← SwarmTool
+//   Metainfo ← Wire, Store ← Discovery ← Swarm ← SwarmNode ← SwarmTool
 // Everything left of SwarmNode is pure: Tests/HouseTests holds the line.
 
 #if arch(x86_64)
@@ -36,6 +36,7 @@ let package = Package(
     .library(name: "Metainfo", targets: ["Metainfo"]),
     .library(name: "Wire", targets: ["Wire"]),
     .library(name: "Store", targets: ["Store"]),
+    .library(name: "Discovery", targets: ["Discovery"]),
     .library(name: "Swarm", targets: ["Swarm"]),
     .library(name: "SwarmNode", targets: ["SwarmNode"]),
   ],
@@ -46,20 +47,29 @@ let package = Package(
     // Libraries that others wrote.
     .systemLibrary(name: "CUV", pkgConfig: "libuv", providers: [.apt(["libuv1-dev"])]),
     .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+    .systemLibrary(
+      name: "CSodium", pkgConfig: "libsodium", providers: [.apt(["libsodium-dev"])]),
+    .systemLibrary(
+      name: "CMiniUPnPc", pkgConfig: "miniupnpc", providers: [.apt(["libminiupnpc-dev"])]),
+    .systemLibrary(name: "CNATPMP", providers: [.apt(["libnatpmp-dev"])]),
     // Thin shims in C.
     .target(
       name: "CHash", dependencies: ["CCrypto"] + multiBufferDependency,
       linkerSettings: multiBufferLibrary),
     .target(name: "CGuard"),
     // The pure house.
-    .target(name: "Metainfo", dependencies: ["CHash"]),
+    .target(name: "Metainfo", dependencies: ["CHash", "CSodium"]),
     .target(name: "Wire", dependencies: ["Metainfo"]),
     .target(name: "Store", dependencies: ["Metainfo", "CHash"]),
-    .target(name: "Swarm", dependencies: ["Metainfo", "Wire", "Store"]),
+    .target(name: "Discovery", dependencies: ["Metainfo", "Wire"]),
+    .target(name: "Swarm", dependencies: ["Metainfo", "Wire", "Store", "Discovery"]),
     // The impure shell.
     .target(
       name: "SwarmNode",
-      dependencies: ["Metainfo", "Wire", "Store", "Swarm", "CUV", "CHash", "CGuard"]),
+      dependencies: [
+        "Metainfo", "Wire", "Store", "Discovery", "Swarm", "CUV", "CHash", "CGuard", "CSodium",
+        "CMiniUPnPc", "CNATPMP",
+      ]),
     .executableTarget(
       name: "SwarmTool",
       dependencies: [
@@ -75,6 +85,8 @@ let package = Package(
     .target(name: "TestSupport", path: "Tests/Support"),
     .testTarget(name: "MetainfoTests", dependencies: ["Metainfo", "TestSupport"]),
     .testTarget(name: "WireTests", dependencies: ["Wire", "Metainfo", "TestSupport"]),
+    .testTarget(
+      name: "DiscoveryTests", dependencies: ["Discovery", "Wire", "Metainfo", "TestSupport"]),
     .testTarget(name: "StoreTests", dependencies: ["Store", "Metainfo", "TestSupport"]),
     .testTarget(
       name: "SwarmTests", dependencies: ["Swarm", "Wire", "Store", "Metainfo", "TestSupport"]),
@@ -85,7 +97,7 @@ let package = Package(
     .testTarget(name: "HouseTests"),
     // What the fuzzers run, and a test that runs it over their corpora.
     .target(
-      name: "FuzzBodies", dependencies: ["Metainfo", "Wire", "Store", "Swarm"],
+      name: "FuzzBodies", dependencies: ["Metainfo", "Wire", "Store", "Discovery", "Swarm"],
       path: "Tests/Fuzz/Bodies"),
     .testTarget(name: "FuzzTests", dependencies: ["FuzzBodies"], path: "Tests/Fuzz/Replay"),
     // A swarm in which all may fail: make sim, and make check.

@@ -32,6 +32,9 @@ libsqlite3-0|file:libsqlite3.so.0|swift build loads it
 libncurses6|file:libncurses.so.6|swift build loads it
 libuv1-dev|pc:libuv|event loop, disk and network
 libssl-dev|pc:libcrypto|SHA-256 and SHA-1 on every CPU
+libsodium-dev|pc:libsodium|signatures of datasets
+libminiupnpc-dev|file:miniupnpc/miniupnpc.h|opens ports of routers (UPnP)
+libnatpmp-dev|file:natpmp.h|opens ports of routers (NAT-PMP)
 ROWS
   if [ "$(uname -m)" = x86_64 ]; then
     echo 'libipsec-mb-dev|file:intel-ipsec-mb.h|SHA-256 and SHA-1, many messages at a time'
