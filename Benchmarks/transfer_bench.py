@@ -25,9 +25,8 @@ SEED, LEECH, TRACKER = "10.99.0.1:6901", "10.99.0.2:6902", ("10.99.0.9", 6900)
 PIECE = 1 << 20
 
 
-def contestants(scratch, path, with_transmission):
+def contestants(scratch, path, tracker, with_transmission):
     folder = os.path.dirname(path)
-    tracker = Tracker(*TRACKER)
     torrents = {}
     for kind in ("v2", "hybrid", "v1"):
         torrents[kind] = os.path.join(scratch, kind + ".torrent")
@@ -69,12 +68,12 @@ def once(contestant, path, target, is_compared):
         shutil.rmtree(target, ignore_errors=True)
 
 
-def bench(base, options):
+def bench(base, tracker, options):
     table = measure.Table(options.json)
     with tempfile.TemporaryDirectory(prefix="swarm-bench-", dir=base) as scratch:
         path = os.path.join(scratch, "seed", "content.bin")
         measure.fill(path, options.size)
-        cases = contestants(scratch, path, options.transmission)
+        cases = contestants(scratch, path, tracker, options.transmission)
         if options.only:
             cases = {name: each for name, each in cases.items()
                      if any(word in name for word in options.only.split(","))}
@@ -106,8 +105,9 @@ def main():
     parser.add_argument("--json", help="a file for every single figure, one object a line")
     options = parser.parse_args()
     measure.describe_machine()
+    tracker = Tracker(*TRACKER)
     for base in options.folders.split(","):
-        bench(base, options)
+        bench(base, tracker, options)
 
 
 main()
