@@ -100,53 +100,6 @@ import Wire
       precondition(ends == 3, "\(ends) ends")
     }
   }
-
-  @Test func lastMessagesGoOutAfterTheEnd() {
-    let loop = EventLoop()
-    let pair = SocketPair(bufferBytes: 4_608)
-    var random = SplitMix64(seed: 5)
-    let sent = random.bytes(100_000)
-    let endpoint = PeerEndpoint(address: Self.loopback, port: 1)
-    let connection = Connection(
-      ConnectionID(slot: 0, generation: 0), endpoint, owning: pair.give(pair.near),
-      isConnecting: false, on: loop)
-    sent.withUnsafeBytes { connection.output.append($0) }
-    // Unread when the connection ends, which must not cut the answer short.
-    _ = SocketPair.write(pair.far, [1, 2, 3])
-    var hasEnded = false
-    let farewell = Farewell(connection, on: loop, milliseconds: 60_000) { _ in hasEnded = true }
-    farewell.begin()
-    var arrived: [UInt8] = []
-    var reader: SocketPoll?
-    reader = SocketPoll(on: loop, socket: pair.far) { _ in
-      if let bytes = SocketPair.read(pair.far, upTo: 3_000) {
-        arrived += bytes
-      } else {
-        reader?.close()
-        close(pair.give(pair.far))
-      }
-    }
-    reader?.watch(.readable)
-    loop.run()
-    #expect(arrived == sent)
-    #expect(hasEnded && !connection.isOpen)
-  }
-
-  @Test func aPeerThatDoesNotListenIsNotWaitedForForEver() {
-    let loop = EventLoop()
-    let pair = SocketPair(bufferBytes: 4_608)
-    let endpoint = PeerEndpoint(address: Self.loopback, port: 1)
-    let connection = Connection(
-      ConnectionID(slot: 0, generation: 0), endpoint, owning: pair.give(pair.near),
-      isConnecting: false, on: loop)
-    [UInt8](repeating: 0, count: 500_000).withUnsafeBytes { connection.output.append($0) }
-    #expect(Farewell.isWorthIt(connection))
-    var hasEnded = false
-    let farewell = Farewell(connection, on: loop, milliseconds: 20) { _ in hasEnded = true }
-    farewell.begin()
-    loop.run()
-    #expect(hasEnded && !connection.isOpen)
-  }
 }
 
 /// Counts lines of a log.

@@ -46,7 +46,7 @@ final class ReviewNode {
       switch consume effect {
       case .keep: break
       case .connect(let id, let endpoint): connects.append((id, endpoint))
-      case .close(let id, _): closed.insert(id)
+      case .close(let id): closed.insert(id)
       case .send(let id, let out):
         outgoing[id, default: 0] += out.byteCount
         switch out {

@@ -118,7 +118,7 @@ private final class Session {
     var all: [Effect] = []
     while let effect = swarm.nextEffect() {
       if case .send(_, let outgoing) = effect { sentBytes += outgoing.byteCount }
-      if case .close(let id, _) = effect { closed.append(id) }
+      if case .close(let id) = effect { closed.append(id) }
       all.append(effect)
     }
     return all

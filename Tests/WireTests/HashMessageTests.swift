@@ -45,9 +45,9 @@ import Testing
 
   /// Numbers of a `hashes` message with `surplus` hashes more than BEP 52 wants, and the message.
   static let faults: [(numbers: [UInt32], hashes: Int, message: String)] = [
-    ([0, 0, 0, 0], 0, "hashes at byte 41: length 0 is not a power of two from 2 on (BEP 52)"),
-    ([0, 0, 1, 0], 2, "hashes at byte 41: length 1 is not a power of two from 2 on (BEP 52)"),
-    ([0, 0, 3, 0], 3, "hashes at byte 41: length 3 is not a power of two from 2 on (BEP 52)"),
+    ([0, 0, 0, 0], 0, "hashes at byte 41: 0 hashes answer nothing (BEP 52)"),
+    ([0, 2, 3, 0], 3, "hashes at byte 37: index 2 is not a multiple of length 3 (BEP 52)"),
+    ([0, 0, 1, 0], 1, "hashes at byte 49: 81 bytes, 113 expected (BEP 52)"),
     (
       [0, 0, 1 << 31, 0], 0, "hashes at byte 41: length 2147483648 is more than 8192"
     ),

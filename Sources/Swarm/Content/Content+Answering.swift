@@ -36,37 +36,49 @@ final class PieceHashing {
 /// disk. BEP 52.
 extension Content {
   /// Answers a question with `.answer`, which has nothing in it for a rejection.
-  func answer(_ request: HashRequest, tag: UInt64) {
+  ///
+  /// - Parameter allowance: how many bytes may be read and hashed for it.
+  /// - Returns: how many will be.
+  func answer(_ request: HashRequest, tag: UInt64, hashing allowance: UInt64 = .max) -> UInt64 {
     guard isOpen, !isClosing, let tree = treeOfRoot[request.piecesRoot] else {
-      return tell(nil, to: request, tag)
+      tell(nil, to: request, tag)
+      return 0
     }
     switch trees[Int(tree)].response(to: request) {
     case .hashes(let response): tell(response, to: request, tag)
     case .unknown, .malformed: tell(nil, to: request, tag)
     case .needsLeaves(let pieces):
       let answer = PendingAnswer(request: request, tag: tag)
-      guard begin(pieces, of: Int(tree), for: answer) else { return tell(nil, to: request, tag) }
-      goOn()
+      if let cost = begin(pieces, of: Int(tree), for: answer, allowance) {
+        goOn()
+        return cost
+      }
+      tell(nil, to: request, tag)
     }
+    return 0
   }
 
   private func tell(_ response: HashResponse?, to request: HashRequest, _ tag: UInt64) {
     notices.append(.answer(tag: tag, request, response))
   }
 
-  /// Queues pieces to be hashed; false when they are too many, or not here.
+  /// Queues pieces to be hashed, and says how many bytes that are; nil when they are too many, or not
+  /// here.
   private func begin(
-    _ numbers: ClosedRange<FilePieceIndex>, of tree: Int, for answer: PendingAnswer
-  ) -> Bool {
+    _ numbers: ClosedRange<FilePieceIndex>, of tree: Int, for answer: PendingAnswer,
+    _ allowance: UInt64
+  ) -> UInt64? {
     let all = geometry.pieces(of: firstFile[tree])
     let first = Int(numbers.lowerBound.rawValue)
     let last = Int(numbers.upperBound.rawValue)
     guard answersWaiting < limits.answers,
       UInt64(last - first) * UInt64(geometry.pieceLength) < limits.answerBytes
-    else { return false }
+    else { return nil }
     let pieces = (first...last).map { all[$0] }
     let bytes = pieces.reduce(0) { $0 + UInt64(geometry.length(of: $1)) }
-    guard bytes <= limits.answerBytes, pieces.allSatisfy(hasPiece) else { return false }
+    guard bytes <= min(limits.answerBytes, allowance), pieces.allSatisfy(hasPiece) else {
+      return nil
+    }
     answersWaiting += 1
     answer.remaining = pieces.count
     for piece in pieces {
@@ -79,7 +91,7 @@ extension Content {
         hashingQueue.append(hashing)
       }
     }
-    return true
+    return bytes
   }
 
   /// Reads on, as buffers are free.

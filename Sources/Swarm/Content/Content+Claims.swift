@@ -73,7 +73,9 @@ extension Content {
     let verdict = trees[tree].verdict(leaf: leaf.leaf, digest: digest)
     if case .needsHashes = verdict { return }
     let work = works[geometry.piece(of: claim.block)]
-    let sender = work.flatMap { $0.slots[$0.position(of: claim.block)].sender }
+    let slot = work.map { $0.slots[$0.position(of: claim.block)] }
+    // What the disk made of it is not the sender's fault.
+    let sender = slot.flatMap { $0.sent == digest ? $0.sender : nil }
     judge(examination, isRight: verdict == .verified)
     if verdict == .mismatch, let sender { notices.append(.culpritFound(sender)) }
   }

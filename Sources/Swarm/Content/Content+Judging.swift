@@ -19,6 +19,7 @@ extension Content {
     guard !isClosing, let method = method(for: work) else { return }
     guard examinesFrom == nil else { return claims.add(pieces(of: work.blocks)) }
     work.judgement = PieceWork.Judgement(method: method)
+    count(work, asWaiting: false)
     judging.append(work)
     goOn(judging: work)
   }
@@ -35,7 +36,9 @@ extension Content {
   /// Goes on with what waited for buffers.
   func pumpJudging() {
     guard !judging.isEmpty else { return }
-    for work in judging { goOn(judging: work) }
+    for work in judging where work.judgement?.method == .tree || work.judgement?.outstanding == 0 {
+      goOn(judging: work)
+    }
   }
 
   func goOn(judging work: PieceWork) {
@@ -51,7 +54,7 @@ extension Content {
 
   /// A read for the judgement, or a job of it, has ended.
   func ran(_ work: PieceWork) {
-    guard var judgement = work.judgement else { preconditionFailure("nothing was under way") }
+    guard let judgement = work.judgement else { preconditionFailure("nothing was under way") }
     judgement.outstanding -= 1
     let isDone = judgement.outstanding == 0
     if isDone && judgement.method == .sha1 {
@@ -59,7 +62,6 @@ extension Content {
       judgement.buffers = []
       judgement.run = []
     }
-    work.judgement = judgement
     guard isDone || judgement.method == .tree else { return }
     if judgement.isWrong {
       fail(work)
@@ -80,13 +82,14 @@ extension Content {
 
   private func stopJudging(_ work: PieceWork) {
     work.judgement = nil
+    count(work, asWaiting: true)
     judging.removeAll { $0 === work }
   }
 
   // MARK: Hash trees
 
   private func readForTree(_ work: PieceWork) {
-    guard var judgement = work.judgement, let place = treePiece(of: work.piece) else { return }
+    guard let judgement = work.judgement, let place = treePiece(of: work.piece) else { return }
     while judgement.next < work.slots.count {
       let position = judgement.next
       if work.slots[position].digest == nil {
@@ -104,7 +107,6 @@ extension Content {
       }
       judgement.next += 1
     }
-    work.judgement = judgement
     guard judgement.outstanding == 0 else { return }
     if judgement.isAbandoned { return abandon(work) }
     guard judgement.next == work.slots.count else { return }
@@ -120,7 +122,7 @@ extension Content {
   // MARK: SHA-1
 
   private func readForSHA1(_ work: PieceWork) {
-    guard var judgement = work.judgement, judgement.outstanding == 0 else { return }
+    guard let judgement = work.judgement, judgement.outstanding == 0 else { return }
     var position = judgement.next
     var isWaiting = false
     while position < work.slots.count, work.slots[position].place != .padding {
@@ -142,7 +144,6 @@ extension Content {
       let block = work.blocks[position - 1]
       if geometry.dataLength(of: block) < geometry.requestLength(of: block) { break }
     }
-    work.judgement = judgement
     if judgement.outstanding > 0 { return }
     if judgement.isAbandoned { return abandon(work) }
     // No buffer, no run: the next call may find one.
@@ -162,7 +163,7 @@ extension Content {
 
   /// All bytes of the run are in memory.
   private func submitRun(_ work: PieceWork) {
-    guard var judgement = work.judgement else { return }
+    guard let judgement = work.judgement else { return }
     let isFirst = judgement.next == 0
     var zeros: UInt32 = 0
     var parts: [HashPart] = []
@@ -194,7 +195,6 @@ extension Content {
       judgement.stream = stream
       submit(.pieceRun(stream, parts, zeros: zeros, isLast: isLast), for: .pieceRun(work))
     }
-    work.judgement = judgement
     if !unknown.isEmpty {
       submit(.leaves(unknown.map(\.1)), for: .digests(work, unknown.map(\.0)))
     }

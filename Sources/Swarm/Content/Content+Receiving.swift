@@ -25,6 +25,13 @@ extension Content {
 
   /// The end of a run of `receive`: what came becomes a hash job.
   func flush() {
+    if !spilling.isEmpty {
+      let parts = spilling.map {
+        HashPart(buffer: $0.buffer, length: geometry.dataLength(of: $0.block))
+      }
+      submit(.leaves(parts), for: .spilled(spilling))
+      spilling = []
+    }
     guard !arriving.isEmpty else { return }
     let parts = arriving.map {
       HashPart(buffer: $0.buffer, length: geometry.dataLength(of: $0.block))
@@ -49,8 +56,11 @@ extension Content {
       for (block, digest) in zip(blocks, digests) { judge(block, digest) }
     case (.digests(let work, let positions), .leaves(let digests)):
       precondition(digests.count == positions.count)
-      for (position, digest) in zip(positions, digests) { work.slots[position].digest = digest }
+      for (position, digest) in zip(positions, digests) { note(digest, at: position, of: work) }
       ran(work)
+    case (.spilled(let arrivals), .leaves(let digests)):
+      precondition(digests.count == arrivals.count)
+      for index in arrivals.indices { didHashSpilled(arrivals[index], digests[index]) }
     case (.pieceRun(let work), .piece(let digest)):
       work.judgement?.digest = digest
       ran(work)
@@ -81,7 +91,7 @@ extension Content {
     case .claim: judgeClaim(readBack, digest)
     case .work(let work):
       let position = work.position(of: readBack.block)
-      work.slots[position].digest = digest
+      note(digest, at: position, of: work)
       work.slots[position].examination = readBack.examination
       ran(work)
     case .answer(let hashing): hashed(readBack.block, digest, in: hashing)

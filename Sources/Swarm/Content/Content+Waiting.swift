@@ -15,7 +15,7 @@ extension Content {
     if waitingBytes + blockLength > limits.waitingBytes
       || budget.waitingBytes + blockLength > budget.bytes
     {
-      spill(arrival, in: work, position)
+      spill(arrival, in: work, position, digest)
     } else {
       waitingBytes += blockLength
       budget.waitingBytes += blockLength
@@ -28,16 +28,58 @@ extension Content {
     settle(work)
   }
 
-  private func spill(_ arrival: Arrival, in work: PieceWork, _ position: Int) {
+  /// There is no room in memory: to disk with it, once it is known what was sent.
+  private func spill(
+    _ arrival: Arrival, in work: PieceWork, _ position: Int, _ digest: SHA256Digest?
+  ) {
+    work.move(position, to: .writing)
+    if let digest { return write(arrival, in: work, position, digest) }
+    spilling.append(arrival)
+    if spilling.count >= limits.blocksPerJob { flush() }
+  }
+
+  /// A block that goes to disk before there is a verdict was hashed.
+  func didHashSpilled(_ arrival: Arrival, _ digest: SHA256Digest) {
+    guard let work = works[geometry.piece(of: arrival.block)], !isClosing else {
+      release(arrival.buffer)
+      notices.append(.missing(arrival.block))
+      return
+    }
+    write(arrival, in: work, work.position(of: arrival.block), digest)
+    settle(work)
+  }
+
+  private func write(
+    _ arrival: Arrival, in work: PieceWork, _ position: Int, _ digest: SHA256Digest
+  ) {
     switch store.write(arrival.block, from: arrival.buffer, isHashed: false) {
     case .queued:
       work.slots[position].sender = arrival.sender
-      work.move(position, to: .writing)
-    case .alreadyThere: release(arrival.buffer)
+      work.slots[position].sent = digest
+    case .alreadyThere:
+      release(arrival.buffer)
+      work.move(position, to: .missing)
     case .refused:
       release(arrival.buffer)
+      work.move(position, to: .missing)
       notices.append(.missing(arrival.block))
     }
+  }
+
+  /// What was read back of a block was hashed.
+  func note(_ digest: SHA256Digest, at position: Int, of work: PieceWork) {
+    work.slots[position].digest = digest
+    // Other bytes than were sent: the disk's fault, not the sender's.
+    if let sent = work.slots[position].sent, sent != digest { work.slots[position].sender = nil }
+  }
+
+  /// Counts what is in memory of a piece as waiting, or not.
+  func count(_ work: PieceWork, asWaiting isWaiting: Bool) {
+    guard work.isWaiting != isWaiting else { return }
+    work.isWaiting = isWaiting
+    let change = (isWaiting ? 1 : -1) * work.inMemory * blockLength
+    waitingBytes += change
+    budget.waitingBytes += change
   }
 
   /// Tells once that hashes are wanted, where there are any to be had.
@@ -82,8 +124,10 @@ extension Content {
     guard work.slots[position].place == .memory, let buffer = work.slots[position].buffer else {
       return nil
     }
-    waitingBytes -= blockLength
-    budget.waitingBytes -= blockLength
+    if work.isWaiting {
+      waitingBytes -= blockLength
+      budget.waitingBytes -= blockLength
+    }
     work.move(position, to: .missing)
     return buffer
   }

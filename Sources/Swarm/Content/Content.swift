@@ -22,6 +22,8 @@ final class Content {
   enum Job {
     /// Blocks that came, to be judged by their leaves.
     case arrivals([Arrival])
+    /// Blocks that came and go to disk without a verdict, for their hashes alone.
+    case spilled([Arrival])
     /// Blocks read back, to be judged by their leaves or to give them.
     case readBack([ReadBack])
     /// A run of a v1 piece.
@@ -59,6 +61,8 @@ final class Content {
   var doubtful: Set<PieceIndex> = []
 
   var arriving: [Arrival] = []
+  /// Blocks that go to disk without a verdict, for want of memory.
+  var spilling: [Arrival] = []
   var jobs: [HashJobID: Job] = [:]
   var hashJobs = ContentQueue<HashJob>()
   var notices = ContentQueue<ContentNotice>()

@@ -27,6 +27,9 @@ final class PieceWork {
     var sender: ConnectionID?
     /// SHA-256 of the bytes, once they were hashed.
     var digest: SHA256Digest?
+    /// The same as they came from the sender, where they went to disk before there was a verdict. If
+    /// other bytes come back, nobody is to blame for them.
+    var sent: SHA256Digest?
     /// By which the claim is judged, once it was read.
     var examination: Examination?
   }
@@ -40,7 +43,7 @@ final class PieceWork {
   }
 
   /// A judgement under way.
-  struct Judgement {
+  final class Judgement {
     let method: Method
     /// Blocks before this one were looked at.
     var next = 0
@@ -57,6 +60,8 @@ final class PieceWork {
     var isAbandoned = false
     /// The piece is wrong; hashes of its blocks are awaited, to find out later who lied.
     var isWrong = false
+
+    init(method: Method) { self.method = method }
   }
 
   let piece: PieceIndex
@@ -64,6 +69,10 @@ final class PieceWork {
   var slots: [Slot]
   /// How many slots are neither missing nor being written.
   var present = 0
+  /// How many slots are in memory.
+  var inMemory = 0
+  /// Whether those count as waiting: not while they are judged, which takes no peer's help.
+  var isWaiting = true
   /// Whether leaves are not to be waited for.
   var isWhole: Bool
   /// Its blocks' hashes are not the piece's: only leaves can tell which.
@@ -92,6 +101,7 @@ final class PieceWork {
   func move(_ position: Int, to place: Place) {
     func counts(_ place: Place) -> Int { place == .missing || place == .writing ? 0 : 1 }
     present += counts(place) - counts(slots[position].place)
+    inMemory += (place == .memory ? 1 : 0) - (slots[position].place == .memory ? 1 : 0)
     slots[position].place = place
     if place == .missing { slots[position] = Slot() }
   }

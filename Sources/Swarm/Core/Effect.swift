@@ -10,9 +10,9 @@ public enum Effect {
   /// Send, behind all that was given for this connection before. `Swarm.sent` tells how many bytes
   /// the system took.
   case send(ConnectionID, Outgoing)
-  /// Close the connection; what was not sent yet is dropped, unless `flushing`, and its buffers are
-  /// not touched any more. No event about it is expected after this.
-  case close(ConnectionID, flushing: Bool)
+  /// Close the connection; what was not sent yet is dropped, and its buffers are not touched any more.
+  /// No event about it is expected after this.
+  case close(ConnectionID)
   /// `Swarm.wantsInput` became true again for this connection.
   case resumeReading(ConnectionID)
   /// The torrent's info dictionary is known: keep it, and make ready the disk for its content. Before

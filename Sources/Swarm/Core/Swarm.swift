@@ -86,7 +86,7 @@ public struct Swarm: ~Copyable {
   public mutating func nextEffect() -> Effect? {
     let effect = effects.popFirst()
     // Until then the caller may have something of the old connection in the slot.
-    if case .close(let connection, _) = effect { freeSlots.append(connection.slot) }
+    if case .close(let connection) = effect { freeSlots.append(connection.slot) }
     return effect
   }
 

@@ -91,6 +91,12 @@ enum SwarmLimits {
   /// Pieces that are asked of one peer only, because they came wrong from several: as many as
   /// `ContentLimits.suspectPieces`, whose senders are remembered.
   static let alonePieces = 64
-  /// Messages that come before the metadata is here, `have`s for example, that are kept of a peer.
-  static let earlyHaves = 4_096
+  /// What a peer says that it has before the metadata is here, in words of 64 pieces: a million
+  /// pieces, and less than half a megabyte.
+  static let earlyHaves = 16_384
+  /// Bytes that are hashed for a peer that asks for leaf hashes which are not kept: at first, for
+  /// each second, and for each byte that it is sent. A question of 53 bytes can cost 64 MiB of disk.
+  static let hashedAtOnce: UInt64 = 256 << 20
+  static let hashedPerSecond: UInt64 = 16 << 20
+  static let hashedPerUpload: UInt64 = 4
 }

@@ -85,7 +85,8 @@ final class Peer {
   /// What came before the metadata did.
   var earlyBitfield: [UInt8]?
   var earlyHasAll = false
-  var earlyHaves: [UInt32] = []
+  /// 64 pieces a word, by the number of the word.
+  var earlyHaves: [UInt32: UInt64] = [:]
   /// Pieces that we may request while choked. BEP 6.
   var allowedToUs: [PieceIndex] = []
   /// Pieces that the peer advises us to request of it. BEP 6.
@@ -122,8 +123,6 @@ final class Peer {
   var rejections = 0
   var refused = RefusedPieces()
   var hashRequests = 0
-  /// Rejected or unanswered hash requests, less those answered.
-  var hashRefusals = 0
   /// Whether reading from the connection is stopped.
   var isPaused = false
 
@@ -140,6 +139,8 @@ final class Peer {
   var unchokedSince: Duration?
   var lastOptimistic: Duration?
   var hashAnswers = 0
+  /// Bytes that were hashed for its questions.
+  var hashedBytes: UInt64 = 0
   /// Bytes of blocks that may be on their way to the peer at once.
   var sendWindow = SwarmLimits.firstSendWindow
 

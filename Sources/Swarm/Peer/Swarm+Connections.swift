@@ -120,10 +120,9 @@ extension Swarm {
   // MARK: Ending
 
   /// Ends a connection for a reason of ours.
-  mutating func close(_ peer: Peer, _ reason: Notice.PeerEnd, flushing: Bool = false) {
+  mutating func close(_ peer: Peer, _ reason: Notice.PeerEnd) {
     guard !peer.isClosed else { return }
-    if flushing { flush(peer) }
-    effects.append(.close(peer.id, flushing: flushing && peer.isActive))
+    effects.append(.close(peer.id))
     forget(peer, reason, freesSlot: false)
   }
 

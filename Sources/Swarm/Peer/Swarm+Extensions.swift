@@ -153,7 +153,8 @@ extension Swarm {
 
   /// Tells peers of each other.
   mutating func exchangePeers(_ torrent: Torrent) {
-    guard usesExchange(torrent), torrent.peers.count > 1 else { return }
+    // Before the metadata is here it may turn out to be private.
+    guard usesExchange(torrent), torrent.metadata == nil, torrent.peers.count > 1 else { return }
     var contacts: [PeerExchange.Contact]?
     for peer in torrent.peers where peer.exchangeID != 0 && peer.isTold(now) {
       if contacts == nil {

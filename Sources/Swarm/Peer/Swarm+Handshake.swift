@@ -13,9 +13,10 @@ extension Swarm {
   }
 
   mutating func sendHandshake(_ peer: Peer, _ torrent: Torrent, answering: SHA1Digest? = nil) {
-    guard !peer.hasSentHandshake, let infohash = answering ?? torrent.infohashes.first else {
-      return
-    }
+    // A peer may know a hybrid by one of its names alone: where the one failed, the other is tried.
+    let names = torrent.infohashes
+    let tries = peer.isIncoming ? 0 : torrent.known.failures(of: peer.endpoint)
+    guard !peer.hasSentHandshake, let infohash = answering ?? names[cyclic: tries] else { return }
     peer.hasSentHandshake = true
     var features: PeerFeatures = [.fast, .extensions]
     if torrent.v1 != nil, torrent.v2 != nil { features.insert(.v2Upgrade) }
@@ -168,4 +169,9 @@ extension Swarm {
   func usesExchange(_ torrent: Torrent) -> Bool {
     configuration.usesPeerExchange && !torrent.isPrivate
   }
+}
+
+extension Array {
+  /// The element at a place that counts on from the start behind the end; nil if there is none.
+  fileprivate subscript(cyclic place: Int) -> Element? { isEmpty ? nil : self[place % count] }
 }

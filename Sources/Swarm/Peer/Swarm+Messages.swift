@@ -116,7 +116,7 @@ extension Swarm {
         close(peer, .misconduct("it has too much to tell before the metadata is here"))
         return
       }
-      peer.earlyHaves.append(number)
+      peer.earlyHaves[number / 64, default: 0] |= 1 << UInt64(number % 64)
       return
     }
     guard let piece = geometry.piece(number) else {
@@ -150,8 +150,12 @@ extension Swarm {
       takeAll(peer, torrent)
     }
     let haves = peer.earlyHaves
-    peer.earlyHaves = []
-    for number in haves where !peer.isClosed { takeHave(peer, torrent, number) }
+    peer.earlyHaves = [:]
+    for (word, bits) in haves.sorted(by: { $0.key < $1.key }) {
+      for bit in 0..<64 where bits >> UInt64(bit) & 1 == 1 && !peer.isClosed {
+        takeHave(peer, torrent, word * 64 + UInt32(bit))
+      }
+    }
   }
 
   /// A piece that the peer has no more. BEP 54.
@@ -193,6 +197,16 @@ extension Swarm {
 
   // MARK: Hashes
 
+  /// Bytes that may be read and hashed for the next question of a peer: many times what it is sent,
+  /// and some more for whoever only wants hashes.
+  private func hashAllowance(_ peer: Peer) -> UInt64 {
+    let seconds = UInt64(clamping: (now - peer.since).components.seconds)
+    let all =
+      SwarmLimits.hashedAtOnce + SwarmLimits.hashedPerSecond * seconds
+      + SwarmLimits.hashedPerUpload * peer.upload.total
+    return all > peer.hashedBytes ? all - peer.hashedBytes : 0
+  }
+
   private mutating func take(_ peer: Peer, _ torrent: Torrent, _ message: HashMessage) {
     switch message {
     case .request(let request):
@@ -204,7 +218,8 @@ extension Swarm {
         return
       }
       peer.hashAnswers += 1
-      content.answer(request, tag: purposes.keep(.hashes(peer.id)))
+      peer.hashedBytes += content.answer(
+        request, tag: purposes.keep(.hashes(peer.id)), hashing: hashAllowance(peer))
     case .hashes(let response): takeHashes(peer, torrent, response)
     case .reject(let request): takeHashReject(peer, torrent, request)
     }

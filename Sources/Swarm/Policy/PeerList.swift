@@ -103,6 +103,11 @@ struct PeerList: Sendable {
     return entries[best].endpoint
   }
 
+  /// How many attempts in a row failed.
+  func failures(of endpoint: PeerEndpoint) -> Int {
+    places[endpoint].map { entries[$0].failures } ?? 0
+  }
+
   /// There is a connection: the attempt succeeded, or the peer came to us.
   mutating func connected(_ endpoint: PeerEndpoint, isIncoming: Bool = false) {
     change(endpoint) { entry in

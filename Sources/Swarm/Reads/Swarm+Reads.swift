@@ -61,9 +61,7 @@ extension Swarm {
   /// The reader is done with a delivered buffer.
   public mutating func finish(_ buffer: BufferHandle) {
     pool.give(buffer)
-    for read in reads.values.sorted(by: PendingRead.isBefore) {
-      if let torrent = torrent(read.torrent) { pump(read, torrent) }
-    }
+    pumpReads()
     settle()
   }
 
@@ -76,8 +74,7 @@ extension Swarm {
       if content.isHere(block) {
         guard begin(block, read, torrent) else { break }
       } else {
-        read.awaited.insert(block)
-        torrent.data?.picker.addUrgent(block, deadline: read.deadline)
+        expect(block, read, torrent)
         for peer in torrent.peers where peer.isActive && !peer.amInterested {
           updateInterest(peer, torrent)
         }
@@ -95,11 +92,19 @@ extension Swarm {
     for read in reads.values.sorted(by: PendingRead.isBefore) where read.torrent == torrent.id {
       for block in read.awaited.sorted() where data.content.isHere(block) {
         read.awaited.remove(block)
+        data.awaiting[block] = nil
         data.picker.removeUrgent(block)
         read.remaining.append(block)
       }
       pump(read, torrent)
     }
+  }
+
+  /// The block must come from peers first, soon.
+  private func expect(_ block: BlockIndex, _ read: PendingRead, _ torrent: Torrent) {
+    guard read.awaited.insert(block).inserted else { return }
+    torrent.data?.awaiting[block, default: []].append(read.id)
+    torrent.data?.picker.addUrgent(block, deadline: read.deadline)
   }
 
   /// Reads a block that is here. False when there is no buffer for it now.
@@ -111,8 +116,7 @@ extension Swarm {
     guard torrent.data?.content.read(block, into: buffer, tag: tag) == true else {
       _ = purposes.take(tag)
       pool.give(buffer)
-      read.awaited.insert(block)
-      torrent.data?.picker.addUrgent(block, deadline: read.deadline)
+      expect(block, read, torrent)
       return true
     }
     read.reading += 1
@@ -121,11 +125,10 @@ extension Swarm {
 
   /// A block is here now: those who wait for it get it.
   mutating func feedReads(_ block: BlockIndex, _ torrent: Torrent) {
-    guard !reads.isEmpty else { return }
-    for read in reads.values.sorted(by: PendingRead.isBefore)
-    where read.torrent == torrent.id && read.awaited.contains(block) {
+    guard let waiting = torrent.data?.awaiting.removeValue(forKey: block) else { return }
+    torrent.data?.picker.removeUrgent(block)
+    for read in waiting.compactMap({ reads[$0] }).sorted(by: PendingRead.isBefore) {
       read.awaited.remove(block)
-      torrent.data?.picker.removeUrgent(block)
       if !begin(block, read, torrent) { read.remaining.append(block) }
     }
   }
@@ -152,8 +155,10 @@ extension Swarm {
     reads[read.id] = nil
     readDeadline = reads.values.lazy.map(\.deadline).min()
     if let torrent = torrent(read.torrent) {
-      for block in read.awaited
-      where !reads.values.contains(where: { $0.awaited.contains(block) }) {
+      for block in read.awaited {
+        torrent.data?.awaiting[block]?.removeAll { $0 == read.id }
+        guard torrent.data?.awaiting[block]?.isEmpty == true else { continue }
+        torrent.data?.awaiting[block] = nil
         torrent.data?.picker.removeUrgent(block)
       }
     }
@@ -168,7 +173,7 @@ extension Swarm {
 
   /// What could not be begun may be possible now.
   mutating func pumpReads() {
-    for read in reads.values.sorted(by: PendingRead.isBefore) {
+    for read in reads.values.filter({ !$0.remaining.isEmpty }).sorted(by: PendingRead.isBefore) {
       if let torrent = torrent(read.torrent) { pump(read, torrent) }
     }
   }

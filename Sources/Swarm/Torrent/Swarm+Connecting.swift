@@ -57,6 +57,10 @@ extension Swarm {
   mutating func choke(_ torrent: Torrent) {
     torrent.nextChoke = now + SwarmLimits.chokeTime
     guard torrent.isRunning, let data = torrent.data else { return }
+    // Those that choke us are not asked for anything, and so it does not show there.
+    for peer in torrent.peers where peer.amInterested && peer.peerChoking {
+      updateInterest(peer, torrent)
+    }
     let candidates = torrent.peers.filter(\.isActive).map { peer in
       var candidate = Choker.Candidate(
         slot: peer.id.slot, isInterested: peer.peerInterested, isChoked: peer.amChoking)

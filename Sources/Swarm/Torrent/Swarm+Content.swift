@@ -140,7 +140,10 @@ extension Swarm {
     }
     countDone(torrent)
     guard torrent.isRunning else { return }
-    if !data.picker.isFinished { data.isFinished = false }
+    if data.isFinished, !data.picker.isFinished {
+      data.isFinished = false
+      tellUploadOnly(torrent)
+    }
     checkFinished(torrent)
     lookForPeers(torrent)
     for peer in torrent.peers where peer.isActive {
@@ -183,13 +186,20 @@ extension Swarm {
     keepLayers(torrent)
     lookForPeers(torrent)
     effects.append(.notice(.finished(torrent.id)))
+    tellUploadOnly(torrent)
     for peer in torrent.peers where peer.isActive {
       updateInterest(peer, torrent)
-      if peer.uploadOnlyID != 0 {
-        peer.put(
-          extension: peer.uploadOnlyID, UploadOnlyMessage(isUploadOnly: true).encoded)
-      }
       closeIfUseless(peer, torrent)
+    }
+  }
+
+  /// Tells whether we want nothing any more. BEP 21.
+  private mutating func tellUploadOnly(_ torrent: Torrent) {
+    guard let data = torrent.data else { return }
+    for peer in torrent.peers where peer.isActive && peer.uploadOnlyID != 0 {
+      peer.put(
+        extension: peer.uploadOnlyID,
+        UploadOnlyMessage(isUploadOnly: data.wantsNothing).encoded)
       touch(peer)
     }
   }
@@ -203,7 +213,10 @@ extension Swarm {
   private mutating func wantMore(_ torrent: Torrent) {
     torrent.data?.lastHashPiece = nil
     guard torrent.isRunning else { return }
-    if torrent.data?.picker.isFinished == false { torrent.data?.isFinished = false }
+    if let data = torrent.data, data.isFinished, !data.picker.isFinished {
+      data.isFinished = false
+      tellUploadOnly(torrent)
+    }
     for peer in torrent.peers where peer.isActive && !peer.amInterested {
       updateInterest(peer, torrent)
     }

@@ -59,7 +59,8 @@ final class Torrent {
     var wantedBytes: UInt64 = 0
     var doneBytes: UInt64 = 0
     var isFinished = false
-    var isFull = false
+    /// Readers of blocks that must come from peers first.
+    var awaiting: [BlockIndex: [ReadID]] = [:]
 
     init(info: InfoDictionary, layers: PieceLayers, content: Content, picker: PiecePicker) {
       self.info = info

@@ -55,19 +55,13 @@ extension Node {
     needsTurn = true
   }
 
-  func close(_ id: ConnectionID, flushing: Bool) {
+  func close(_ id: ConnectionID) {
     guard let connection = connection(id) else {
       failedAttempts.removeAll { $0.0 == id }
       return
     }
     connections[Int(id.slot)] = nil
-    guard flushing, Farewell.isWorthIt(connection) else { return connection.close() }
-    let farewell = Farewell(connection, on: loop) { [unowned self] ended in
-      farewells.removeAll { $0 === ended }
-      needsTurn = true
-    }
-    farewells.append(farewell)
-    farewell.begin()
+    connection.close()
   }
 
   /// It has ended by itself.

@@ -32,7 +32,7 @@ extension Node {
     switch consume effect {
     case .connect(let id, let endpoint): connect(id, to: endpoint)
     case .send(let id, let outgoing): enqueue(outgoing, on: id)
-    case .close(let id, let flushing): close(id, flushing: flushing)
+    case .close(let id): close(id)
     case .resumeReading(let id): resumeReading(id)
     case .prepare(let torrent, let info, let layers): prepare(torrent, info, layers)
     case .keep(let torrent, let layers): onPieceLayers(torrent, layers)

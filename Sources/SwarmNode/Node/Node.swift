@@ -34,7 +34,6 @@ public final class Node {
   var stalled: [Connection] = []
   /// Attempts that failed at once, of which the core is not told yet.
   var failedAttempts: [(ConnectionID, String)] = []
-  var farewells: [Farewell] = []
   /// Bytes received since the core's effects were carried out.
   var unprocessedBytes = 0
 
@@ -157,7 +156,7 @@ public final class Node {
   }
 
   private func closeIfStopped() {
-    guard isStopping, torrents.isEmpty, jobsRunning == 0, farewells.isEmpty, let hook else {
+    guard isStopping, torrents.isEmpty, jobsRunning == 0, let hook else {
       return
     }
     for connection in connections { connection?.close() }

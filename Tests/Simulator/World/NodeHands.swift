@@ -13,7 +13,7 @@ struct NodeHands: EffectHandler {
     switch consume effect {
     case .connect(let id, let endpoint): node.connect(id, endpoint)
     case .send(let id, let outgoing): node.send(id, outgoing)
-    case .close(let id, let flushing): node.close(id, isFlushing: flushing)
+    case .close(let id): node.close(id)
     case .resumeReading(let id): node.resumeReading(id)
     case .prepare(_, let info, let layers): node.prepare(info, layers)
     case .keep(_, let layers): node.prepared?.1.merge(layers) { old, _ in old }

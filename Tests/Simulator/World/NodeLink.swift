@@ -56,13 +56,6 @@ final class NodeLink: SocketOwner {
     return total
   }
 
-  /// The last bytes of a connection that the core is done with.
-  func finish() {
-    guard let socket else { return }
-    let farewell = ClosingLink(rest: Array(queue[first...].flatMap(bytes).dropFirst(sentOfFirst)))
-    farewell.take(socket)
-  }
-
   /// The bytes as they go over the wire. Blocks are looked at now, when they leave.
   private func bytes(of outgoing: Outgoing) -> [UInt8] {
     switch outgoing {
@@ -88,28 +81,6 @@ final class NodeLink: SocketOwner {
   func socketClosed(_ socket: Socket, reason: String) { node.disconnected(self, reason) }
 }
 
-/// Sends the rest of what a closed connection had to send.
-final class ClosingLink: SocketOwner {
-  private var rest: ArraySlice<UInt8>
-
-  init(rest: [UInt8]) { self.rest = rest[...] }
-
-  func take(_ socket: Socket) {
-    socket.owner = self
-    flush(socket)
-  }
-
-  private func flush(_ socket: Socket) {
-    let count = rest.withUnsafeBytes { socket.write($0) }
-    rest = rest.dropFirst(count)
-    if rest.isEmpty { socket.close() }
-  }
-
-  func socketConnected(_ socket: Socket) { flush(socket) }
-  func socketReadable(_ socket: Socket) { _ = socket.read(1 << 20) }
-  func socketWritable(_ socket: Socket) { flush(socket) }
-  func socketClosed(_ socket: Socket, reason: String) {}
-}
 
 /// Reads along what a node sends, and knows what it may not send.
 struct WireTap {

@@ -24,11 +24,11 @@ extension SimulatedNode {
     if count > 0 { unreported.append((id, count)) }
   }
 
-  func close(_ id: ConnectionID, isFlushing: Bool) {
+  func close(_ id: ConnectionID) {
     guard let link = links.removeValue(forKey: id) else {
       return world.fail("host \(number) closes \(id), which is closed")
     }
-    if isFlushing { link.finish() } else { link.socket?.close() }
+    link.socket?.close()
     link.socket = nil
   }
 

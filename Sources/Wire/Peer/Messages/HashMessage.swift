@@ -118,22 +118,24 @@ extension HashMessage {
 
   /// How many hashes answer a request: `length` of the base layer, then one uncle for each proof
   /// layer but the first log2(length) − 1, which follow from the hashes themselves. BEP 52,
-  /// "hashes".
+  /// "hashes". A length that is no power of two is cut off by the end of the layer, and the run as
+  /// high as with its padding; whether it is so, the file's tree knows.
   private static func hashCount(answering request: HashRequest) throws(PeerProtocolError) -> Int {
     func fault(_ field: Int, _ reason: PeerProtocolError.Reason) -> PeerProtocolError {
       let offset = 1 + SHA256Digest.byteCount + field * MemoryLayout<UInt32>.size
       return PeerProtocolError(message: .hashes, offset: offset, reason: reason)
     }
     let length = request.length
-    guard length >= 2, length.nonzeroBitCount == 1 else { throw fault(2, .hashCount(length)) }
+    guard length >= 1 else { throw fault(2, .hashCount(length)) }
     guard length <= WireLimits.hashesLength else { throw fault(2, .tooManyHashes(length)) }
-    guard request.index.isMultiple(of: length) else {
+    let height = UInt32.bitWidth - (length - 1).leadingZeroBitCount
+    guard request.index & (1 << height - 1) == 0 else {
       throw fault(1, .unaligned(index: request.index, length: length))
     }
     guard request.proofLayers <= WireLimits.proofLayers else {
       throw fault(3, .tooManyProofLayers(request.proofLayers))
     }
-    return Int(length) + max(0, Int(request.proofLayers) - (length.trailingZeroBitCount - 1))
+    return Int(length) + max(0, Int(request.proofLayers) - height + 1)
   }
 }
 

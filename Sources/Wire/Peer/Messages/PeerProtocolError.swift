@@ -59,7 +59,7 @@ extension PeerProtocolError.Reason: CustomStringConvertible {
     case .truncated(let count): "the message ends after \(count) bytes"
     case .tooLong(let count, let limit): "\(count) bytes, more than \(limit)"
     case .emptyBlock: "there is no data"
-    case .hashCount(let count): "length \(count) is not a power of two from 2 on"
+    case .hashCount(let count): "\(count) hashes answer nothing"
     case .tooManyHashes(let count): "length \(count) is more than \(WireLimits.hashesLength)"
     case .unaligned(let index, let length):
       "index \(index) is not a multiple of length \(length)"

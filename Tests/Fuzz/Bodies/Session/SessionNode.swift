@@ -355,7 +355,7 @@ private struct SessionHands: EffectHandler {
     switch consume effect {
     case .connect(let id, let endpoint): node.open(id, endpoint)
     case .send(let id, let outgoing): node.send(id, outgoing)
-    case .close(let id, _): node.close(id)
+    case .close(let id): node.close(id)
     case .resumeReading(let id):
       demand(node.links[id] != nil, "\(id) is to be read, and is not there")
     case .prepare(_, let info, _): node.prepare(info)
