@@ -204,7 +204,7 @@ public struct KRPCResponse: Hashable, Sendable {
 }
 
 /// An answer that says what was wrong. BEP 5, "Errors"; BEP 44, "Errors".
-public struct KRPCError: Hashable, Sendable {
+public struct KRPCError: Error, Hashable, Sendable {
   /// What kind of error.
   public var code: Int64
   /// What was wrong, for people.

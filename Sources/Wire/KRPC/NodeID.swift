@@ -45,6 +45,9 @@ public struct NodeID: Hashable, Sendable {
     }
   }
 
+  /// The first of all ids.
+  public static let zero = NodeID(high: 0, middle: 0, low: 0)
+
   /// Any id.
   public static func random(using generator: inout some RandomNumberGenerator) -> NodeID {
     NodeID(
@@ -67,6 +70,14 @@ public struct NodeID: Hashable, Sendable {
     return NodeID(
       high: mix(id.high, other.high, bits), middle: mix(id.middle, other.middle, bits - 64),
       low: mix(id.low, other.low, bits - 128))
+  }
+
+  /// The id that differs in one bit, counted from the first, 0 to 159.
+  public func turned(bit: Int) -> NodeID {
+    NodeID(
+      high: bit < 64 ? high ^ 1 << UInt64(63 - bit) : high,
+      middle: (64..<128).contains(bit) ? middle ^ 1 << UInt64(127 - bit) : middle,
+      low: bit >= 128 ? low ^ 1 << UInt32(159 - bit) : low)
   }
 
   /// The 20 bytes.
