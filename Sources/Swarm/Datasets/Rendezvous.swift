@@ -113,7 +113,8 @@ public struct Rendezvous {
     let errand = Errand.peers(infohash)
     progress[errand]?.failures = 0
     // From the last time on: peers that come and go shall neither put it off nor bring it on.
-    if let state = progress[errand], state.since == nil, state.silences == 0, let last = state.last {
+    if let state = progress[errand], state.since == nil, state.silences == 0, let last = state.last
+    {
       let due =
         last + jittered(hasPeers ? RendezvousLimits.announceTime : RendezvousLimits.lonelyTime)
       schedule(errand, at: max(self.now, hasPeers ? due : min(due, state.due)))

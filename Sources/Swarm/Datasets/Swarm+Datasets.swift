@@ -86,12 +86,9 @@ extension Swarm {
   /// Connections that all swarms for heads together begin.
   private var headShare: Int { configuration.connections / SwarmLimits.headShare }
 
-  /// Whether swarms for heads may have one connection more. Only looked at where they could be too
-  /// many: it is a walk over all.
+  /// Whether swarms for heads may have one connection more, if that is what the torrent is.
   func hasRoomForHeads(_ torrent: Torrent) -> Bool {
-    guard torrent.isForHeads, headTorrents * SwarmLimits.leastForHeads > headShare else {
-      return true
-    }
+    guard torrent.isForHeads, connectionCount >= headShare else { return true }
     return slots.count { $0?.torrent?.isForHeads ?? false } < headShare
   }
 

@@ -81,4 +81,5 @@ private func checkHeadOrder(_ bytes: [UInt8]) {
   }
 }
 
-private let fuzzSecret = DatasetSecret(seed: [UInt8](repeating: 7, count: DatasetSecret.seedByteCount))
+private let fuzzSecret = DatasetSecret(
+  seed: [UInt8](repeating: 7, count: DatasetSecret.seedByteCount))
