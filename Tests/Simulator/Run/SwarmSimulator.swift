@@ -10,8 +10,11 @@ import Simulator
     if arguments.first == "--crowd" {
       return crowd(arguments.dropFirst().first.flatMap { UInt64($0) } ?? 1)
     }
+    if arguments.first == "--heads" {
+      return heads(arguments.dropFirst().first.flatMap(seeds) ?? 1...1)
+    }
     guard let range = arguments.first.flatMap(seeds) else {
-      print("usage: swarm-sim SEED | FIRST-LAST [JOBS] | --crowd SEED")
+      print("usage: swarm-sim SEED | FIRST-LAST [JOBS] | --crowd SEED | --heads SEED[-LAST]")
       exit(2)
     }
     if range.count == 1 { return playOne(range.lowerBound) }
@@ -46,6 +49,26 @@ import Simulator
     if result.failure == nil, result.seedCopies < most { return }
     print("FAILED: the seed sent \(result.seedCopies) copies, \(most) are allowed")
     exit(1)
+  }
+
+  /// Followers of a dataset, from each of the seeds; from a single one with all its events if it is
+  /// asked for by `SWARM_SIM_PRINT`.
+  private static func heads(_ seeds: ClosedRange<UInt64>) {
+    let prints = ProcessInfo.processInfo.environment["SWARM_SIM_PRINT"] != nil
+    for seed in seeds {
+      let result = HeadSwarm.run(seed: seed, prints: prints && seeds.count == 1)
+      let times = [
+        ("joined", result.joined), ("a version", result.spread), ("five at once", result.burst),
+        ("after a partition", result.healed), ("after one number twice", result.settled),
+      ]
+      print(
+        "heads, seed \(seed): "
+          + times.map { "\($0) \(String(format: "%.2f", $1)) s" }.joined(separator: ", ")
+          + ", \(result.warned) warned, \(result.events) events")
+      guard let failure = result.failure else { continue }
+      print(failure)
+      exit(1)
+    }
   }
 
   /// Plays the seeds that come, a line each, and answers with a line for each.
