@@ -39,4 +39,7 @@ public enum WireLimits {
   /// Peers in one message of `ut_pex`, as many again dropped. BEP 11 has 50, but for the first
   /// message, in which libtorrent sends up to 100.
   public static let pexContacts = 100
+
+  /// Bytes in a message of PCP. RFC 6887, section 7.
+  public static let pcpBytes = 1_100
 }
