@@ -18,6 +18,8 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
   case extensions
   /// Messages that bring heads, signed values, and sequences of heads that a node is offered.
   case heads
+  /// Datagrams of routers that map ports.
+  case pcp
   /// Sequences of all that can happen to a whole node with a small torrent.
   case session
 
@@ -33,6 +35,7 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     case .framer: fuzzFramer(bytes)
     case .extensions: fuzzExtensions(bytes)
     case .heads: fuzzHeads(bytes)
+    case .pcp: fuzzPCP(bytes)
     case .session: fuzzSession(bytes)
     }
   }

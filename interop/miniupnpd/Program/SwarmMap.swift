@@ -1,0 +1,34 @@
+import Discovery
+import Glibc
+import SwarmNode
+
+/// Maps the ports named, as in `swarm-map TCP:6881 UDP:6881`, until it is interrupted. Each line on
+/// standard output is how it stands: all mappings, with "; " between them. For interop/miniupnpd.
+@main
+struct SwarmMap {
+  static func main() {
+    setlinebuf(stdout)
+    let wanted = CommandLine.arguments.dropFirst().compactMap { argument -> PortWanted? in
+      let parts = argument.split(separator: ":")
+      guard parts.count == 2, let port = UInt16(parts[1]) else { return nil }
+      return PortWanted(parts[0] == "UDP" ? .udp : .tcp, port)
+    }
+    SignalWatcher.ignoreBrokenPipes()
+    let loop = EventLoop()
+    let driver = PortMappingDriver(
+      on: loop, wanted: wanted, log: .standardError(threshold: .debug)
+    ) { mappings in
+      print(mappings.map(\.description).joined(separator: "; "))
+    }
+    var watchers: [SignalWatcher] = []
+    for signal in [SIGINT, SIGTERM] {
+      watchers.append(
+        SignalWatcher(on: loop, signal: signal) { _ in
+          for watcher in watchers { watcher.close() }
+          watchers = []
+          driver.stop { print("stopped") }
+        })
+    }
+    loop.run()
+  }
+}
