@@ -39,4 +39,6 @@ public enum WireLimits {
   /// Peers in one message of `ut_pex`, as many again dropped. BEP 11 has 50, but for the first
   /// message, in which libtorrent sends up to 100.
   public static let pexContacts = 100
+  /// Bytes in a message of `sw_head`: those of the largest item, 1,214, and some for keys to come.
+  public static let headBytes = 1_300
 }

@@ -13,7 +13,9 @@ struct ContentFixture {
   let trees: [SHA256Digest: MerkleTree]
   let blocks: [BlockIndex]
 
-  init(_ kind: TorrentKind, lengths: [Int], pieceLength: Int, seed: UInt64) throws {
+  init(
+    _ kind: TorrentKind, lengths: [Int], pieceLength: Int, isPrivate: Bool = false, seed: UInt64
+  ) throws {
     var random = SplitMix64(seed: seed)
     // Two files of one length have the same bytes, so that they share a tree.
     var byLength: [Int: [UInt8]] = [:]
@@ -44,6 +46,7 @@ struct ContentFixture {
     var torrent = TorrentDescription(
       kind: kind, name: try PathElement("content".utf8), isSingleFile: false,
       pieceLength: UInt32(pieceLength), files: entries, pieceLayers: layers)
+    torrent.isPrivate = isPrivate
     if kind.hasV1, let layout = torrent.v1Layout {
       var stream = [UInt8](repeating: 0, count: Int(layout.length))
       for (bytes, offset) in zip(files, layout.offsets) {

@@ -270,6 +270,7 @@ private let faults: [(message: PeerExtension?, text: String, error: String)] = [
     case .pex: _ = try PeerExchange(payload: payload.span.bytes)
     case .dontHave: _ = try DontHaveMessage(payload: payload.span.bytes)
     case .uploadOnly: _ = try UploadOnlyMessage(payload: payload.span.bytes)
+    case .head: _ = try HeadMessage(payload: payload.span.bytes)
     }
   }
 }

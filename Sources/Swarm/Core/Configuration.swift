@@ -19,6 +19,8 @@ public struct SwarmConfiguration: Sendable {
   public var connections = 200
   /// Connections of one torrent at once.
   public var connectionsPerTorrent = 80
+  /// Connections at once over which only heads of one dataset travel.
+  public var connectionsPerDataset = 20
   /// Peers unchoked at once in a torrent, besides the optimistic one.
   public var uploadSlots = 8
   /// Buffers of 16 KiB for payload: reads, partial blocks.
@@ -40,6 +42,10 @@ public struct TorrentRequest: Sendable {
     case infohash(v1: SHA1Digest?, v2: SHA256Digest?)
     /// All of it.
     case torrent(InfoDictionary, PieceLayers)
+    /// The swarm in which those meet who follow a dataset and may know nothing but its key: its
+    /// infohash is where the head is kept in the DHT (BEP 44). It never has content or metadata:
+    /// peers tell each other heads, and of further peers.
+    case dataset(DatasetKey, salt: [UInt8] = [])
   }
 
   /// Where the content is, and what of it is here.
@@ -62,6 +68,9 @@ public struct TorrentRequest: Sendable {
   public var content: Content
   /// Peers to connect to, which the user named.
   public var peers: [PeerEndpoint] = []
+  /// The dataset of which this is a version, or the meeting place: while it is followed
+  /// (`Swarm.follow`), its heads are exchanged with the torrent's peers. nil for none.
+  public var dataset: DatasetKey?
   /// The files that are wanted, by their place in the torrent; nil for all.
   public var wanted: (@Sendable (Int, FileEntry) -> Bool)?
   /// Bound on payload from all peers of this torrent, bytes a second.
@@ -73,5 +82,10 @@ public struct TorrentRequest: Sendable {
   public init(source: Source, content: Content) {
     self.source = source
     self.content = content
+  }
+
+  /// The swarm of a dataset, in which heads travel.
+  public init(meeting key: DatasetKey, salt: [UInt8] = []) {
+    self.init(source: .dataset(key, salt: salt), content: .owned)
   }
 }

@@ -21,6 +21,16 @@ public struct ConnectionID: Hashable, Sendable, CustomStringConvertible {
   public var description: String { "\(slot).\(generation)" }
 }
 
+/// Who named a peer: whom the user names is tried first, and never given up.
+public enum PeerOrigin: Hashable, Sendable {
+  /// The user, or a link.
+  case user
+  /// The DHT. BEP 5.
+  case dht
+  /// The local network. BEP 14, mDNS.
+  case local
+}
+
 /// Somebody's wish to read a range of a torrent's content.
 public struct ReadID: Hashable, Sendable {
   let rawValue: UInt64

@@ -60,6 +60,13 @@ public enum Notice: Sendable {
   case diskHasRoom(TorrentID)
   /// The disk failed.
   case diskFailed(TorrentID, DiskFailure)
+  /// The owner of a dataset that is followed has published a newer version: the newest head known.
+  /// Their numbers only ever grow.
+  case head(DatasetKey, MutableItem)
+  /// There are two heads of this number that differ, both signed with the key: it was used on two
+  /// machines, or its publisher took something back. The one that came first counts. Told once a
+  /// number.
+  case keyUsedTwice(DatasetKey, Int64)
   /// The torrent is at rest, and all that was to be kept is on disk.
   case closed(TorrentID)
 }

@@ -29,6 +29,10 @@ public struct TorrentStatus: Sendable {
   public var infohashV2: SHA256Digest?
   /// The infohash of the v1 description.
   public var infohashV1: SHA1Digest?
+  /// The dataset that it is of; nil for none.
+  public var dataset: DatasetKey?
+  /// Whether it is a dataset's own swarm, in which only heads travel.
+  public var isForHeads = false
   /// nil while the metadata is not here.
   public var name: [UInt8]?
   /// Bytes of content that are wanted: all, or the selection. 0 while the metadata is not here.

@@ -10,6 +10,8 @@ extension Swarm {
     var status = TorrentStatus()
     status.infohashV1 = torrent.v1
     status.infohashV2 = torrent.v2
+    status.dataset = torrent.dataset
+    status.isForHeads = torrent.isForHeads
     status.name = torrent.data?.info.name.bytes
     status.wantedBytes = torrent.data?.wantedBytes ?? 0
     status.doneBytes = torrent.data?.doneBytes ?? 0
@@ -34,6 +36,7 @@ extension Swarm {
     case .closing, .unusable: return .stopping
     case .opening: return .checking
     case .fetching: return torrent.peers.isEmpty ? waitingForPeers(torrent) : .metadata
+    case .meeting: return torrent.peers.isEmpty ? waitingForPeers(torrent) : .nothing
     case .running: break
     }
     guard let data = torrent.data, !data.isFinished else { return .nothing }

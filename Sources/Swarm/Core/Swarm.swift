@@ -32,6 +32,13 @@ public struct Swarm: ~Copyable {
   /// By v1 infohash and by truncated v2 infohash.
   var torrentsByInfohash: [SHA1Digest: TorrentID] = [:]
 
+  /// Datasets that are followed.
+  var datasets: [DatasetKey: FollowedDataset] = [:]
+  /// Torrents that belong to a dataset, followed or not, in the order of their coming.
+  var torrentsByDataset: [DatasetKey: [TorrentID]] = [:]
+  /// How many of all torrents are for heads only.
+  var headTorrents = 0
+
   // Connections, by slot; nil where there is none.
   var slots: [Peer?] = []
   var generations: [UInt32] = []

@@ -93,4 +93,27 @@ enum SwarmLimits {
   static let alonePieces = 64
   /// Messages that come before the metadata is here, `have`s for example, that are kept of a peer.
   static let earlyHaves = 4_096
+  /// After so long without one, messages without content weigh half: who says little over days does
+  /// no harm.
+  static let emptyTime = Duration.seconds(10)
+
+  // MARK: Heads
+
+  /// Heads of a peer whose signature is checked in a row, and after that one a second: a check takes
+  /// 0.1 ms, and nobody publishes faster for long.
+  static let headBurst = 4
+  /// Heads that we send to a peer in a row, and after that one a second: less than it takes.
+  static let headsGivenBurst = 2
+  /// How often a peer that sends old heads is told the newest one again.
+  static let headAnswerTime = Duration.seconds(60)
+  /// Connections over which only heads travel, as a part of all: the others are for content.
+  static let headShare = 2
+  /// Such connections of one dataset, however many there are: one may be a liar or asleep.
+  static let leastForHeads = 2
+  /// Peers of a dataset's swarm beyond what it may have, which are told the head and of others, and
+  /// then go: else who knows nothing but the key is turned away by a large swarm.
+  static let headGuests = 8
+  /// Who has exchanged heads with us for so long is worth to be connected to again; not who had no
+  /// place for us.
+  static let companionTime = Duration.seconds(60)
 }

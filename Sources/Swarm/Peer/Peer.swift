@@ -68,11 +68,26 @@ final class Peer {
   var exchangeID: UInt8 = 0
   var dontHaveID: UInt8 = 0
   var uploadOnlyID: UInt8 = 0
+  /// By which number it takes heads; 0 for not at all.
+  var headID: UInt8 = 0
   var hasExtensionHandshake = false
   var client: [UInt8]?
   var requestQueue = SwarmLimits.silentPipeline
   var isUploadOnly = false
   var ledger = PeerExchangeLedger()
+
+  // MARK: Heads
+
+  /// The newest version of which it is known to have the head, because it or we told; 0 for none.
+  var knownHead: Int64 = 0
+  /// When we last told it one.
+  var headTold: Duration?
+  /// A head of it that came too soon behind others.
+  var lateHead: HeadMessage?
+  /// Whether it is to be told a head as soon as it may.
+  var owesHead = false
+  var headsTaken = TokenBucket(rate: 1, burst: SwarmLimits.headBurst)
+  var headsGiven = TokenBucket(rate: 1, burst: SwarmLimits.headsGivenBurst)
 
   // MARK: State
 
@@ -154,6 +169,8 @@ final class Peer {
   var lastSent = Duration.zero
   var lastReceived = Duration.zero
   var emptyMessages = 0
+  /// When the last of those came.
+  var lastEmpty = Duration.zero
   /// Whether it sends messages without content and without end.
   var isTiresome = false
   /// Since when neither side has anything for the other.

@@ -174,8 +174,10 @@ extension Swarm {
   ) {
     guard let endpoint = peer.listening else { return }
     if wasActive {
+      let isCompanion = peer.headID != 0 && peer.since + SwarmLimits.companionTime <= now
       torrent.known.closed(
-        endpoint, wasUseful: peer.download.total > 0 || peer.upload.total > 0, now: now)
+        endpoint,
+        wasUseful: peer.download.total > 0 || peer.upload.total > 0 || isCompanion, now: now)
     } else if !peer.isIncoming {
       torrent.known.failed(endpoint, now: now)
     }

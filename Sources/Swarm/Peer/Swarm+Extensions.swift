@@ -22,6 +22,7 @@ extension Swarm {
       case OurExtension.uploadOnly:
         peer.isUploadOnly = try UploadOnlyMessage(payload: payload).isUploadOnly
         closeIfUseless(peer, torrent)
+      case OurExtension.head: try takeHead(peer, torrent, payload)
       default: break
       }
     } catch {
@@ -39,6 +40,9 @@ extension Swarm {
       case .pex: peer.exchangeID = number
       case .dontHave: peer.dontHaveID = number
       case .uploadOnly: peer.uploadOnlyID = number
+      case .head:
+        peer.headID = number
+        peerTakesHeads(peer, torrent)
       }
     }
     peer.hasExtensionHandshake = true

@@ -10,6 +10,7 @@ extension Swarm {
     static let exchange: UInt8 = 2
     static let dontHave: UInt8 = 3
     static let uploadOnly: UInt8 = 4
+    static let head: UInt8 = 5
   }
 
   mutating func sendHandshake(_ peer: Peer, _ torrent: Torrent, answering: SHA1Digest? = nil) {
@@ -36,13 +37,14 @@ extension Swarm {
       case .closing, .unusable:
         close(peer, .unknownTorrent(infohash))
         return
-      case .fetching, .opening, .running: break
+      case .fetching, .meeting, .opening, .running: break
       }
       guard !torrent.known.isBanned(peer.endpoint) else {
         close(peer, .misconduct("it was banned before"))
         return
       }
-      guard torrent.peers.count < configuration.connectionsPerTorrent else {
+      let guests = torrent.isForHeads ? SwarmLimits.headGuests : 0
+      guard torrent.peers.count < connectionLimit(torrent) + guests else {
         close(peer, .tooMany)
         return
       }
@@ -151,10 +153,13 @@ extension Swarm {
 
   private func sendExtensionHandshake(_ peer: Peer, _ torrent: Torrent) {
     var handshake = ExtensionHandshake()
-    handshake.extensions = [
-      .metadata: OurExtension.metadata, .dontHave: OurExtension.dontHave,
-      .uploadOnly: OurExtension.uploadOnly,
-    ]
+    if !torrent.isForHeads {
+      handshake.extensions = [
+        .metadata: OurExtension.metadata, .dontHave: OurExtension.dontHave,
+        .uploadOnly: OurExtension.uploadOnly,
+      ]
+    }
+    if followed(by: torrent) != nil { handshake.extensions[.head] = OurExtension.head }
     if usesExchange(torrent) { handshake.extensions[.pex] = OurExtension.exchange }
     if let port = configuration.listenPort { handshake.port = port }
     handshake.client = Array(configuration.client.utf8)

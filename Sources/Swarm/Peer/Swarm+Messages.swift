@@ -68,6 +68,8 @@ extension Swarm {
 
   /// Messages that cost us something and bring nothing must not come without end.
   func countEmpty(_ peer: Peer) {
+    if peer.lastEmpty + SwarmLimits.emptyTime <= now { peer.emptyMessages /= 2 }
+    peer.lastEmpty = now
     peer.emptyMessages += 1
     if peer.emptyMessages > SwarmLimits.emptyMessages { peer.isTiresome = true }
   }
@@ -79,6 +81,7 @@ extension Swarm {
   mutating func takeBitfield(_ peer: Peer, _ bytes: [UInt8]) {
     guard let torrent = peer.torrent else { return }
     countEmpty(peer)
+    if torrent.isForHeads { return }
     guard let data = torrent.data else {
       peer.earlyBitfield = bytes
       return
@@ -111,6 +114,7 @@ extension Swarm {
   }
 
   private mutating func takeHave(_ peer: Peer, _ torrent: Torrent, _ number: UInt32) {
+    if torrent.isForHeads { return countEmpty(peer) }
     guard let geometry = torrent.data?.geometry else {
       guard peer.earlyHaves.count < SwarmLimits.earlyHaves else {
         close(peer, .misconduct("it has too much to tell before the metadata is here"))

@@ -163,16 +163,10 @@ extension Swarm {
       close(peer, .misconduct("it sends messages without content and without end"))
       return
     }
-    if let since = peer.isUselessSince {
-      let isUseless =
-        !peer.amInterested && (peer.isSeed || peer.isUploadOnly)
-        && peer.torrent?.data?.wantsNothing == true && !peer.peerInterested
-      if !isUseless {
-        peer.isUselessSince = nil
-      } else if since + SwarmLimits.uselessTime <= now {
-        close(peer, .useless)
-        return
-      }
+    if let torrent = peer.torrent {
+      reviewHeads(peer, torrent)
+      if !peer.isClosed { reviewUse(peer, torrent) }
+      if peer.isClosed { return }
     }
     if !peer.outstanding.isEmpty, !peer.isPaused, peer.lastData + SwarmLimits.snubTime <= now,
       let torrent = peer.torrent
@@ -181,6 +175,36 @@ extension Swarm {
       peer.pipeline = SwarmLimits.leastPipeline
       abandonRequests(peer, torrent)
       torrent.data?.picker.left(peer.id.slot)
+    }
+  }
+}
+
+extension Swarm {
+  /// Ends the connection when it has been of no use to either side for a while.
+  private mutating func reviewUse(_ peer: Peer, _ torrent: Torrent) {
+    if torrent.isForHeads, peer.isUselessSince == nil, uselessForHeads(peer, torrent) != nil {
+      peer.isUselessSince = now
+    }
+    guard let since = peer.isUselessSince else { return }
+    let reason: Notice.PeerEnd?
+    if torrent.isForHeads {
+      reason = uselessForHeads(peer, torrent)
+    } else {
+      let isUseless =
+        !peer.amInterested && (peer.isSeed || peer.isUploadOnly)
+        && torrent.data?.wantsNothing == true && !peer.peerInterested
+      reason = isUseless ? .useless : nil
+    }
+    guard let reason else {
+      peer.isUselessSince = nil
+      return
+    }
+    guard since + SwarmLimits.uselessTime <= now else { return }
+    if !torrent.isForHeads, isKeptForHeads(peer, torrent) {
+      // Looked at again after as long.
+      peer.isUselessSince = now
+    } else {
+      close(peer, reason)
     }
   }
 }

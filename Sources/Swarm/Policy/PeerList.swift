@@ -21,6 +21,14 @@ struct PeerList: Sendable {
     case dht
     /// The local network. BEP 14, mDNS.
     case local
+
+    init(_ origin: PeerOrigin) {
+      switch origin {
+      case .user: self = .user
+      case .dht: self = .dht
+      case .local: self = .local
+      }
+    }
   }
 
   /// False when we download nothing: then peers known to be seeds are of no use.

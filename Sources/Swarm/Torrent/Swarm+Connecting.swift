@@ -12,9 +12,10 @@ extension Swarm {
   private func hasRoom(_ torrent: Torrent) -> Bool {
     switch torrent.phase {
     case .closing, .unusable, .opening: return false
-    case .fetching, .running: break
+    case .fetching, .meeting, .running: break
     }
-    return torrent.peers.count + torrent.connecting < configuration.connectionsPerTorrent
+    return torrent.peers.count + torrent.connecting < connectionLimit(torrent)
+      && hasRoomForHeads(torrent)
   }
 
   private var hasRoomForAll: Bool {

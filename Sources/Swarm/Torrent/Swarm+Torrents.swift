@@ -27,6 +27,7 @@ extension Swarm {
     switch request.source {
     case .infohash(let v1, let v2): hashes = (v1, v2)
     case .torrent(let info, _): hashes = (info.infohashV1, info.infohashV2)
+    case .dataset: hashes = (nil, nil)
     }
     let torrent = Torrent(
       id: TorrentID(UInt32(torrents.count)), request: request, phase: .fetching)
@@ -42,11 +43,15 @@ extension Swarm {
       } catch {
         throw .geometry(error)
       }
+    } else if torrent.isForHeads {
+      torrent.phase = .meeting
+      headTorrents += 1
     } else {
       torrent.metadata = MetadataFetch(v1: hashes.v1, v2: hashes.v2)
     }
     torrents.append(torrent)
     for infohash in torrent.infohashes { torrentsByInfohash[infohash] = torrent.id }
+    if let key = torrent.dataset { torrentsByDataset[key, default: []].append(torrent.id) }
     for endpoint in request.peers { torrent.known.add(endpoint, source: .user, now: self.now) }
     touch(torrent)
     settle()
@@ -80,15 +85,22 @@ extension Swarm {
       torrentsByInfohash[infohash] = nil
     }
     torrents[Int(torrent.id.rawValue)] = nil
+    if torrent.isForHeads { headTorrents -= 1 }
+    if let key = torrent.dataset {
+      torrentsByDataset[key]?.removeAll { $0 == torrent.id }
+      if torrentsByDataset[key]?.isEmpty == true { torrentsByDataset[key] = nil }
+    }
     torrent.deadline = nil
     effects.append(.notice(.closed(torrent.id)))
   }
 
-  /// Tells of peers of the torrent, from wherever.
-  public mutating func add(peers: [PeerEndpoint], to id: TorrentID, now: Duration) {
+  /// Tells of peers of the torrent, and who named them.
+  public mutating func add(
+    peers: [PeerEndpoint], from origin: PeerOrigin = .user, to id: TorrentID, now: Duration
+  ) {
     advance(to: now)
     guard let torrent = torrent(id) else { return }
-    for endpoint in peers { torrent.known.add(endpoint, source: .user, now: self.now) }
+    for endpoint in peers { torrent.known.add(endpoint, source: .init(origin), now: self.now) }
     lookForPeers(torrent)
     settle()
   }

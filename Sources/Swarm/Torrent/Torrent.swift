@@ -12,6 +12,8 @@ final class Torrent {
     case opening
     /// Blocks come and go.
     case running
+    /// There is no content and never will be: heads of a dataset travel.
+    case meeting
     /// It is being brought to rest.
     case closing
     /// What its metadata says cannot be used.
@@ -79,6 +81,10 @@ final class Torrent {
   var phase: Phase
   var v1: SHA1Digest?
   var v2: SHA256Digest?
+  /// Of a dataset's own swarm: where its followers meet.
+  let meetingPlace: SHA1Digest?
+  /// The dataset that it is of.
+  let dataset: DatasetKey?
   var data: Data?
   var metadata: MetadataFetch?
   var peers: [Peer] = []
@@ -114,6 +120,13 @@ final class Torrent {
     self.id = id
     self.request = request
     self.phase = phase
+    if case .dataset(let key, let salt) = request.source {
+      meetingPlace = MutableItem.target(of: key, salt: salt)
+      dataset = key
+    } else {
+      meetingPlace = nil
+      dataset = request.dataset
+    }
     downloadBucket = TokenBucket(rate: request.downloadLimit)
     uploadBucket = TokenBucket(rate: request.uploadLimit)
   }
@@ -121,6 +134,9 @@ final class Torrent {
   var isRunning: Bool { if case .running = phase { true } else { false } }
   var isPrivate: Bool { data?.info.isPrivate ?? false }
 
+  /// Whether only heads travel.
+  var isForHeads: Bool { meetingPlace != nil }
+
   /// The names by which peers ask for it: 20 bytes each.
-  var infohashes: [SHA1Digest] { [v1, v2?.truncated].compactMap { $0 } }
+  var infohashes: [SHA1Digest] { [v1, v2?.truncated, meetingPlace].compactMap { $0 } }
 }

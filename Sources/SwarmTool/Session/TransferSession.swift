@@ -233,6 +233,7 @@ final class TransferSession {
       isDiskFull = false
     case .diskFailed(_, let failure):
       if end == nil, !isRestarting { warn("\(failure)") }
+    case .head, .keyUsedTwice: break
     case .closed(let torrent):
       if isRestarting, torrent == self.torrent, end == nil {
         isRestarting = false

@@ -16,6 +16,8 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
   case framer
   /// Payloads of extension messages.
   case extensions
+  /// Messages that bring heads, signed values, and sequences of heads that a node is offered.
+  case heads
   /// Sequences of all that can happen to a whole node with a small torrent.
   case session
 
@@ -30,6 +32,7 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     case .handshake: fuzzHandshake(bytes)
     case .framer: fuzzFramer(bytes)
     case .extensions: fuzzExtensions(bytes)
+    case .heads: fuzzHeads(bytes)
     case .session: fuzzSession(bytes)
     }
   }

@@ -22,7 +22,7 @@ final class ScriptedSession: SocketOwner {
   var pending: Set<BlockIndex> = []
   /// Numbers of the extensions whose messages come to us.
   static let numbers: [PeerExtension: UInt8] = [
-    .metadata: 3, .pex: 4, .dontHave: 7, .uploadOnly: 8,
+    .metadata: 3, .pex: 4, .dontHave: 7, .uploadOnly: 8, .head: 9,
   ]
 
   init(peer: ScriptedPeer, isIncoming: Bool) {

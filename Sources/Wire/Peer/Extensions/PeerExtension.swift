@@ -10,6 +10,8 @@ public enum PeerExtension: String, Hashable, Sendable, CaseIterable {
   case metadata = "ut_metadata"
   /// Who else is in the swarm. BEP 11.
   case pex = "ut_pex"
+  /// The newest head of the dataset that the torrent belongs to. Our own.
+  case head = "sw_head"
 }
 
 /// Why the payload of an extension's message cannot be read, and where.
@@ -37,6 +39,8 @@ public struct ExtensionError: Error, Hashable, Sendable {
     case length(found: Int, expected: Int)
     /// More metadata than a block has, in bytes.
     case blockTooLong(Int)
+    /// More bytes than may stand there; an empty name stands for the payload itself.
+    case tooLong(String, Int)
     /// Bytes behind the dictionary of a message that ends there.
     case trailingBytes
   }
@@ -52,6 +56,7 @@ extension ExtensionError: CustomStringConvertible {
       case .uploadOnly: ("upload_only", "BEP 21")
       case .metadata: ("ut_metadata", "BEP 9")
       case .pex: ("ut_pex", "BEP 11")
+      case .head: ("sw_head", "BEP 44")
       }
     return "\(name) at byte \(offset): \(reason) (\(specification))"
   }
@@ -69,6 +74,8 @@ extension ExtensionError.Reason: CustomStringConvertible {
     case .partialAddress(let key, let count): "\"\(key)\" has \(count) bytes"
     case .length(let found, let expected): "\(found) bytes, \(expected) expected"
     case .blockTooLong(let count): "a block of \(count) bytes"
+    case .tooLong("", let count): "\(count) bytes are too many"
+    case .tooLong(let key, let count): "\"\(key)\" has \(count) bytes, which are too many"
     case .trailingBytes: "there is more behind the end"
     }
   }

@@ -1,0 +1,237 @@
+import Metainfo
+
+/// When the DHT is asked and told what, so that those who want the same thing meet: announcements of
+/// torrents, questions for newer heads, stores of heads. BEP 5, 44, 46. A schedule and nothing else: who
+/// drives it does the lookups and says how they ended.
+///
+/// Drive it so: after every call carry out `nextEffect()` until nil, and call `handleTimeout` at
+/// `deadline`. Time is counted from any fixed start; it may jump forwards by any stretch.
+///
+/// Invariants: what is private is never in an effect (BEP 27); at most
+/// `RendezvousLimits.atOnceWithUrgent` lookups are under way.
+public struct Rendezvous {
+  /// Something to do again and again.
+  enum Errand: Hashable, Sendable {
+    /// Who has the torrent; and that we have it.
+    case peers(SHA1Digest)
+    /// Whether there is a newer head.
+    case get(DatasetKey)
+    /// That this is the newest head.
+    case put(DatasetKey)
+  }
+
+  /// How far an errand is.
+  struct Progress: Sendable {
+    /// The number of its entry in a queue, or of its lookup; others are out of date.
+    var number: UInt64
+    /// When its lookup began; nil while it waits.
+    var since: Duration?
+    /// When the last one began.
+    var last: Duration?
+    /// When the next one is to begin.
+    var due = Duration.zero
+    /// In a row without what it was for.
+    var failures = 0
+    /// In a row without an answer from anybody.
+    var silences = 0
+  }
+
+  struct Place: Sendable {
+    var hasPeers = false
+    /// How many want it looked up: a torrent, and perhaps a dataset.
+    var users = 1
+  }
+
+  struct Followed: Sendable {
+    let salt: [UInt8]
+    var head: MutableItem?
+    /// Whether the head is not yet stored, and by its publisher's own node: it is stored whoever has it.
+    var mustPut = false
+    /// When it was found with enough others that one who follows need not store it.
+    var wellKept: (sequence: Int64, at: Duration)?
+  }
+
+  var random: SwarmRandom
+  var now = Duration.zero
+  var places: [SHA1Digest: Place] = [:]
+  var followed: [DatasetKey: Followed] = [:]
+  var progress: [Errand: Progress] = [:]
+  var urgent = DueQueue<Errand>()
+  var routine = DueQueue<Errand>()
+  var running: [UInt64: Errand] = [:]
+  /// When the next of the routine may begin.
+  var nextStart = Duration.zero
+  var effects = Ring<RendezvousEffect>()
+  private var count: UInt64 = 0
+
+  /// TCP port that is announced, as others reach it; nil for none: then peers are only looked for.
+  public private(set) var port: UInt16?
+
+  /// A schedule without anything to do; all of its random choices follow from `seed`.
+  public init(port: UInt16?, seed: UInt64) {
+    self.port = port
+    random = SwarmRandom(seed: seed)
+  }
+
+  // MARK: What there is
+
+  /// Announces a torrent, and looks for its peers, from now on. `isUrgent` where somebody waits for it,
+  /// as opposed to one of many at the start of the node. Nothing happens if it is `isPrivate`.
+  public mutating func add(
+    _ infohash: SHA1Digest, isPrivate: Bool = false, isUrgent: Bool = false, now: Duration
+  ) {
+    advance(to: now)
+    guard !isPrivate else { return }
+    if places[infohash] != nil {
+      places[infohash]?.users += 1
+    } else {
+      places[infohash] = Place()
+      schedule(.peers(infohash), at: self.now, isUrgent: isUrgent)
+    }
+    pump()
+  }
+
+  /// Announces it no more: the torrent was removed, or turns out to be private. As often as it was
+  /// added.
+  public mutating func remove(_ infohash: SHA1Digest, now: Duration) {
+    advance(to: now)
+    guard let place = places[infohash] else { return }
+    if place.users > 1 {
+      places[infohash]?.users -= 1
+    } else {
+      places[infohash] = nil
+      drop(.peers(infohash))
+    }
+    pump()
+  }
+
+  /// Whether the torrent has peers: while it has none, they are looked for more often.
+  public mutating func setHasPeers(_ hasPeers: Bool, of infohash: SHA1Digest, now: Duration) {
+    advance(to: now)
+    guard let place = places[infohash], place.hasPeers != hasPeers else { return }
+    places[infohash]?.hasPeers = hasPeers
+    let errand = Errand.peers(infohash)
+    progress[errand]?.failures = 0
+    // From the last time on: peers that come and go shall neither put it off nor bring it on.
+    if let state = progress[errand], state.since == nil, state.silences == 0, let last = state.last
+    {
+      let due =
+        last + jittered(hasPeers ? RendezvousLimits.announceTime : RendezvousLimits.lonelyTime)
+      schedule(errand, at: max(self.now, hasPeers ? due : min(due, state.due)))
+    }
+    pump()
+  }
+
+  /// Follows a dataset: its own swarm is announced, and newer heads than `head` are asked for. A head
+  /// from an earlier run is stored again unless many have it.
+  public mutating func follow(
+    _ key: DatasetKey, salt: [UInt8] = [], head: MutableItem? = nil, isUrgent: Bool = false,
+    now: Duration
+  ) {
+    advance(to: now)
+    guard followed[key] == nil else { return }
+    followed[key] = Followed(salt: salt)
+    schedule(.get(key), at: self.now, isUrgent: isUrgent || head == nil)
+    if let head { take(head, mustPut: false) }
+    add(MutableItem.target(of: key, salt: salt), isUrgent: isUrgent, now: now)
+  }
+
+  /// Follows a dataset no more; also where its torrents turn out to be private.
+  public mutating func unfollow(_ key: DatasetKey, now: Duration) {
+    advance(to: now)
+    guard let dataset = followed.removeValue(forKey: key) else { return }
+    drop(.get(key))
+    drop(.put(key))
+    remove(MutableItem.target(of: key, salt: dataset.salt), now: now)
+  }
+
+  /// There is a newer head: `isOurs` if this node publishes it, which stores it at once, however many
+  /// have it. Older ones, and those of other keys, change nothing.
+  public mutating func setHead(_ head: MutableItem, isOurs: Bool, now: Duration) {
+    advance(to: now)
+    take(head, mustPut: isOurs)
+    pump()
+  }
+
+  /// Another port is announced from now on, at once. nil for none.
+  public mutating func setPort(_ port: UInt16?, now: Duration) {
+    advance(to: now)
+    guard port != self.port else { return }
+    self.port = port
+    if port != nil { restart(where: { if case .peers = $0 { true } else { false } }) }
+    pump()
+  }
+
+  /// The network is another one, or the DHT has nodes again: everything is due.
+  public mutating func networkChanged(now: Duration) {
+    advance(to: now)
+    restart(where: { _ in true })
+    pump()
+  }
+
+  private mutating func take(_ head: MutableItem, mustPut: Bool) {
+    guard let dataset = followed[head.key], dataset.salt == head.salt,
+      head.sequence > dataset.head?.sequence ?? -1
+    else { return }
+    followed[head.key]?.head = head
+    followed[head.key]?.mustPut = mustPut
+    drop(.put(head.key))
+    let wait = mustPut ? .zero : RendezvousLimits.putSpread * unit()
+    schedule(.put(head.key), at: now + wait, isUrgent: mustPut)
+    // It was asked for ever more seldom while none was known.
+    if dataset.head == nil, progress[.get(head.key)]?.since == nil {
+      progress[.get(head.key)]?.failures = 0
+    }
+  }
+
+  private mutating func restart(where isMeant: (Errand) -> Bool) {
+    // In the order of their numbers: that of a dictionary would differ from run to run.
+    let waiting = progress.filter { isMeant($0.key) && $0.value.since == nil }
+    for (errand, state) in waiting.sorted(by: { $0.value.number < $1.value.number }) {
+      progress[errand]?.silences = 0
+      progress[errand]?.failures = state.silences > 0 ? 0 : state.failures
+      schedule(errand, at: now)
+    }
+  }
+
+  // MARK: Time
+
+  /// When `handleTimeout` is to be called; nil for never.
+  public var deadline: Duration? {
+    var due: Duration?
+    func consider(_ time: Duration?) {
+      if let time { due = min(due ?? time, time) }
+    }
+    if running.count < RendezvousLimits.atOnceWithUrgent { consider(urgent.first?.due) }
+    if running.count < RendezvousLimits.atOnce {
+      consider(routine.first.map { max($0.due, nextStart) })
+    }
+    for errand in running.values {
+      consider(progress[errand]?.since.map { $0 + RendezvousLimits.lookupTime })
+    }
+    return due
+  }
+
+  /// Time passed.
+  public mutating func handleTimeout(now: Duration) {
+    advance(to: now)
+    let late = running.filter { _, errand in
+      progress[errand]?.since.map { $0 + RendezvousLimits.lookupTime <= self.now } ?? true
+    }
+    for number in late.keys.sorted() {
+      effects.append(.cancel(RendezvousJob(number)))
+      end(number, RendezvousOutcome())
+    }
+    pump()
+  }
+
+  /// The next thing to do; nil when there is none until something happens.
+  public mutating func nextEffect() -> RendezvousEffect? { effects.popFirst() }
+
+  mutating func advance(to now: Duration) { self.now = max(self.now, now) }
+
+  mutating func takeNumber() -> UInt64 {
+    count += 1
+    return count
+  }
+}
