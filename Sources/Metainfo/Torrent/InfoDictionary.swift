@@ -36,6 +36,8 @@ public struct InfoDictionary: Sendable {
   /// Where the torrent was published, which some private trackers write to get an infohash of their
   /// own.
   public let source: [UInt8]?
+  /// Which version of a dataset the torrent is; nil for one that is none.
+  public let version: VersionInfo?
 
   /// Bytes in all files together, without padding.
   public let contentLength: UInt64
@@ -68,6 +70,7 @@ public struct InfoDictionary: Sendable {
     similar = try fields.similarTorrents()
     collections = try fields.collections()
     source = try fields.text("source")
+    version = node["swarm"].flatMap(VersionInfo.init)
     bytes = Array(node.encoded)
     infohashV1 = kind.hasV1 ? SHA1Digest(hashing: bytes) : nil
     infohashV2 = kind.hasV2 ? SHA256Digest(hashing: bytes) : nil

@@ -56,6 +56,7 @@ struct InfoWriter {
       Key("piece length") { $0.integer(Int64(torrent.pieceLength)) },
     ]
     if torrent.isPrivate { keys.append(Key("private") { $0.integer(1) }) }
+    if let version = torrent.version { keys.append(Key("swarm") { $0.value(version.value) }) }
     if let source = torrent.source { keys.append(Key("source") { $0.string(source) }) }
     if torrent.kind.hasV2 {
       keys.append(Key("meta version") { $0.integer(2) })

@@ -31,6 +31,8 @@ public struct TorrentDescription: Sendable {
   public var creationDate: Int64?
   /// Where the torrent is published.
   public var source: String?
+  /// Which version of a dataset it is.
+  public var version: VersionInfo?
   /// Further keys of the info dictionary, which change the infohash.
   public var extraInfo: [[UInt8]: BencodeValue] = [:]
 

@@ -13,12 +13,17 @@ public struct HashSchedule: Sendable, IteratorProtocol {
     public var v1Offset: UInt64
     /// Ranges that the file system holds no data for, ascending; they read as zeros.
     public var holes: [Range<UInt64>]
+    /// Whether its hashes are known, so that it has no segments. Only with hash trees.
+    public var isKnown: Bool
 
     /// An entry of `length` bytes.
-    public init(length: UInt64, v1Offset: UInt64 = 0, holes: [Range<UInt64>] = []) {
+    public init(
+      length: UInt64, v1Offset: UInt64 = 0, holes: [Range<UInt64>] = [], isKnown: Bool = false
+    ) {
       self.length = length
       self.v1Offset = v1Offset
       self.holes = holes
+      self.isKnown = isKnown
     }
   }
 
@@ -75,7 +80,7 @@ public struct HashSchedule: Sendable, IteratorProtocol {
   }
 
   private mutating func nextOfTrees() -> HashSegment? {
-    while file < files.count, offset >= files[file].length {
+    while file < files.count, files[file].isKnown || offset >= files[file].length {
       file += 1
       offset = 0
       nextHole = 0

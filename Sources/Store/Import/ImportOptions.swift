@@ -7,11 +7,16 @@ public struct ImportOptions: Hashable, Sendable {
   public var kind: TorrentKind
   /// Piece length in bytes, or nil to choose one.
   public var pieceLength: UInt64?
+  /// Which version of a dataset it is to be; nil for none.
+  public var version: VersionInfo?
 
   /// Options; a v2 torrent with a chosen piece length if nothing else is said.
-  public init(kind: TorrentKind = .v2, pieceLength: UInt64? = nil) {
+  public init(
+    kind: TorrentKind = .v2, pieceLength: UInt64? = nil, version: VersionInfo? = nil
+  ) {
     self.kind = kind
     self.pieceLength = pieceLength
+    self.version = version
   }
 }
 

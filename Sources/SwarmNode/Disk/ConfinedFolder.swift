@@ -65,6 +65,37 @@ public struct ConfinedFolder: ~Copyable, Sendable {
     try withFolder(above: names, making: true) { (_, _) throws(DiskError) in }
   }
 
+  /// Removes a file in this folder itself; one that is not there, or cannot be removed, is no error.
+  func remove(_ name: PathElement) { _ = unlinkat(descriptor, Self.text(name.bytes), 0) }
+
+  /// Moves a file of this folder to a path where nothing is yet (else EEXIST), in folders that are
+  /// there.
+  func name(_ file: PathElement, _ names: [PathElement]) throws(DiskError) {
+    try withFolder(above: names) { (folder, name) throws(DiskError) in
+      let (old, new) = (Self.text(file.bytes), Self.text(name.bytes))
+      // A link, unlike a rename, never replaces.
+      if linkat(descriptor, old, folder, new, 0) == 0 {
+        _ = unlinkat(descriptor, old, 0)
+        return
+      }
+      guard errno != EEXIST else { throw DiskError(.create, Self.joined(names), errno) }
+      // File systems without hard links: what is replaced is an empty file that was made just now.
+      let made = openat(folder, new, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
+      guard made >= 0 else { throw DiskError(.create, Self.joined(names), errno) }
+      Glibc.close(made)
+      guard renameat(descriptor, old, folder, new) == 0 else {
+        throw DiskError(.create, Self.joined(names), errno)
+      }
+    }
+  }
+
+  /// The folder as an open file.
+  func openItself() throws(DiskError) -> OpenFile {
+    let copy = fcntl(descriptor, F_DUPFD_CLOEXEC, 0)
+    guard copy >= 0 else { throw DiskError(.open, path, errno) }
+    return OpenFile(owning: copy, path: path)
+  }
+
   /// Makes a symlink that holds `text`. The same symlink there already is success.
   func makeSymlink(_ names: [PathElement], text: [UInt8]) throws(DiskError) {
     try withFolder(above: names, making: true) { (folder, name) throws(DiskError) in

@@ -50,20 +50,22 @@ public enum WholeFile {
   /// Puts a file with `bytes` at `path`, whole or not at all: written without a name where the file
   /// system can, else beside it; synced, renamed. An existing file is replaced, with
   /// `keepsExisting` it is left alone and EEXIST is thrown. Nothing but a file is ever replaced.
-  public static func write(_ bytes: [UInt8], to path: [UInt8], keepsExisting: Bool = false)
-    throws(SystemError)
-  {
+  ///
+  /// - Parameter mode: permissions of the file, before the umask.
+  public static func write(
+    _ bytes: [UInt8], to path: [UInt8], keepsExisting: Bool = false, mode: UInt32 = 0o666
+  ) throws(SystemError) {
     try checkReplaceable(path)
     let folder = folder(of: path)
     // Short, since the name beside it may be as long as names can be.
     let temporary = folder.appending(path: Array(".swarm-\(getpid()).tmp".utf8))
     // O_TMPFILE of linux/fcntl.h, which the C library hides behind a feature macro.
     let unnamedFlag: CInt = 0o20_000_000 | O_DIRECTORY
-    var descriptor = folder.withCPath { open($0, O_WRONLY | O_CLOEXEC | unnamedFlag, 0o666) }
+    var descriptor = folder.withCPath { open($0, O_WRONLY | O_CLOEXEC | unnamedFlag, mode) }
     let isUnnamed = descriptor >= 0
     if !isUnnamed {
       let flags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC
-      descriptor = temporary.withCPath { open($0, flags, 0o666) }
+      descriptor = temporary.withCPath { open($0, flags, mode) }
     }
     guard descriptor >= 0 else { throw SystemError("write", path) }
     defer { close(descriptor) }

@@ -11,9 +11,15 @@ public final class ContentImport {
   public let warnings: [ImportWarning]
   /// How many files and symlinks it will hold.
   public let fileCount: Int
+  /// Bytes in files whose hashes are known from an earlier version.
+  public let knownLength: UInt64
 
   private let content: ContentSource
   private var kept: KeptLeaves
+  /// Leaves that are known, by file.
+  private let knownLeaves: [Int: ArraySlice<SHA256Digest>]
+  /// The first file whose leaves are not kept yet.
+  private var nextFile = 0
   private var importer: Importer?
   private var run: HashRun?
   private var failure: ContentImportError?
@@ -29,16 +35,30 @@ public final class ContentImport {
 
   /// An import of what a scan found, which a torrent will call `name`. What has changed since is an
   /// error when it is hashed.
-  public init(_ scan: Scan, name: [UInt8], options: ImportOptions) throws(ContentImportError) {
+  ///
+  /// - Parameter earlier: a version of the same content: files that look as they did when it was hashed
+  ///   are not hashed again.
+  public init(
+    _ scan: Scan, name: [UInt8], options: ImportOptions, earlier: KeptVersion? = nil
+  ) throws(ContentImportError) {
     let path = scan.path
     do throws(ImportError) {
       let plan = try ImportPlan(name: name, items: scan.items)
-      importer = try Importer(
-        plan, items: scan.items, options: options, laneBytes: HashRun.laneBytes)
+      let unchanged = earlier.map { UnchangedFiles($0, plan: plan, scan: scan) }
+      let importer = try Importer(
+        plan, items: scan.items, options: options, laneBytes: HashRun.laneBytes
+      ) { index, pieceLength in
+        unchanged?.known(index, pieceLength: pieceLength, kind: options.kind)
+      }
+      let known = importer.knownFiles
+      knownLength = known.reduce(0) { $0 + plan.files[$1].length }
+      knownLeaves = unchanged?.leaves(of: known) ?? [:]
+      self.importer = importer
       totalLength = plan.totalLength
       warnings = plan.warnings
       fileCount = plan.files.count
       kept = KeptLeaves(lengths: plan.files.map(\.length), kind: options.kind)
+      if knownLeaves.count < known.count { kept.giveUp() }
       content = ContentSource(
         files: zip(plan.files, plan.sources).map { entry, source in
           let full = plan.isSingleFile ? path : path.appending(path: entry.path.bytes)
@@ -49,8 +69,8 @@ public final class ContentImport {
     }
   }
 
-  /// Bytes that have been hashed so far.
-  public var bytesHashed: UInt64 { run?.bytesHashed ?? 0 }
+  /// Bytes that have been hashed so far, and those that need not be.
+  public var bytesHashed: UInt64 { (run?.bytesHashed ?? 0) + knownLength }
 
   /// The leaf hashes of all files in order, once all is hashed; empty in v1 torrents, and where they
   /// are too many to be kept.
@@ -68,6 +88,7 @@ public final class ContentImport {
     let run = HashRun(
       on: loop, schedule: schedule, content: content, keepsLeaves: kept.areWanted
     ) { [self] segment, result in
+      if let part = segment.tree { keepKnownLeaves(before: part.file) }
       kept.add(result)
       switch result {
       case .success(let hashes):
@@ -81,11 +102,19 @@ public final class ContentImport {
       if let failure {
         completion(.failure(failure))
       } else {
+        keepKnownLeaves(before: fileCount)
         completion(.success(finished.finish()))
       }
     }
     self.run = run
     run.start()
+  }
+
+  private func keepKnownLeaves(before file: Int) {
+    while nextFile < file {
+      if let leaves = knownLeaves[nextFile] { kept.add(leaves) }
+      nextFile += 1
+    }
   }
 }
 

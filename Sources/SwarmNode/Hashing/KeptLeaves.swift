@@ -22,6 +22,17 @@ struct KeptLeaves {
   /// Whether leaves are wanted.
   var areWanted: Bool { !isFull }
 
+  /// None are to be kept: some could not be had.
+  mutating func giveUp() {
+    isFull = true
+    digests = []
+  }
+
+  /// Takes those of the next file.
+  mutating func add(_ leaves: ArraySlice<SHA256Digest>) {
+    if !isFull { digests += leaves }
+  }
+
   /// Takes those of the next segment.
   mutating func add(_ result: SegmentResult) {
     guard !isFull, case .success(let hashes) = result else { return }

@@ -44,7 +44,12 @@ public struct ContentRecord: Hashable, Sendable {
 
   /// The items of a scan.
   public static func items(of scan: Scan) -> [Item] {
-    zip(scan.items, scan.stamps).map { item, stamp in
+    items(of: scan.items, scan.stamps).sorted { $0.path.lexicographicallyPrecedes($1.path) }
+  }
+
+  /// The items of a scan in its own order.
+  static func items(of found: [ScannedItem], _ stamps: [FileStamp?]) -> [Item] {
+    zip(found, stamps).map { item, stamp in
       let path = Array(item.names.joined(separator: [UInt8(ascii: "/")]))
       let evidence = stamp.map(evidence)
       var text: [UInt8] = []
@@ -56,15 +61,20 @@ public struct ContentRecord: Hashable, Sendable {
       case .other(let name): kind = name
       }
       return Item(path: path, kind: kind, text: text, evidence: evidence)
-    }.sorted { $0.path.lexicographicallyPrecedes($1.path) }
+    }
   }
 
   /// What is at the places of a torrent's files now, and nothing else: `path` is that of the content,
   /// as in a record. What is not there is left out.
   public static func items(of info: InfoDictionary, at path: [UInt8]) -> [Item] {
-    info.files.compactMap { entry -> Item? in
-      let name = info.isSingleFile ? [] : entry.path.bytes
-      let full = info.isSingleFile ? path : path.appending(path: name)
+    var top = stat()
+    // In v2 a folder with one file cannot be told from that file by the torrent. BEP 52.
+    let isFile =
+      info.isSingleFile
+      && (path.withCPath { stat($0, &top) } != 0 || fileType(top) != S_IFDIR)
+    return info.files.compactMap { entry -> Item? in
+      let name = isFile ? [] : entry.path.bytes
+      let full = isFile ? path : path.appending(path: name)
       var status = stat()
       guard full.withCPath({ lstat($0, &status) }) == 0 else { return nil }
       switch fileType(status) {

@@ -7,30 +7,12 @@ public final class DatasetFolder {
   public let path: [UInt8]
   /// The folder of the dataset, which all copies share.
   private let dataset: [UInt8]
-  private let lock: Lock
-
-  private struct Lock: ~Copyable {
-    let descriptor: CInt
-    deinit { close(descriptor) }
-  }
+  private let lock: FileLock
 
   init(path: [UInt8], dataset: [UInt8]) throws(StateError) {
     self.path = path
     self.dataset = dataset
-    let file = path.appending(path: Array("lock".utf8))
-    let descriptor = file.withCPath { Glibc.open($0, O_RDWR | O_CREAT | O_CLOEXEC, 0o666) }
-    guard descriptor >= 0 else { throw .system(SystemError("open", file)) }
-    lock = Lock(descriptor: descriptor)
-    while flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
-      if errno == EINTR { continue }
-      guard errno == EWOULDBLOCK else { throw .system(SystemError("lock", file)) }
-      let text = try? WholeFile.read(file, limit: StateLimits.lockBytes)
-      let number = text.flatMap { Int(String(decoding: $0.dropLast(), as: UTF8.self)) }
-      throw .inUse(process: number, lock: file)
-    }
-    // For people, and for the message of the next process: the lock itself is the kernel's.
-    let text = Array("\(getpid())\n".utf8)
-    if ftruncate(descriptor, 0) == 0 { _ = pwrite(descriptor, text, text.count, 0) }
+    lock = try FileLock(path.appending(path: Array("lock".utf8)), waits: false)
   }
 
   /// Where the block maps are.
@@ -68,9 +50,11 @@ public final class DatasetFolder {
 
   /// The leaf hashes of the torrent's files, as they were kept: those of all files in order, or none.
   /// Only a help: whoever takes them holds them against the torrent. BEP 52.
-  public var leaves: [SHA256Digest] {
+  public var leaves: [SHA256Digest] { Self.leaves(in: dataset) }
+
+  static func leaves(in dataset: [UInt8]) -> [SHA256Digest] {
     let size = SHA256Digest.byteCount
-    guard let bytes = try? WholeFile.read(leavesPath, limit: KeptLeaves.limit * size),
+    guard let bytes = try? WholeFile.read(leavesPath(in: dataset), limit: KeptLeaves.limit * size),
       bytes.count.isMultiple(of: size)
     else { return [] }
     return bytes.withUnsafeBytes { bytes in
@@ -83,10 +67,10 @@ public final class DatasetFolder {
   /// Keeps leaf hashes, so that a seed need not hash its content again to answer peers.
   public func keep(leaves: [SHA256Digest]) throws(SystemError) {
     if leaves.isEmpty { return }
-    try WholeFile.write(leaves.withUnsafeBytes { Array($0) }, to: leavesPath)
+    try WholeFile.write(leaves.withUnsafeBytes { Array($0) }, to: Self.leavesPath(in: dataset))
   }
 
-  private var leavesPath: [UInt8] {
+  private static func leavesPath(in dataset: [UInt8]) -> [UInt8] {
     dataset.appending(path: Array("versions/1.leaves".utf8))
   }
 
@@ -94,6 +78,12 @@ public final class DatasetFolder {
 
   /// Where the content is, as it was kept; nil when it was not.
   public var content: ContentRecord? { Self.content(in: path) }
+
+  /// The folder of a copy of a dataset that is not the first one.
+  static func path(ofFurtherCopyAt content: [UInt8], in dataset: [UInt8]) -> [UInt8] {
+    let digest = SHA256Digest(hashing: content).hex.prefix(16)
+    return dataset.appending(path: Array("at-\(digest)".utf8))
+  }
 
   static func content(in folder: [UInt8]) -> ContentRecord? {
     let file = folder.appending(path: Array("content".utf8))
@@ -104,8 +94,12 @@ public final class DatasetFolder {
   /// Keeps where the content is. A record that would be too long to be read is not kept: the next
   /// start then looks at everything anew.
   public func keep(_ content: ContentRecord) throws(SystemError) {
+    try Self.keep(content, in: path)
+  }
+
+  static func keep(_ content: ContentRecord, in folder: [UInt8]) throws(SystemError) {
     let bytes = content.encoded
-    let file = path.appending(path: Array("content".utf8))
+    let file = folder.appending(path: Array("content".utf8))
     guard ContentRecord(decoding: bytes) != nil else {
       _ = file.withCPath { unlink($0) }
       return

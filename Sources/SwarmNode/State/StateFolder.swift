@@ -10,7 +10,9 @@ import Metainfo
 ///     datasets/<infohash>/blocks/              block maps
 ///     datasets/<infohash>/content              where the content is, and how its files looked
 ///     datasets/<infohash>/at-<digest>/         lock, blocks and content of a further copy elsewhere
-///     sources/<digest>                         what a path became a torrent as
+///     datasets/<key>/                          head and versions of a dataset (`KeyedDataset`)
+///     keys/<key>                               its secret, where it is published (`KeyFolder`)
+///     sources/<digest>                         what a path became a torrent as, or its key
 ///
 /// The infohash is the v2 one where there is one; a hybrid has a link under its v1 infohash too.
 public struct StateFolder: Sendable {
@@ -53,8 +55,7 @@ public struct StateFolder: Sendable {
       dataset = try makeDataset(name)
       folder = dataset
       if let first = DatasetFolder.content(in: dataset), first.path != content {
-        let digest = SHA256Digest(hashing: content).hex.prefix(16)
-        folder = dataset.appending(path: Array("at-\(digest)".utf8))
+        folder = DatasetFolder.path(ofFurtherCopyAt: content, in: dataset)
       }
       try Self.make(folder.appending(path: Array("blocks".utf8)))
     } catch {

@@ -4,4 +4,8 @@ enum StateLimits {
   static let sourceBytes = 1 << 16
   /// Bytes in the process's number, which a lock holds.
   static let lockBytes = 32
+  /// Bytes of a signed head: value and salt at their limits (BEP 44), key, signature and number.
+  static let headBytes = 1_300
+  /// Bytes of a v2 infohash in digits, and a line end.
+  static let infohashBytes = 65
 }

@@ -17,6 +17,16 @@ struct InfoSummary {
     if let hash = info.infohashV2 { rows.append(("infohash v2", hash.hex)) }
     if let hash = info.infohashV1 { rows.append(("infohash v1", hash.hex)) }
     if info.isPrivate { rows.append(("private", "yes: peers from the trackers only")) }
+    if let version = info.version { rows += Self.rows(version) }
+    return rows
+  }
+
+  private static func rows(_ version: VersionInfo) -> [(String, String)] {
+    var rows = [("version", "\(version.number)")]
+    if let seconds = version.created { rows.append(("published", UTC.text(of: seconds))) }
+    if let previous = version.previous { rows.append(("previous", previous.hex)) }
+    if let parent = version.parent { rows.append(("made from", "\(parent.key)")) }
+    if !version.message.isEmpty { rows.append(("message", shown(version.message))) }
     return rows
   }
 
@@ -32,6 +42,10 @@ struct InfoSummary {
       ("infohash_v2", .text(orNull: info.infohashV2?.hex)),
       ("infohash_v1", .text(orNull: info.infohashV1?.hex)),
       ("private", .bool(info.isPrivate)),
+      ("version", info.version.map { .number($0.number) } ?? .null),
+      ("previous", .text(orNull: info.version?.previous?.hex)),
+      ("published", info.version?.created.map { .signed($0) } ?? .null),
+      ("message", .text(orNull: info.version.map { shown($0.message) })),
     ]
   }
 

@@ -1,0 +1,112 @@
+import Metainfo
+
+/// Why a version cannot be published.
+public enum PublicationError: Error, Hashable, Sendable, CustomStringConvertible {
+  /// A system call failed.
+  case system(SystemError)
+  /// Somebody else publishes, or the state folder cannot be used.
+  case state(StateError)
+  /// The secret cannot be used.
+  case key(KeyError)
+  /// The secret is not here: where it would be.
+  case noSecret([UInt8])
+  /// The content cannot be hashed.
+  case content(ContentImportError)
+  /// The message has so many bytes.
+  case message(Int)
+  /// What is at this path changed meanwhile.
+  case changed([UInt8])
+  /// Somebody else published this version meanwhile, with the same key.
+  case overtaken(DatasetKey, UInt64)
+  /// The path is published already, otherwise than is asked for: how.
+  case otherSource([UInt8], String)
+
+  /// What is wrong, where, and what to do.
+  public var description: String {
+    switch self {
+    case .system(let error): error.description
+    case .state(.inUse(let process, let lock)):
+      "another swarm" + (process.map { ", process \($0)," } ?? "")
+        + " publishes a version of this dataset just now (\(printable(lock))); try again when it is "
+        + "done"
+    case .state(let error): error.description
+    case .key(let error): error.description
+    case .noSecret(let file):
+      "the secret of this dataset's key is not here, so that nothing can be published: there is no "
+        + "\(printable(file)); bring it by swarm key export and swarm key import"
+    case .content(let error): error.description
+    case .message(let count):
+      "the message has \(count) bytes, more than \(VersionInfo.messageBytes)"
+    case .changed(let path):
+      "\(printable(path)) changed while it was hashed; try again when nothing writes to it"
+    case .overtaken(let key, let number):
+      "version \(number) of \(key) was published meanwhile by somebody with the same key; nothing was "
+        + "published, look at it first"
+    case .otherSource(let path, let how):
+      "\(printable(path)) is published \(how); --no-key shares it otherwise, without a key"
+    }
+  }
+
+  static func wrap<Result>(
+    _ body: () throws(SystemError) -> Result
+  ) throws(PublicationError) -> Result {
+    do throws(SystemError) { return try body() } catch { throw .system(error) }
+  }
+
+  static func wrap<Result>(
+    _ body: () throws(StateError) -> Result
+  ) throws(PublicationError) -> Result {
+    do throws(StateError) { return try body() } catch { throw .state(error) }
+  }
+
+  static func wrap<Result>(
+    _ body: () throws(KeyError) -> Result
+  ) throws(PublicationError) -> Result {
+    do throws(KeyError) { return try body() } catch { throw .key(error) }
+  }
+
+  static func wrap<Result>(
+    _ body: () throws(ContentImportError) -> Result
+  ) throws(PublicationError) -> Result {
+    do throws(ContentImportError) { return try body() } catch { throw .content(error) }
+  }
+}
+
+extension StateFolder {
+  /// What a path is published as: as before, else from now on under `key`, or a new key where that is
+  /// nil. What is asked for and is not as before is an error.
+  ///
+  /// - Parameter path: the real path.
+  public func publish(
+    _ path: [UInt8], key: DatasetKey?, name: [UInt8]?, kind: TorrentKind?, pieceLength: UInt64?
+  ) throws(PublicationError) -> PublishedSource {
+    if let source = publishedSource(at: path) {
+      if let key, key != source.key { throw .otherSource(path, "under the key \(source.key)") }
+      if let name, name != source.name {
+        throw .otherSource(path, "by the name \"\(printable(source.name))\"")
+      }
+      if let kind, kind != source.kind { throw .otherSource(path, "as \(source.kind)") }
+      if let pieceLength, pieceLength != source.pieceLength {
+        throw .otherSource(
+          path,
+          source.pieceLength.map { "with pieces of \($0) bytes" }
+            ?? "with pieces whose length was chosen")
+      }
+      return source
+    }
+    let ownName: [UInt8] = try PublicationError.wrap { () throws(SystemError) in
+      if let name { return name }
+      return try RealPath.lastName(of: path)
+    }
+    let keys = self.keys
+    let secret = try PublicationError.wrap { () throws(KeyError) -> DatasetSecret? in
+      if let key { return try keys.secret(of: key) }
+      return try keys.make()
+    }
+    guard let secret else { throw .noSecret(key.map(keys.file(of:)) ?? keys.path) }
+    let source = PublishedSource(
+      path: path, key: secret.key, name: ownName, kind: kind ?? .v2, pieceLength: pieceLength)
+    try PublicationError.wrap { () throws(SystemError) in try remember(source) }
+    return source
+  }
+}

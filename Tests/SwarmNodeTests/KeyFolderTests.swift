@@ -1,0 +1,173 @@
+import Glibc
+import Metainfo
+import Testing
+
+@testable import SwarmNode
+
+@Suite struct KeyFolderTests {
+  private let temporary = TemporaryFolder()
+
+  private func state() throws -> StateFolder { try StateFolder(temporary("state")) }
+
+  private func secret(_ byte: UInt8) throws -> DatasetSecret {
+    try #require(DatasetSecret(seed: [UInt8](repeating: byte, count: 32)))
+  }
+
+  private func mode(_ path: [UInt8]) -> UInt32 {
+    var status = stat()
+    _ = path.withCPath { stat($0, &status) }
+    return UInt32(status.st_mode & 0o777)
+  }
+
+  @Test func secretsAreKeptForTheirOwnerAlone() throws {
+    let keys = try state().keys
+    #expect(try keys.keys().isEmpty)
+    let (a, b) = (try secret(1), try secret(2))
+    #expect(try keys.secret(of: a.key) == nil)
+    try keys.keep(a)
+    try keys.keep(b)
+    try keys.keep(a)
+    #expect(try keys.secret(of: a.key)?.seed == a.seed)
+    #expect(try keys.keys().map(\.hex) == [a.key.hex, b.key.hex].sorted())
+    #expect(mode(keys.path) == 0o700 && mode(keys.file(of: a.key)) == 0o600)
+    // As the design has it: a person can look at it.
+    #expect(
+      try WholeFile.read(keys.file(of: a.key), limit: 100) == Array((a.seed.hex + "\n").utf8))
+    temporary.write([1], to: "state/keys/notes")
+    #expect(try keys.keys().count == 2)
+  }
+
+  @Test func newKeysAreNeverTheSame() throws {
+    let keys = try state().keys
+    let made = try (0..<20).map { _ in try keys.make().key }
+    let known = try keys.keys()
+    #expect(Set(made).count == 20 && Set(known) == Set(made))
+  }
+
+  @Test func aFileThatOthersMayReadIsRefused() throws {
+    let keys = try state().keys
+    let secret = try secret(1)
+    try keys.keep(secret)
+    let file = keys.file(of: secret.key)
+    for mode: mode_t in [0o644, 0o640, 0o604, 0o620, 0o601] {
+      _ = file.withCPath { chmod($0, mode) }
+      let error = #expect(throws: KeyError.self) { try keys.secret(of: secret.key) }
+      #expect(error == .permissions(file, UInt32(mode)))
+      #expect(error?.description.contains("chmod 600") == true)
+      // Not replaced behind the owner's back either.
+      #expect(throws: KeyError.self) { try keys.keep(secret) }
+    }
+    for mode: mode_t in [0o600, 0o400, 0o700] {
+      _ = file.withCPath { chmod($0, mode) }
+      #expect(try keys.secret(of: secret.key)?.seed == secret.seed)
+    }
+  }
+
+  @Test func whatIsNoSecretIsRefusedAndNotShown() throws {
+    let keys = try state().keys
+    let (a, b) = (try secret(1), try secret(2))
+    let digits = a.seed.hex
+    try StateFolder.make(keys.path, mode: 0o700)
+    for text in [
+      "", "\n", String(digits.dropLast()), digits + "0", digits.dropLast() + "g", " " + digits,
+    ] {
+      let file = keys.file(of: a.key)
+      _ = file.withCPath { unlink($0) }
+      try WholeFile.write(Array(text.utf8), to: file, mode: 0o600)
+      let error = #expect(throws: KeyError.self) { try keys.secret(of: a.key) }
+      #expect(error == .noKey(file))
+      #expect(error?.description.contains(digits.prefix(8)) == false)
+    }
+    try KeyFolder.write(a, to: keys.file(of: b.key))
+    let error = #expect(throws: KeyError.self) { try keys.secret(of: b.key) }
+    #expect(error == .otherKey(keys.file(of: b.key), a.key))
+    #expect(throws: SystemError.self) { try KeyFolder.write(b, to: keys.file(of: b.key)) }
+    #expect(try KeyFolder.parse(Array((digits + "\r\n\n").utf8), from: []).key == a.key)
+    #expect("\(a)".contains(digits) == false)
+  }
+}
+
+@Suite struct KeyedDatasetTests {
+  private let temporary = TemporaryFolder()
+
+  private func secret(_ byte: UInt8 = 1) throws -> DatasetSecret {
+    try #require(DatasetSecret(seed: [UInt8](repeating: byte, count: 32)))
+  }
+
+  private func head(_ number: Int64, _ byte: UInt8 = 0) throws -> Head {
+    try Head(version: number, infohash: SHA256Digest(hashing: [byte]), signedBy: try secret())
+  }
+
+  private func dataset() throws -> KeyedDataset {
+    try StateFolder(temporary("state")).dataset(try secret().key)
+  }
+
+  @Test func headsNeverGoBack() throws {
+    let dataset = try dataset()
+    #expect(try dataset.head() == nil)
+    #expect(try dataset.keep(head: try head(2)) == .kept)
+    #expect(try dataset.head() == (try head(2)))
+    #expect(try dataset.keep(head: try head(2)) == .known)
+    #expect(try dataset.keep(head: try head(1)) == .older(than: 2))
+    #expect(try dataset.keep(head: try head(2, 1)) == .contradicts(try head(2)))
+    #expect(try dataset.head() == (try head(2)))
+    #expect(try dataset.keep(head: try head(7, 1)) == .kept)
+    #expect(try self.dataset().head() == (try head(7, 1)))
+  }
+
+  @Test func aSaltedHeadSurvivesTheDisk() throws {
+    let dataset = try dataset()
+    let salted = try Head(
+      version: .max, infohash: SHA256Digest(hashing: [1]), signedBy: try secret(),
+      salt: [UInt8](repeating: 0xFF, count: ItemLimits.saltBytes))
+    #expect(try dataset.keep(head: salted) == .kept)
+    #expect(try dataset.head() == salted)
+  }
+
+  /// Whoever took a damaged head for none would publish a number twice.
+  @Test func aDamagedHeadIsAnErrorAndAnyReplacesIt() throws {
+    let dataset = try dataset()
+    let right = try head(3)
+    _ = try dataset.keep(head: right)
+    let bytes = right.item.stored
+    let foreign = try MutableItem(
+      signedBy: try secret(2), sequence: 3, value: right.item.value)
+    var forged = bytes
+    forged[forged.count - 2] ^= 1
+    for bad in [[], [0], Array(bytes.dropLast()), forged, foreign.stored] as [[UInt8]] {
+      try WholeFile.write(bad, to: dataset.headPath)
+      #expect(throws: SystemError.self) { try dataset.head() }
+    }
+    #expect(try dataset.keep(head: try head(1)) == .kept)
+    #expect(try dataset.head() == (try head(1)))
+  }
+
+  @Test func versionsAreKnownByTheirNumbers() throws {
+    let dataset = try dataset()
+    #expect(try dataset.versions().isEmpty)
+    let digests = (0..<3).map { SHA256Digest(hashing: [UInt8($0)]) }
+    for (number, digest) in [(UInt64(2), digests[0]), (10, digests[1]), (1, digests[2])] {
+      try dataset.keep(version: number, infohash: digest)
+    }
+    try dataset.keep(version: 2, infohash: digests[1])
+    for name in ["0", "03", "x", "-1", "4.torrent"] {
+      temporary.write(
+        Array((digests[0].hex + "\n").utf8), to: "state/datasets/\(dataset.key)/versions/\(name)")
+    }
+    temporary.write([1], to: "state/datasets/\(dataset.key)/versions/5")
+    #expect(try dataset.versions() == [1, 2, 10])
+    #expect([1, 2, 5, 10].map(dataset.version) == [digests[2], digests[1], nil, digests[1]])
+  }
+
+  @Test func onePublishesAtATime() throws {
+    let dataset = try dataset()
+    do {
+      let lock = try dataset.lockForPublishing()
+      #expect(throws: StateError.self) { try dataset.lockForPublishing() }
+      // Heads come in all the same.
+      #expect(try dataset.keep(head: try head(1)) == .kept)
+      withExtendedLifetime(lock) {}
+    }
+    _ = try dataset.lockForPublishing()
+  }
+}
