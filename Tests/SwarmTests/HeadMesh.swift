@@ -129,7 +129,7 @@ final class HeadMesh {
       read(node, id, bytes)
       node.swarm.sent(id, byteCount: bytes.count, now: now)
       if let other = node.links[id] { give(bytes, to: other.node, other.id) }
-    case .close(let id, _):
+    case .close(let id):
       if let other = node.links.removeValue(forKey: id) {
         nodes[other.node].links[other.id] = nil
         nodes[other.node].swarm.disconnected(other.id, reason: "closed", now: now)

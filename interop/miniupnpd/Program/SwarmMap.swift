@@ -7,7 +7,7 @@ import SwarmNode
 @main
 struct SwarmMap {
   static func main() {
-    setlinebuf(stdout)
+    // Lines as they come, into a pipe too.
     let wanted = CommandLine.arguments.dropFirst().compactMap { argument -> PortWanted? in
       let parts = argument.split(separator: ":")
       guard parts.count == 2, let port = UInt16(parts[1]) else { return nil }
@@ -19,6 +19,7 @@ struct SwarmMap {
       on: loop, wanted: wanted, log: .standardError(threshold: .debug)
     ) { mappings in
       print(mappings.map(\.description).joined(separator: "; "))
+      fflush(nil)
     }
     var watchers: [SignalWatcher] = []
     for signal in [SIGINT, SIGTERM] {

@@ -143,7 +143,7 @@ final class HeadNode {
       if link.queuedBytes > HeadTruth.mostQueuedBytes {
         world.fail("host \(host.number) has \(link.queuedBytes) bytes waiting for one peer")
       }
-    case .close(let id, _):
+    case .close(let id):
       guard let link = links.removeValue(forKey: id) else {
         return world.fail("host \(host.number) closes \(id), which is closed")
       }
