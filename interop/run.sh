@@ -24,6 +24,7 @@ scripts=(
   cli/bad_input.py
   libtorrent/magnet.py
   cli/program.py
+  cli/versions.py
   libtorrent/ours_in_theirs.py
   libtorrent/theirs_in_ours.py
   libtorrent/transfer.py

@@ -14,7 +14,10 @@ struct SwarmTool: ParsableCommand {
       could not be understood.
       """,
     version: "0.1.0",
-    subcommands: [Seed.self, Join.self, Create.self, Inspect.self, Verify.self])
+    subcommands: [
+      Seed.self, Join.self, Publish.self, LogCommand.self, Diff.self, KeyCommand.self, Create.self,
+      Inspect.self, Verify.self,
+    ])
 
   static func main() {
     Console.occupyStandardDescriptors()

@@ -245,9 +245,19 @@ import Testing
     ] { #expect(throws: PublicationError.self) { try publish() } }
     #expect(try state.keys.keys().count == 2)
     temporary.write([1], to: "more/a")
+    #expect(throws: PublicationError.unknownVersions(other)) {
+      try state.publish(temporary("more"), key: other, name: nil, kind: nil, pieceLength: nil)
+    }
+    let secret = try #require(try state.keys.secret(of: other))
+    let head = try Head(version: 7, infohash: SHA256Digest(hashing: [1]), signedBy: secret)
+    _ = try state.dataset(other).keep(head: head)
     #expect(
       try state.publish(temporary("more"), key: other, name: nil, kind: nil, pieceLength: nil).key
         == other)
+    let more = try #require(state.publishedSource(at: temporary("more")))
+    let made = try #require(try publish(more))
+    #expect(made.torrent.info.version?.number == 8)
+    #expect(made.torrent.info.version?.previous == head.infohashV2)
     let unknown = try #require(DatasetSecret(seed: [UInt8](repeating: 9, count: 32))).key
     temporary.write([1], to: "third/a")
     #expect(throws: PublicationError.noSecret(state.keys.file(of: unknown))) {

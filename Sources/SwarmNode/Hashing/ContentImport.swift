@@ -69,8 +69,8 @@ public final class ContentImport {
     }
   }
 
-  /// Bytes that have been hashed so far, and those that need not be.
-  public var bytesHashed: UInt64 { (run?.bytesHashed ?? 0) + knownLength }
+  /// Bytes that have been hashed so far: in the end all but those that are known.
+  public var bytesHashed: UInt64 { run?.bytesHashed ?? 0 }
 
   /// The leaf hashes of all files in order, once all is hashed; empty in v1 torrents, and where they
   /// are too many to be kept.

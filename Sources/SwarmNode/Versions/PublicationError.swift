@@ -10,6 +10,8 @@ public enum PublicationError: Error, Hashable, Sendable, CustomStringConvertible
   case key(KeyError)
   /// The secret is not here: where it would be.
   case noSecret([UInt8])
+  /// A key that was made elsewhere, and nothing is known here of what was published under it.
+  case unknownVersions(DatasetKey)
   /// The content cannot be hashed.
   case content(ContentImportError)
   /// The message has so many bytes.
@@ -34,6 +36,9 @@ public enum PublicationError: Error, Hashable, Sendable, CustomStringConvertible
     case .noSecret(let file):
       "the secret of this dataset's key is not here, so that nothing can be published: there is no "
         + "\(printable(file)); bring it by swarm key export and swarm key import"
+    case .unknownVersions(let key):
+      "nothing is known here of the versions of \(key): published now, a number could be used twice; "
+        + "join the dataset first, by swarm join \(key)"
     case .content(let error): error.description
     case .message(let count):
       "the message has \(count) bytes, more than \(VersionInfo.messageBytes)"
@@ -74,7 +79,8 @@ public enum PublicationError: Error, Hashable, Sendable, CustomStringConvertible
 
 extension StateFolder {
   /// What a path is published as: as before, else from now on under `key`, or a new key where that is
-  /// nil. What is asked for and is not as before is an error.
+  /// nil. What is asked for and is not as before is an error; so is a key of whose versions nothing is
+  /// known.
   ///
   /// - Parameter path: the real path.
   public func publish(
@@ -104,6 +110,11 @@ extension StateFolder {
       return try keys.make()
     }
     guard let secret else { throw .noSecret(key.map(keys.file(of:)) ?? keys.path) }
+    if let key {
+      let dataset = dataset(key)
+      let head = try PublicationError.wrap { () throws(SystemError) in try dataset.head() }
+      if head == nil { throw .unknownVersions(key) }
+    }
     let source = PublishedSource(
       path: path, key: secret.key, name: ownName, kind: kind ?? .v2, pieceLength: pieceLength)
     try PublicationError.wrap { () throws(SystemError) in try remember(source) }

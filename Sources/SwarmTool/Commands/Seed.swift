@@ -13,7 +13,8 @@ struct Seed: ParsableCommand {
     discussion: """
       Prints the link to pass on, and shares until it is told to stop (Ctrl-C). The content stays \
       where it is and is never written to. What was hashed once is not hashed again while nobody \
-      writes to it.
+      writes to it. A folder or file gets a key of its own the first time and is published as version \
+      1 of a dataset; when it has changed, swarm publish makes the next version.
       """)
 
   @Argument(help: "The folder or file to share, or a .torrent.", completion: .file())
@@ -25,31 +26,25 @@ struct Seed: ParsableCommand {
       """, completion: .directory)
   var data: BytePath?
 
-  @Option(help: "The dataset's name. (default: the name of the folder or file)")
-  var name: BytePath?
+  @Flag(
+    name: .customLong("no-key"),
+    help: "Share a plain torrent: no key, no versions. Always so with --format v1.")
+  var isPlain = false
 
-  @Option(help: "Which BitTorrent: v2, hybrid or v1. (default: v2)")
-  var format: TorrentKind?
-
-  @Option(help: "Bytes in a piece, a power of two from 16K to 256M, or \"auto\". (default: auto)")
-  var pieceLength: PieceLength?
-
+  @OptionGroup var dataset: DatasetOptions
   @OptionGroup var options: NodeOptions
 
   func run() throws {
     let display = StatusDisplay(isJSON: options.isJSON)
     let source = try source(display)
-    var request = TorrentRequest(
-      source: .torrent(source.torrent.info, source.torrent.pieceLayers), content: source.trust)
-    // Nothing may be fetched into what is not ours; what is wrong in it is just not there.
-    if !source.isWhole { request.wanted = { _, _ in false } }
-    let folders = try Failure.wrap {
-      try TorrentFolders.inPlace(
-        source.torrent.info, at: source.content, maps: source.folder.mapsPath)
+    let folders = try source.folders()
+    let older = try source.older.map {
+      TransferSession.Other(request: $0.request, folders: try $0.folders())
     }
     let plan = TransferSession.Plan(
-      request: { request }, folders: { _, _ in folders }, peers: options.peers.map(\.address),
-      isSeed: true, endsWhenFinished: false, content: { source.content },
+      request: { source.request }, folders: { _, _ in folders },
+      peers: options.peers.map(\.address), others: older, isSeed: true, endsWhenFinished: false,
+      content: { source.content },
       recheck: source.isNew ? source.recheck : nil
     ) { display, endpoints in
       try announce(source, endpoints, display)
@@ -61,10 +56,10 @@ struct Seed: ParsableCommand {
   private func source(_ display: StatusDisplay) throws -> SeedSource {
     let state = try options.stateFolder()
     if isTorrent(path.bytes) {
-      if name != nil || format != nil || pieceLength != nil {
+      if dataset.isAny || isPlain {
         throw Failure(
-          "\(printable(path.bytes)) is a .torrent: --name, --format and --piece-length are for folders "
-            + "and files")
+          "\(printable(path.bytes)) is a .torrent: --key, --no-key, --name, --format and "
+            + "--piece-length are for folders and files")
       }
       let bytes = try Failure.wrap {
         try WholeFile.read(path.bytes, limit: BencodeLimits.torrent.bytes)
@@ -77,11 +72,19 @@ struct Seed: ParsableCommand {
       throw Failure(
         "--data is for a .torrent, and \(printable(path.bytes)) does not end in .torrent")
     }
-    let name = try self.name?.bytes ?? Failure.wrap { try RealPath.lastName(of: path.bytes) }
+    if !isPlain, dataset.format != .v1 {
+      return try .ofDataset(
+        try dataset.source(of: path.bytes, in: state), state: state, display: display)
+    }
+    if dataset.key != nil {
+      throw Failure("--key is for what is published by key, not with --no-key or --format v1")
+    }
+    let name = try dataset.name?.bytes ?? Failure.wrap { try RealPath.lastName(of: path.bytes) }
     do { _ = try PathElement(name) } catch { throw Failure("\(ImportError.name(name, error))") }
     return try .ofContent(
       path.bytes, name: name,
-      options: ImportOptions(kind: format ?? .v2, pieceLength: pieceLength?.bytes), state: state,
+      options: ImportOptions(
+        kind: dataset.format ?? .v2, pieceLength: dataset.pieceLength?.bytes), state: state,
       display: display)
   }
 
@@ -97,18 +100,19 @@ struct Seed: ParsableCommand {
     _ source: SeedSource, _ endpoints: [PeerEndpoint], _ display: StatusDisplay
   ) throws {
     let info = source.torrent.info
-    let link = MagnetLink(
-      v1Infohash: info.infohashV1, v2Infohash: info.infohashV2, name: info.name.bytes)
+    let key = source.head?.key
+    let link = MagnetLink(info, key: key)
     let summary = InfoSummary(info)
     display.event(
       "started",
       summary.json + [
         ("magnet", .text(link.uri)), ("path", .text(printable(source.content))),
         ("listening", .list(endpoints.map { .text("\($0)") })),
+        ("dataset_key", .text(orNull: key?.hex)), ("ahead", .text(orNull: source.ahead)),
       ])
     try display.result(
       table(
-        summary.rows + [
+        summary.rows + (key.map { [("dataset key", $0.hex)] } ?? []) + [
           ("path", printable(source.content)), ("link", link.uri),
           ("listening at", endpoints.map(\.description).joined(separator: ", ")),
         ]))

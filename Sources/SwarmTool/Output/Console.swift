@@ -10,6 +10,16 @@ enum Console {
     }
   }
 
+  /// What standard input has up to its end, and no more than `limit` bytes of it.
+  static func input(limit: Int) -> [UInt8] {
+    [UInt8](unsafeUninitializedCapacity: limit) { buffer, done in
+      while done < limit {
+        let count = read(STDIN_FILENO, buffer.baseAddress.map { $0 + done }, limit - done)
+        if count > 0 { done += count } else if count == 0 || errno != EINTR { return }
+      }
+    }
+  }
+
   /// A line about the work.
   static func note(_ line: String) { _ = write(line + "\n", to: STDERR_FILENO) }
 

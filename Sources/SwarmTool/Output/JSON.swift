@@ -11,6 +11,9 @@ enum JSON {
   /// A text, or null.
   static func text(orNull text: String?) -> JSON { text.map { .text($0) } ?? .null }
 
+  /// A number, or null.
+  static func number(orNull number: UInt64?) -> JSON { number.map { .number($0) } ?? .null }
+
   /// The value as text, two spaces a level.
   var rendered: String {
     var text = ""

@@ -6,7 +6,9 @@ extension ContentImport {
   /// Hashes, showing how far it is.
   func hash() throws(Failure) -> TorrentDescription {
     let loop = EventLoop()
-    let progress = Progress(on: loop, verb: "hashed", total: totalLength) { self.bytesHashed }
+    let progress = Progress(on: loop, verb: "hashed", total: totalLength - knownLength) {
+      self.bytesHashed
+    }
     var result: Result<TorrentDescription, ContentImportError>?
     start(on: loop) {
       result = $0

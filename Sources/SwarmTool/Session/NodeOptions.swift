@@ -46,12 +46,7 @@ struct NodeOptions: ParsableArguments {
 
   /// The state folder, made where it is not there.
   func stateFolder() throws(Failure) -> StateFolder {
-    guard let path = statePath?.bytes ?? StateFolder.standardPath(StateFolder.environment) else {
-      throw Failure(
-        "there is no place to remember things: neither XDG_DATA_HOME nor HOME has an absolute path; "
-          + "give a folder by --state")
-    }
-    return try Failure.wrap { try StateFolder(path) }
+    try StateOptions.stateFolder(at: statePath)
   }
 
   /// A node that listens.

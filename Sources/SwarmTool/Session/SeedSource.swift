@@ -17,9 +17,30 @@ struct SeedSource {
   let items: [ContentRecord.Item]
   /// Whether the torrent was made of it just now.
   let isNew: Bool
+  /// Whether all of it was right when it was last looked at.
+  var isWhole: Bool
+  /// The signed head of the dataset whose newest version it is; nil for a plain torrent.
+  var head: Head?
+  /// What has changed first since the version was published; nil when nothing has.
+  var ahead: String?
+  /// Earlier versions of it, of which there is what did not change since.
+  var older: [SeedSource] = []
 
-  /// Whether all of it was right.
-  var isWhole: Bool { if case .proven = trust { true } else { false } }
+  /// As the node takes it.
+  var request: TorrentRequest {
+    var request = TorrentRequest(
+      source: .torrent(torrent.info, torrent.pieceLayers), content: trust)
+    // Nothing may be fetched into what is not ours; what is wrong in it is just not there.
+    if !isWhole { request.wanted = { _, _ in false } }
+    return request
+  }
+
+  /// Where the node finds it.
+  func folders() throws(Failure) -> TorrentFolders {
+    try Failure.wrap {
+      try TorrentFolders.inPlace(torrent.info, at: content, maps: folder.mapsPath)
+    }
+  }
 
   /// Looks, on any thread, whether files were written to since they were hashed; says which. A link
   /// to what a file was for a moment is of no use to anybody. One that is gone may come back.
@@ -69,7 +90,7 @@ struct SeedSource {
     }
     return SeedSource(
       torrent: torrent, folder: folder, content: real,
-      trust: proven(source.leaves, items, info), items: items, isNew: true)
+      trust: proven(source.leaves, items, info), items: items, isNew: true, isWhole: true)
   }
 
   private static func unchanged(
@@ -87,10 +108,10 @@ struct SeedSource {
     display.note("nothing changed since it was hashed")
     return SeedSource(
       torrent: torrent, folder: folder, content: key.path,
-      trust: proven(folder.leaves, items, torrent.info), items: items, isNew: false)
+      trust: proven(folder.leaves, items, torrent.info), items: items, isNew: false, isWhole: true)
   }
 
-  private static func refuseDevice(_ path: [UInt8]) throws(Failure) {
+  static func refuseDevice(_ path: [UInt8]) throws(Failure) {
     var status = stat()
     let text = path.map { CChar(bitPattern: $0) } + [0]
     guard stat(text, &status) == 0, status.st_mode & S_IFMT == S_IFBLK else { return }
@@ -114,17 +135,20 @@ struct SeedSource {
     let items = ContentRecord.items(of: torrent.info, at: real)
     let folder = try Failure.wrap { try state.open(DatasetName(torrent.info), content: real) }
     let known = KnownTorrent(info: torrent.info, pieceLayers: torrent.pieceLayers)
-    func source(_ trust: TorrentRequest.Content) -> SeedSource {
+    func source(_ trust: TorrentRequest.Content, isWhole: Bool) -> SeedSource {
       SeedSource(
-        torrent: known, folder: folder, content: real, trust: trust, items: items, isNew: false)
+        torrent: known, folder: folder, content: real, trust: trust, items: items, isNew: false,
+        isWhole: isWhole)
     }
     let record = folder.content
     if let record, record.path == real, record.owner == .user,
       record.firstDifference(from: items) == nil
     {
-      if record.isWhole { return source(proven(folder.leaves, items, torrent.info)) }
+      if record.isWhole {
+        return source(proven(folder.leaves, items, torrent.info), isWhole: true)
+      }
       display.warn("part of the content is not what the torrent says, as last time")
-      return source(.inPlace(claimsAll: true))
+      return source(.inPlace(claimsAll: true), isWhole: false)
     }
     let report = verification.compare()
     let right = report.rightBytes
@@ -150,17 +174,19 @@ struct SeedSource {
     }
     return source(
       report.isRight
-        ? proven(verification.leaves, items, torrent.info) : .inPlace(claimsAll: true))
+        ? proven(verification.leaves, items, torrent.info) : .inPlace(claimsAll: true),
+      isWhole: report.isRight)
   }
 
   /// All of it was right when its files looked like `items`.
-  private static func proven(
+  static func proven(
     _ leaves: [SHA256Digest], _ items: [ContentRecord.Item], _ info: InfoDictionary
   ) -> TorrentRequest.Content {
     let evidence = Dictionary(items.map { ($0.path, $0.evidence) }) { first, _ in first }
     return .proven(
       leaves: leaves,
-      evidence: info.files.map { evidence[info.isSingleFile ? [] : $0.path.bytes] ?? nil })
+      // Content that is a file has the one item without a path.
+      evidence: info.files.map { evidence[$0.path.bytes] ?? evidence[[]] ?? nil })
   }
 
   private static func missing(_ info: InfoDictionary, in place: [UInt8]) -> String {

@@ -17,6 +17,8 @@ final class TransferSession {
     var folders: (InfoDictionary, PieceLayers) throws -> TorrentFolders
     /// Where to look for peers.
     var peers: [PeerAddress]
+    /// What is shared besides: nothing is told of it.
+    var others: [Other] = []
     /// Whether nothing is to be fetched.
     var isSeed: Bool
     /// Whether the program ends when all that was asked for is here.
@@ -29,6 +31,12 @@ final class TransferSession {
     var recheck: (@Sendable () -> String?)?
     /// Says what is shared, once the node listens.
     var announce: (StatusDisplay, [PeerEndpoint]) throws -> Void
+  }
+
+  /// A torrent that is shared besides.
+  struct Other {
+    let request: TorrentRequest
+    let folders: TorrentFolders
   }
 
   /// Thrown by `folders`: begin anew, now that the files are known.
@@ -77,6 +85,7 @@ final class TransferSession {
     node.onPieceLayers = { [unowned self] in plan.keep($1) }
     watchSignals()
     start()
+    for other in plan.others { _ = try? node.add(other.request) { _, _ in other.folders } }
     if end == nil {
       do { try plan.announce(display, node.endpoints) } catch { fail(Self.text(of: error)) }
     }
@@ -208,6 +217,7 @@ final class TransferSession {
   // MARK: Notices
 
   private func take(_ notice: Notice) {
+    if let torrent, let about = notice.torrent, about != torrent { return }
     switch notice {
     case .metadata: tellMetadata()
     case .unusable(_, let reason): fail("the torrent cannot be used: \(reason)")
@@ -286,5 +296,21 @@ final class TransferSession {
       fail(error.message)
     }
     if plan.endsWhenFinished { stop(.finished) }
+  }
+}
+
+extension Notice {
+  /// The torrent that it is about; nil where it is about none.
+  fileprivate var torrent: TorrentID? {
+    switch self {
+    case .metadata(let torrent), .unusable(let torrent, _), .opened(let torrent),
+      .finished(let torrent), .peerConnected(let torrent, _, _), .banned(let torrent, _, _),
+      .lost(let torrent, _), .changed(let torrent, _), .contradiction(let torrent, _),
+      .diskFull(let torrent, _), .diskHasRoom(let torrent), .diskFailed(let torrent, _),
+      .closed(let torrent):
+      torrent
+    case .peerGone(let torrent, _, _, _): torrent
+    case .head, .keyUsedTwice: nil
+    }
   }
 }

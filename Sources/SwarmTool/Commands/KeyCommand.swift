@@ -1,0 +1,134 @@
+import ArgumentParser
+import Glibc
+import Metainfo
+import SwarmNode
+
+/// `swarm key`: the secrets of the datasets that are published here.
+struct KeyCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "key",
+    abstract: "Move the secrets of your datasets' keys to another machine, or list them.",
+    discussion: """
+      Whoever has the secret of a key publishes versions of its dataset. It lies in the state folder, \
+      and is never printed on a terminal.
+      """,
+    subcommands: [Export.self, Import.self, List.self])
+
+  /// `swarm key list`.
+  struct List: ParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "List the keys whose secrets are here, and what is published under them.")
+
+    @OptionGroup var options: StateOptions
+
+    func run() throws {
+      let state = try options.stateFolder()
+      let keys = try Failure.wrap { try state.keys.keys() }
+      let sources = try Failure.wrap { try state.publishedSources() }
+      var rows: [(String, String)] = []
+      var list: [JSON] = []
+      for key in keys {
+        let dataset = state.dataset(key)
+        let head = try Failure.wrap { try dataset.head() }
+        let paths = sources.filter { $0.key == key }.map { printable($0.path) }
+        list.append(
+          .object([
+            ("dataset_key", .text(key.hex)),
+            ("version", head.map { .signed($0.version) } ?? .null),
+            ("infohash_v2", .text(orNull: head?.infohashV2?.hex)),
+            ("paths", .list(paths.map { .text($0) })),
+          ]))
+        let version = head.map { "version \($0.version)" } ?? "nothing published yet"
+        rows.append((key.hex, ([version] + paths).joined(separator: "  ")))
+      }
+      if options.isJSON {
+        try Console.result(JSON.object([("keys", .list(list))]).rendered)
+      } else if rows.isEmpty {
+        Console.note("no keys yet: swarm seed and swarm publish make one for what they share")
+      } else {
+        try Console.result(table(rows))
+      }
+    }
+  }
+
+  /// `swarm key export`.
+  struct Export: ParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Write a key's secret to a new file that only you can read.",
+      discussion: """
+        Whoever reads the file can publish in your name: take it to the other machine, import it \
+        there, and remove it. Publish from one machine at a time: two versions with the same number \
+        are a key used twice.
+        """)
+
+    @Argument(help: "The key, or a link that has it.")
+    var key: KeyArgument
+
+    @Argument(
+      help: "A file that is not there yet, or - for standard output, which must not be a terminal.",
+      completion: .file())
+    var file: BytePath
+
+    @OptionGroup var options: StateOptions
+
+    func run() throws {
+      let keys = try options.stateFolder().keys
+      let found = try Failure.wrap { try keys.secret(of: key.key) }
+      guard let secret = found else {
+        throw Failure("the secret of \(key.key) is not here; swarm key list lists those that are")
+      }
+      if file.bytes == Array("-".utf8) {
+        if isatty(STDOUT_FILENO) == 1 {
+          throw Failure("a secret is not printed on a terminal: name a file")
+        }
+        try Console.result(String(decoding: KeyFolder.text(of: secret).dropLast(), as: UTF8.self))
+        return
+      }
+      do throws(SystemError) {
+        try KeyFolder.write(secret, to: file.bytes)
+      } catch {
+        if error.isAlreadyThere {
+          throw Failure("\(printable(file.bytes)) is already there; nothing is overwritten")
+        }
+        throw Failure(error.description)
+      }
+      if options.isJSON {
+        try Console.result(
+          JSON.object([
+            ("dataset_key", .text(secret.key.hex)), ("file", .text(printable(file.bytes))),
+          ]).rendered)
+      } else {
+        Console.note("the secret of \(secret.key) is in \(printable(file.bytes))")
+      }
+    }
+  }
+
+  /// `swarm key import`.
+  struct Import: ParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Take a key's secret from a file that swarm key export wrote.",
+      discussion: """
+        Before the first publishing here, this machine must know of the versions that there are: \
+        join the dataset first. Then swarm publish PATH --key KEY publishes the next one.
+        """)
+
+    @Argument(help: "The file, or - for standard input.", completion: .file())
+    var file: BytePath
+
+    @OptionGroup var options: StateOptions
+
+    func run() throws {
+      let keys = try options.stateFolder().keys
+      let secret = try Failure.wrap { () throws(KeyError) -> DatasetSecret in
+        guard file.bytes == Array("-".utf8) else { return try KeyFolder.read(file.bytes) }
+        return try KeyFolder.parse(Console.input(limit: 1_024), from: Array("standard input".utf8))
+      }
+      try Failure.wrap { try keys.keep(secret) }
+      if options.isJSON {
+        try Console.result(JSON.object([("dataset_key", .text(secret.key.hex))]).rendered)
+      } else {
+        try Console.result(secret.key.hex)
+      }
+    }
+  }
+}

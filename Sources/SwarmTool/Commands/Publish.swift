@@ -1,0 +1,149 @@
+import ArgumentParser
+import Metainfo
+import Store
+import SwarmNode
+
+/// `swarm publish`: the next version of a dataset.
+struct Publish: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Publish what a folder or file has become as its dataset's next version.",
+    discussion: """
+      Hashes what changed since the version before, signs the new one, and prints the link, which \
+      stays the same but for the infohash of the newest version. Everyone who joined by the key \
+      follows, once a swarm seed of the folder tells of it. Where nothing changed nothing is \
+      published, and the exit status is 0.
+      """)
+
+  @Argument(
+    help:
+      "The folder or file. One that was never shared gets a key, and is published as version 1.",
+    completion: .file())
+  var path: BytePath
+
+  @Option(name: .shortAndLong, help: "What is new, for those who fetch it.")
+  var message: BytePath?
+
+  @OptionGroup var dataset: DatasetOptions
+  @OptionGroup var options: StateOptions
+
+  func validate() throws {
+    if let message, String(validating: message.bytes, as: UTF8.self) == nil {
+      throw ValidationError("the message \(printable(message.bytes)) is not UTF-8")
+    }
+  }
+
+  func run() throws {
+    let state = try options.stateFolder()
+    let source = try dataset.source(of: path.bytes, in: state)
+    let text = message.map { String(decoding: $0.bytes, as: UTF8.self) } ?? ""
+    var warnings: [String] = []
+    let run = try PublicationRun(source, message: text, state: state) { warnings.append($0) }
+    if !options.isJSON {
+      for warning in warnings { Console.note("swarm: warning: \(warning)") }
+    }
+    switch run.outcome {
+    case .unchanged(let torrent):
+      try report(torrent.info, source, isNew: false, run, warnings, nil)
+    case .published(let torrent, let folder, _):
+      let before = run.previous?.infohashV2.flatMap { state.keptVersion($0) }
+      let diff = before.flatMap { before in
+        VersionDiff(
+          from: before.torrent.info, before.torrent.pieceLayers, to: torrent.info,
+          torrent.pieceLayers)
+      }
+      try report(torrent.info, source, isNew: true, run, warnings, diff)
+      withExtendedLifetime(folder) {}
+    }
+  }
+
+  private func report(
+    _ info: InfoDictionary, _ source: PublishedSource, isNew: Bool, _ run: PublicationRun,
+    _ warnings: [String], _ diff: VersionDiff?
+  ) throws(Failure) {
+    let link = MagnetLink(info, key: source.key)
+    let summary = InfoSummary(info)
+    if options.isJSON {
+      let more: [(String, JSON)] = [
+        ("dataset_key", .text(source.key.hex)), ("magnet", .text(link.uri)),
+        ("path", .text(printable(source.path))), ("published_now", .bool(isNew)),
+        ("hashed", .number(run.hashed)), ("differing_bytes", .number(orNull: diff?.differingBytes)),
+        ("warnings", .list(warnings.map { .text($0) })),
+      ]
+      try Console.result(JSON.object(summary.json + more).rendered)
+      return
+    }
+    if !isNew {
+      let number = run.previous?.version ?? 0
+      Console.note("nothing changed since version \(number) was published")
+    }
+    var rows = summary.rows
+    if isNew {
+      rows.append(("hashed", Quantity.bytes(run.hashed)))
+      if let diff { rows.append(("new", DiffView(diff).summary)) }
+    }
+    rows += [("dataset key", source.key.hex), ("path", printable(source.path)), ("link", link.uri)]
+    try Console.result(table(rows))
+  }
+}
+
+/// What decides how a path is published, the first time.
+struct DatasetOptions: ParsableArguments {
+  @Option(
+    help: """
+      Publish under this key, whose secret is here (swarm key list). (default: the key that the path \
+      has, else a new one)
+      """)
+  var key: KeyArgument?
+
+  @Option(help: "The dataset's name. (default: the name of the folder or file)")
+  var name: BytePath?
+
+  @Option(help: "Which BitTorrent: v2, hybrid or v1. (default: v2)")
+  var format: TorrentKind?
+
+  @Option(help: "Bytes in a piece, a power of two from 16K to 256M, or \"auto\". (default: auto)")
+  var pieceLength: PieceLength?
+
+  /// Whether any of them is given.
+  var isAny: Bool { key != nil || name != nil || format != nil || pieceLength != nil }
+
+  /// The dataset that a path is, or becomes.
+  func source(of path: [UInt8], in state: StateFolder) throws(Failure) -> PublishedSource {
+    if let name {
+      do { _ = try PathElement(name.bytes) } catch {
+        throw Failure("\(ImportError.name(name.bytes, error))")
+      }
+    }
+    if format == .v1 {
+      throw Failure(
+        "a v1 torrent has no hash tree that a dataset's key could vouch for; use v2 or hybrid")
+    }
+    let real = try Failure.wrap { try RealPath.resolve(path) }
+    try SeedSource.refuseDevice(real)
+    return try Failure.wrap {
+      try state.publish(
+        real, key: key?.key, name: name?.bytes ?? lastName(path, real, state), kind: format,
+        pieceLength: pieceLength?.bytes)
+    }
+  }
+
+  /// The name as the user gave it the first time: that of a link to the folder, not of the folder.
+  private func lastName(_ path: [UInt8], _ real: [UInt8], _ state: StateFolder) throws -> [UInt8]? {
+    if state.publishedSource(at: real) != nil { return nil }
+    let name = try RealPath.lastName(of: path)
+    do { _ = try PathElement(name) } catch { throw Failure("\(ImportError.name(name, error))") }
+    return name
+  }
+}
+
+/// A dataset's key on the command line: its digits, or a link that has it.
+struct KeyArgument: ExpressibleByArgument {
+  let key: DatasetKey
+
+  init?(argument: String) {
+    guard case .link(let link)? = try? LinkArgument(parsing: BytePath.decode(argument)),
+      let key = link.datasetKey
+    else { return nil }
+    self.key = key
+  }
+}

@@ -1,0 +1,81 @@
+import Metainfo
+import SwarmNode
+
+/// A dataset as a person names it, and its versions that the state folder knows.
+struct KnownDataset {
+  /// Its key.
+  let key: DatasetKey
+  /// What there is about it.
+  let dataset: KeyedDataset
+  /// The newest head; nil where none was ever seen.
+  let head: Head?
+
+  private let state: StateFolder
+
+  /// The dataset of a key, of a link that has one, or of a path that is published.
+  init(_ subject: [UInt8], state: StateFolder) throws(Failure) {
+    let argument = try Failure.wrap { try LinkArgument(parsing: subject) }
+    switch argument {
+    case .link(let link):
+      guard let key = link.datasetKey else {
+        throw Failure("the link has no dataset's key (xs=urn:btpk:), and so no versions")
+      }
+      self.key = key
+    case .path(let path):
+      let real = try Failure.wrap { try RealPath.resolve(path) }
+      guard let source = state.publishedSource(at: real) else {
+        throw Failure(
+          "\(printable(path)) is not published by key here; name the key, or a link that has it")
+      }
+      key = source.key
+    }
+    self.state = state
+    dataset = state.dataset(key)
+    head = try Failure.wrap { [dataset] in try dataset.head() }
+  }
+
+  /// A version, if its torrent is here.
+  func version(_ number: UInt64) -> KeptVersion? {
+    infohash(number).flatMap { state.keptVersion($0) }
+  }
+
+  /// The infohash of a version. That of the newest is what its head says.
+  func infohash(_ number: UInt64) -> SHA256Digest? {
+    guard let head, number <= UInt64(head.version) else { return nil }
+    return number == UInt64(head.version)
+      ? head.infohashV2 ?? dataset.version(number) : dataset.version(number)
+  }
+
+  /// The versions from the newest down, one after the other by what each says of the one before, as
+  /// far as their torrents are here; then those that are known by their numbers alone.
+  ///
+  /// - Parameter limit: how many at the most.
+  func history(limit: Int) throws(Failure) -> [Entry] {
+    guard let head else { return [] }
+    var entries: [Entry] = []
+    let known = try Failure.wrap { try dataset.versions() }.filter { $0 < UInt64(head.version) }
+    var next: (number: UInt64, infohash: SHA256Digest?)? = (
+      UInt64(head.version), infohash(UInt64(head.version))
+    )
+    while let (number, infohash) = next, entries.count < limit {
+      let kept = infohash.flatMap { state.keptVersion($0) }
+      entries.append(Entry(number: number, infohash: infohash, kept: kept))
+      // A number that does not go down would have no end.
+      if let previous = kept?.torrent.info.version?.previous, number > 1 {
+        next = (number - 1, previous)
+      } else {
+        next = known.last { $0 < number }.map { ($0, dataset.version($0)) }
+      }
+    }
+    return entries
+  }
+
+  /// A version in the list.
+  struct Entry {
+    let number: UInt64
+    /// nil where only its beginning is known.
+    let infohash: SHA256Digest?
+    /// nil where its torrent is not here.
+    let kept: KeptVersion?
+  }
+}

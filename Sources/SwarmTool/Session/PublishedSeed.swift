@@ -1,0 +1,128 @@
+import Glibc
+import Metainfo
+import Store
+import Swarm
+import SwarmNode
+
+extension SeedSource {
+  /// A folder or file that is published by key. The first time it gets a key and becomes version 1;
+  /// later its newest version is shared, or what is left of it in the folder.
+  static func ofDataset(
+    _ source: PublishedSource, state: StateFolder, display: StatusDisplay
+  ) throws(Failure) -> SeedSource {
+    let dataset = state.dataset(source.key)
+    let newest = try Failure.wrap { try dataset.head() }
+    guard let head = newest else {
+      return try ofFirstVersion(source, state: state, display: display)
+    }
+    guard let infohash = head.infohashV2,
+      let kept = state.keptVersion(infohash, content: source.path), let record = kept.record,
+      record.owner == .user
+    else {
+      throw Failure(
+        "version \(head.version) of \(source.key) was not published from \(printable(source.path)); "
+          + "swarm publish makes what is there version \(head.version + 1)")
+    }
+    let folder = try Failure.wrap {
+      try state.open(DatasetName(kept.torrent.info), content: source.path)
+    }
+    let scan = try Failure.wrap { try FolderScanner.scan(source.path) }
+    let now = ContentRecord.items(of: scan)
+    var shared = SeedSource(
+      torrent: kept.torrent, folder: folder, content: source.path,
+      trust: proven(folder.leaves, record.items, kept.torrent.info), items: record.items,
+      isNew: false, isWhole: true)
+    shared.head = head
+    shared.older = older(than: head, source, state)
+    if let path = record.firstDifference(from: now) {
+      shared.isWhole = false
+      shared.ahead = printable(source.path.appending(name: path))
+      display.warn(
+        "the content is ahead of its published version \(head.version): "
+          + "\(printable(source.path.appending(name: path))) changed first; what is as published is "
+          + "shared, and swarm publish \(printable(source.path)) publishes the rest")
+    } else {
+      display.note("nothing changed since version \(head.version) was published")
+    }
+    return shared
+  }
+
+  /// How many earlier versions a seed shares: at the start it hashes of each the files that have
+  /// changed since, to find what is left of them.
+  private static let mostOlder = 4
+
+  /// The newest of the versions before, as far as they were published from the path.
+  private static func older(
+    than head: Head, _ source: PublishedSource, _ state: StateFolder
+  ) -> [SeedSource] {
+    let dataset = state.dataset(source.key)
+    let numbers = ((try? dataset.versions()) ?? []).filter { $0 < UInt64(head.version) }
+    return numbers.suffix(mostOlder).reversed().compactMap { number in
+      guard let infohash = dataset.version(number),
+        let kept = state.keptVersion(infohash, content: source.path), let record = kept.record,
+        record.owner == .user, record.isWhole,
+        let folder = try? state.open(DatasetName(kept.torrent.info), content: source.path)
+      else { return nil }
+      return SeedSource(
+        torrent: kept.torrent, folder: folder, content: source.path,
+        trust: proven([], record.items, kept.torrent.info), items: record.items, isNew: false,
+        isWhole: false)
+    }
+  }
+
+  private static func ofFirstVersion(
+    _ source: PublishedSource, state: StateFolder, display: StatusDisplay
+  ) throws(Failure) -> SeedSource {
+    let published = try PublicationRun(source, message: "", state: state) { display.warn($0) }
+    guard case .published(let torrent, let folder, let head) = published.outcome else {
+      throw Failure("\(printable(source.path)): nothing was published")
+    }
+    let items = published.items
+    var shared = SeedSource(
+      torrent: torrent, folder: folder, content: source.path,
+      trust: proven(folder.leaves, items, torrent.info), items: items, isNew: true, isWhole: true)
+    shared.head = head
+    return shared
+  }
+}
+
+/// One publishing from start to end, with its progress shown.
+struct PublicationRun {
+  let outcome: Publication.Outcome
+  /// How the content looked when it was hashed.
+  let items: [ContentRecord.Item]
+  /// The newest version before; nil for none.
+  let previous: Head?
+  /// Bytes of the content that were hashed, since they were not known from the version before.
+  let hashed: UInt64
+
+  /// - Parameter warn: told what a torrent cannot hold.
+  init(
+    _ source: PublishedSource, message: String, state: StateFolder, warn: (String) -> Void
+  ) throws(Failure) {
+    let publication = try Failure.wrap {
+      try Publication(source, message: message, created: Int64(time(nil)), state: state)
+    }
+    previous = publication.head
+    items = publication.record.items
+    guard let content = publication.import else {
+      hashed = 0
+      outcome = try Failure.wrap { try publication.finish(nil) }
+      return
+    }
+    for warning in content.warnings { warn("\(warning)") }
+    let description = try content.hash()
+    hashed = content.totalLength - content.knownLength
+    outcome = try Failure.wrap { try publication.finish(description) }
+  }
+}
+
+extension MagnetLink {
+  /// The link of a version of a dataset: the key is what lasts, the infohashes let clients that know
+  /// nothing of keys fetch this version. BEP 46.
+  init(_ info: InfoDictionary, key: DatasetKey?) {
+    self.init(
+      v1Infohash: info.infohashV1, v2Infohash: info.infohashV2, datasetKey: key,
+      name: info.name.bytes)
+  }
+}
