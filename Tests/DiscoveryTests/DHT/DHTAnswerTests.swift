@@ -69,7 +69,8 @@ final class DHTBench {
   ) -> Int64? {
     let token = response(.getPeers(.init(infohash: infohash)), from: from)?.token ?? []
     return errorCode(
-      .announcePeer(.init(infohash: infohash, port: port, isSeed: isSeed, token: token)), from: from)
+      .announcePeer(.init(infohash: infohash, port: port, isSeed: isSeed, token: token)), from: from
+    )
   }
 }
 
@@ -92,7 +93,8 @@ final class DHTBench {
     #expect(answer.message.requester == Self.one)
     #expect(bench.errorCode(.unknown(name: Array("vote".utf8)), from: Self.one) == 204)
     #expect(bench.ask(.unknown(name: [1]), from: Self.one)?.message.requester == Self.one)
-    #expect(bench.errorCode(.sampleInfohashes(target: Self.infohash, want: []), from: Self.one) == 204)
+    #expect(
+      bench.errorCode(.sampleInfohashes(target: Self.infohash, want: []), from: Self.one) == 204)
   }
 
   @Test func malformedQueriesAreRefusedAndOthersIgnored() {
@@ -124,7 +126,8 @@ final class DHTBench {
   @Test func readOnlyNodesAreNotKept() {
     let bench = DHTBench()
     let query = KRPCMessage(
-      transaction: [1], body: .query(KRPCQuery(id: DHTBench.asker, isReadOnly: true, method: .ping)))
+      transaction: [1], body: .query(KRPCQuery(id: DHTBench.asker, isReadOnly: true, method: .ping))
+    )
     #expect(bench.give(query.encoded, from: Self.one).count == 1)
     let other = KRPCMessage(
       transaction: [1], body: .query(KRPCQuery(id: DHTBench.asker, method: .ping)))
@@ -143,7 +146,8 @@ final class DHTBench {
     func announce(_ token: [UInt8], _ infohash: NodeID = Self.infohash) -> KRPCMethod {
       .announcePeer(.init(infohash: infohash, port: 5, token: token))
     }
-    let found = try #require(bench.response(.getPeers(.init(infohash: Self.infohash)), from: Self.one))
+    let found = try #require(
+      bench.response(.getPeers(.init(infohash: Self.infohash)), from: Self.one))
     let token = try #require(found.token)
     #expect(bench.errorCode(announce([]), from: Self.one) == 203)
     #expect(bench.errorCode(announce(token), from: DHTWorld.v4(2)) == 203)

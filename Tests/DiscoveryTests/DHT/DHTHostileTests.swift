@@ -179,7 +179,8 @@ import Wire
   @Test func fewVotesDoNotCount() throws {
     let world = DHTWorld(seed: 42)
     let node = world.add(
-      at: DHTWorld.v4(1), bootstrap: (0..<20).map { number in
+      at: DHTWorld.v4(1),
+      bootstrap: (0..<20).map { number in
         let bits = UInt32(0x6000_0001 + number)
         return PeerEndpoint(address: .v4(IPv4Address(rawValue: bits)), port: 1)
       }

@@ -72,7 +72,11 @@ final class DHTWorld {
     var configuration = DHTConfiguration()
     configuration.bootstrapNodes = bootstrap
     configuration.knownAddresses = [endpoint.address]
-    if case .v4 = endpoint.address { configuration.families = .v4 } else { configuration.families = .v6 }
+    if case .v4 = endpoint.address {
+      configuration.families = .v4
+    } else {
+      configuration.families = .v6
+    }
     change(&configuration)
     let node = Node(
       DHT(configuration: configuration, saved: saved, seed: random.next(), now: now), at: endpoint)

@@ -26,7 +26,8 @@ import Wire
     Bad(text: "d1:t2:aae", reason: .missing("y"), isQuery: false),
     Bad(text: "d1:t2:aa1:y1:ze", reason: .unknownMessage(Array("z".utf8)), isQuery: false),
     Bad(text: "d1:t2:aa1:y1:re", reason: .missing("r"), isQuery: false),
-    Bad(text: "d1:r0:1:t2:aa1:y1:re", reason: .wrongKind("r", expected: .dictionary), isQuery: false),
+    Bad(
+      text: "d1:r0:1:t2:aa1:y1:re", reason: .wrongKind("r", expected: .dictionary), isQuery: false),
     Bad(text: "d1:rd2:id3:abce1:t2:aa1:y1:re", reason: .wrongLength("id", 3), isQuery: false),
     Bad(
       text: "d1:rd\(id)5:nodes9:def456...e1:t2:aa1:y1:re", reason: .wrongLength("nodes", 9),
@@ -34,14 +35,16 @@ import Wire
     Bad(
       text: "d1:rd\(id)6:valuesi1ee1:t2:aa1:y1:re", reason: .wrongKind("values", expected: .list),
       isQuery: false),
-    Bad(text: "d1:rd4:BFpe1:x\(id)e1:t2:aa1:y1:re", reason: .wrongLength("BFpe", 1), isQuery: false),
+    Bad(
+      text: "d1:rd4:BFpe1:x\(id)e1:t2:aa1:y1:re", reason: .wrongLength("BFpe", 1), isQuery: false),
     Bad(text: "d1:e3:foo1:t2:aa1:y1:ee", reason: .wrongKind("e", expected: .list), isQuery: false),
     Bad(text: "d1:q4:ping1:t2:aa1:y1:qe", reason: .missing("a"), isQuery: true),
     Bad(text: "d1:ad\(id)e1:t2:aa1:y1:qe", reason: .missing("q"), isQuery: true),
     Bad(text: "d1:ade1:q4:ping1:t2:aa1:y1:qe", reason: .missing("id"), isQuery: true),
     Bad(text: "d1:ad\(id)e1:q9:find_node1:t2:aa1:y1:qe", reason: .missing("target"), isQuery: true),
     Bad(
-      text: "d1:ad\(id)9:info_hash20:abcdefghij01234567894:porti65536e5:token1:xe1:q13:announce_peer"
+      text:
+        "d1:ad\(id)9:info_hash20:abcdefghij01234567894:porti65536e5:token1:xe1:q13:announce_peer"
         + "1:t2:aa1:y1:qe", reason: .outOfRange("port", 65_536), isQuery: true),
     Bad(
       text: "d1:ad\(id)9:info_hash20:abcdefghij01234567894:porti1ee1:q13:announce_peer"

@@ -124,7 +124,8 @@ import Wire
       query(.ping, isReadOnly: true)),
     // BEP 44.
     Vector(
-      "get", "d1:ad2:id20:abcdefghij01234567893:seqi7e6:target20:mnopqrstuvwxyz123456e"
+      "get",
+      "d1:ad2:id20:abcdefghij01234567893:seqi7e6:target20:mnopqrstuvwxyz123456e"
         + "1:q3:get1:t2:aa1:y1:qe",
       query(.get(target: other, newerThan: 7, want: []))),
     Vector(
@@ -141,7 +142,8 @@ import Wire
           .init(
             token: Array("aoeusnth".utf8), value: Array("d1:ali1eee".utf8),
             owner: .init(
-              key: key, salt: Array("foobar".utf8), sequence: 4, signature: signature, expected: 3))))
+              key: key, salt: Array("foobar".utf8), sequence: 4, signature: signature, expected: 3))
+        ))
     ),
     Vector(
       "value, mutable",

@@ -33,14 +33,17 @@ import Testing
   @Test func madeIDsFit() {
     var random = SplitMix64(seed: 42)
     for _ in 0..<200 {
-      let four = IPAddress.v4(IPv4Address(rawValue: UInt32.random(in: 0...UInt32.max, using: &random)))
+      let four = IPAddress.v4(
+        IPv4Address(rawValue: UInt32.random(in: 0...UInt32.max, using: &random)))
       let six = IPAddress.v6(IPv6Address(high: random.next(), low: random.next()))
       #expect(NodeID.random(for: four, using: &random).isAllowed(at: four))
       #expect(NodeID.random(for: six, using: &random).isAllowed(at: six))
     }
   }
 
-  @Test(arguments: ["10.1.2.3", "172.16.0.1", "172.31.255.1", "192.168.1.1", "169.254.1.1", "127.0.0.1"])
+  @Test(arguments: [
+    "10.1.2.3", "172.16.0.1", "172.31.255.1", "192.168.1.1", "169.254.1.1", "127.0.0.1",
+  ])
   func localAddressesAreExempt(address: String) {
     #expect(Self.id(String(repeating: "00", count: 20)).isAllowed(at: Self.v4(address)))
   }
