@@ -143,8 +143,9 @@ extension DHT {
   private func shorten(
     _ response: inout KRPCResponse, _ transaction: [UInt8], to endpoint: PeerEndpoint, limit: Int
   ) {
-    guard response.peers != nil || response.value != nil || response.seedFilter != nil
-      || response.nodes6 != nil
+    guard
+      response.peers != nil || response.value != nil || response.seedFilter != nil
+        || response.nodes6 != nil
     else { return }
     let found = response.peers
     response.peers = nil

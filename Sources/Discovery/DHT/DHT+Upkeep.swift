@@ -16,6 +16,7 @@ extension DHT {
     }
     if clock >= nextUpkeep {
       nextUpkeep = clock + DHTLimits.upkeepPeriod
+      limiter.startAnew(now: clock)
       for network in networks.indices { keepUp(network) }
     }
     for index in lookups.indices where lookups[index].outcome.answered == 0 {

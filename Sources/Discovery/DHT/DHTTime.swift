@@ -25,7 +25,9 @@ extension PeerEndpoint {
   /// With an address that has one name only: a socket for both families writes IPv4 addresses as
   /// `::ffff:192.0.2.1` (RFC 4291, section 2.5.5.2).
   var plain: PeerEndpoint {
-    guard case .v6(let bits) = address, bits.high == 0, bits.low >> 32 == 0xffff else { return self }
+    guard case .v6(let bits) = address, bits.high == 0, bits.low >> 32 == 0xffff else {
+      return self
+    }
     let low = IPv4Address(rawValue: UInt32(truncatingIfNeeded: bits.low))
     return PeerEndpoint(address: .v4(low), port: port)
   }

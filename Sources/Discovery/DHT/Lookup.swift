@@ -125,18 +125,21 @@ struct Traversal {
     }
     if neighbours >= DHTLimits.networkInLookup { return }
     if candidates.count >= DHTLimits.candidates {
-      guard place < candidates.count, let last = candidates.lastIndex(where: { $0.state == .fresh }),
+      guard place < candidates.count,
+        let last = candidates.lastIndex(where: { $0.state == .fresh }),
         last >= place
       else { return }
       candidates.remove(at: last)
     }
     candidates.insert(
-      Candidate(contact: contact, distance: distance, hops: hops, isEligible: isEligible), at: place)
+      Candidate(contact: contact, distance: distance, hops: hops, isEligible: isEligible), at: place
+    )
   }
 
   /// The node to ask now, which counts as asked from then; nil if there is none. Those that are in
   /// doubt are asked too, and not waited for.
-  mutating func next(_ suspects: Suspects, now: DHTTime) -> (contact: NodeContact, isSuspect: Bool)? {
+  mutating func next(_ suspects: Suspects, now: DHTTime) -> (contact: NodeContact, isSuspect: Bool)?
+  {
     guard asked < DHTLimits.asked, waiting < DHTLimits.concurrency,
       waiting + late < DHTLimits.outstanding
     else { return nil }

@@ -89,7 +89,11 @@ struct PeerStore {
     var seeds = ScrapeFilter()
     var peers = ScrapeFilter()
     for peer in all where peer.endpoint.family == family && peer.expires > now {
-      if peer.isSeed { seeds.insert(peer.endpoint.address) } else { peers.insert(peer.endpoint.address) }
+      if peer.isSeed {
+        seeds.insert(peer.endpoint.address)
+      } else {
+        peers.insert(peer.endpoint.address)
+      }
     }
     return (seeds, peers)
   }

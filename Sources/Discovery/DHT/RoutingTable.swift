@@ -102,7 +102,9 @@ struct RoutingTable {
   mutating func missed(_ contact: NodeContact) {
     let home = bucket(of: contact.id)
     buckets[home].spares.removeAll { $0.contact == contact }
-    guard let index = buckets[home].nodes.firstIndex(where: { $0.contact == contact }) else { return }
+    guard let index = buckets[home].nodes.firstIndex(where: { $0.contact == contact }) else {
+      return
+    }
     let misses = buckets[home].nodes[index].misses + 1
     buckets[home].nodes[index].misses = misses
     let isNew = buckets[home].nodes[index].answered == nil

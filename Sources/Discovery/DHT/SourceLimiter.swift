@@ -21,11 +21,7 @@ struct SourceLimiter {
 
   /// Whether a query from there is to be answered; it counts in any case.
   mutating func allows(_ source: DHTSource, now: DHTTime) -> Bool {
-    if now - started >= DHTLimits.countingPeriod {
-      started = now
-      left = bytes
-      if !counts.isEmpty { counts = [:] }
-    }
+    startAnew(now: now)
     guard left > 0 else { return false }
     if let count = counts[source] {
       counts[source] = count + 1
@@ -36,6 +32,14 @@ struct SourceLimiter {
     let count = counts[key, default: 0]
     counts[key] = count + 1
     return count < perSource
+  }
+
+  /// Begins another stretch when one is over, and gives back the memory of its counts.
+  mutating func startAnew(now: DHTTime) {
+    guard now - started >= DHTLimits.countingPeriod else { return }
+    started = now
+    left = bytes
+    if !counts.isEmpty { counts = [:] }
   }
 
   /// An answer was sent.

@@ -22,6 +22,10 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
   case pcp
   /// Sequences of all that can happen to a whole node with a small torrent.
   case session
+  /// Datagrams of the DHT.
+  case krpc
+  /// Sequences of all that can happen to a node of the DHT.
+  case dht
 
   /// Feeds one input. Bad input must end in an error; a broken promise stops the process.
   public func run(_ bytes: UnsafeRawBufferPointer) {
@@ -37,6 +41,8 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     case .heads: fuzzHeads(bytes)
     case .pcp: fuzzPCP(bytes)
     case .session: fuzzSession(bytes)
+    case .krpc: fuzzKRPC(bytes)
+    case .dht: fuzzDHT(bytes)
     }
   }
 }
