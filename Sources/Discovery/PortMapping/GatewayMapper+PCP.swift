@@ -157,14 +157,21 @@ extension GatewayMapper {
       // Whatever service made a mapping: what is older than the router's state is lost. The second
       // is what a count of whole seconds hides.
       let began = now - .seconds(Int64(epoch)) - .seconds(1)
-      let isLost = !fits || entries.contains { $0.lease.map { $0.granted < began } ?? false }
-      guard isLost, remapAt == nil else { return }
+      guard remapAt == nil, !fits || hasLease(before: began) else { return }
       let soon = now + MappingLimits.announcementSpread * desk.random.fraction()
       let time = max(soon, announcementsFrom)
       remapAt = time
       announcementsFrom = time + MappingLimits.announcementInterval
     case .searching, .closing: return
     }
+  }
+
+  /// Whether a lease was granted before that.
+  private func hasLease(before time: Duration) -> Bool {
+    for entry in entries {
+      if case .leased(let lease) = entry.state, lease.granted < time { return true }
+    }
+    return false
   }
 
   /// Removes what PCP may have made, also where only the answer was lost.
