@@ -34,6 +34,7 @@ scripts=(
 side_by_side=(
   cli/kill.py
   libtorrent/both_ways.py
+  miniupnpd/mapping.py
   cli/disk_faults.py
   cli/strangers.py
   mixed/swarm.py

@@ -53,6 +53,19 @@ import Wire
     #expect(world.mapped.map(\.service) == [.upnp])
   }
 
+  /// Nobody listens at the router's port, its host says: nothing is waited for.
+  @Test func absentPCPIsNotWaitedFor() {
+    var world = MappingWorld([.upnp])
+    world.connect()
+    #expect(world.mapped.isEmpty)
+    world.mapper.refused(by: MappingWorld.gateway, now: world.now)
+    world.drain()
+    #expect(world.mapped.map(\.service) == [.upnp])
+    // Later, with a service in use, it means nothing.
+    world.mapper.refused(by: MappingWorld.gateway, now: world.now)
+    #expect(world.mapped.count == 1)
+  }
+
   @Test func requestHasAddressPortAndLease() {
     var world = MappingWorld([.pcp], wanted: [PortWanted(.udp, 6882)])
     world.connect()

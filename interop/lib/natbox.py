@@ -12,6 +12,8 @@ LAN, ROUTER, OUTSIDE = "lan", "router", "outside"
 LAN_LINK = "l0"
 LAN_ADDRESS, OTHER_ADDRESS = "192.168.77.10", "192.168.77.11"
 ROUTER_ADDRESS = "192.168.77.1"
+LAN_ADDRESS6, ROUTER_ADDRESS6 = "2a00:77::10", "2a00:77::1"
+WAN_ADDRESS6, OUTSIDE_ADDRESS6 = "2a00:113::1", "2a00:113::2"
 # miniupnpd takes addresses of the ranges for documentation for no way out.
 WAN_ADDRESS, OUTSIDE_ADDRESS = "193.0.77.1", "193.0.77.2"
 PROGRAM = os.environ.get("SWARM_MAP") or os.path.join(
@@ -86,6 +88,12 @@ def build(folder):
         run(namespace, "ip", "link", "set", link, "up")
     run(ROUTER, "sysctl", "-qw", "net.ipv4.ip_forward=1")
     run(LAN, "ip", "route", "add", "default", "via", ROUTER_ADDRESS)
+    for namespace, link, address in (
+            (LAN, LAN_LINK, LAN_ADDRESS6), (ROUTER, "l1", ROUTER_ADDRESS6),
+            (ROUTER, "w1", WAN_ADDRESS6), (OUTSIDE, "w0", OUTSIDE_ADDRESS6)):
+        run(namespace, "ip", "addr", "add", f"{address}/64", "dev", link, "nodad")
+    run(ROUTER, "sysctl", "-qw", "net.ipv6.conf.all.forwarding=1")
+    run(OUTSIDE, "ip", "-6", "route", "add", "default", "via", WAN_ADDRESS6)
     until(lambda: run(LAN, "ping", "-c1", "-W1", ROUTER_ADDRESS, check=False).returncode == 0, 5)
 
 
@@ -117,14 +125,15 @@ class Daemon:
     """miniupnpd in the router, with the services named. Its rules end with it, as when a router
     loses its power."""
 
-    def __init__(self, natpmp=True, upnp=True, pcp=True, secure=True):
+    def __init__(self, natpmp=True, upnp=True, pcp=True, secure=True, ipv6=False):
+        self.ipv6 = ipv6
         run(ROUTER, "nft", "-f", "-", text=NAT % ("" if pcp else NO_PCP))
         path = os.path.join(_folder, "miniupnpd.conf")
         with open(path, "w", encoding="utf-8") as file:
             file.write(f"""ext_ifname=w1
 listening_ip=l1
 http_port=5000
-ipv6_disable=yes
+ipv6_disable={'no' if ipv6 else 'yes'}
 enable_natpmp={'yes' if natpmp else 'no'}
 enable_upnp={'yes' if upnp else 'no'}
 secure_mode={'yes' if secure else 'no'}
@@ -144,13 +153,25 @@ deny 0-65535 0.0.0.0/0 0-65535
         port = ":5000" if "upnp=yes" in open(os.path.join(_folder, "miniupnpd.conf"),
                                               encoding="utf-8").read() else ":5351"
         until(lambda: port in run(ROUTER, "ss", "-lntu").stdout, 5)
+        if self.ipv6:
+            # By its link-local address, as a router advertises itself.
+            found = run(ROUTER, "ip", "-6", "-o", "addr", "show", "dev", "l1", "scope", "link")
+            address = found.stdout.split()[3].split("/")[0]
+            run(LAN, "ip", "-6", "route", "replace", "default", "via", address, "dev", LAN_LINK)
         return self
 
+    def end(self):
+        """Kills it, and its rules are gone."""
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+            run(ROUTER, "nft", "-f", "-", text=NAT % "")
+
     def __exit__(self, *_):
-        self.process.kill()
-        self.process.wait()
+        self.end()
         self.log.close()
-        run(ROUTER, "nft", "-f", "-", text=NAT % "")
+        if self.ipv6:
+            run(LAN, "ip", "-6", "route", "del", "default", check=False)
 
 
 class FakeRouter:

@@ -21,8 +21,9 @@ report = Report()
 
 def serve_tcp(address, port):
     """In the LAN: whoever connects gets a word."""
+    family = "AF_INET6" if ":" in address else "AF_INET"
     code = ("import socket,sys\n"
-            f"s=socket.create_server(('{address}',{port}))\n"
+            f"s=socket.create_server(('{address}',{port}),family=socket.{family})\n"
             "while True:\n c,_=s.accept(); c.sendall(b'swarm'); c.close()\n")
     return natbox.start(LAN, sys.executable, "-c", code)
 
@@ -35,10 +36,10 @@ def serve_udp(address, port):
     return natbox.start(LAN, sys.executable, "-c", code)
 
 
-def outside_gets(kind, port):
-    """What somebody outside gets at the router's port."""
+def outside_gets(kind, port, address=natbox.WAN_ADDRESS):
+    """What somebody outside gets at the router's port, or at an address behind it."""
     if kind == "TCP":
-        code = (f"import socket; s=socket.create_connection(('{natbox.WAN_ADDRESS}',{port}),3);"
+        code = (f"import socket; s=socket.create_connection(('{address}',{port}),3);"
                 "print(s.recv(99).decode())")
     else:
         code = ("import socket; s=socket.socket(socket.AF_INET,socket.SOCK_DGRAM);s.settimeout(3);"
@@ -73,14 +74,20 @@ def whole_life(service, **router):
 
 def router_restarts():
     """It comes back with nothing, and says so (RFC 6887, section 14.1)."""
-    with Mapper("TCP:6881") as mapper:
-        with natbox.Daemon():
-            report.check("restart: mapped before", mapper.wait("mapped by PCP", 20), mapper.said())
-        report.equal("restart: rules while it is away", natbox.rule_count(), 0)
-        with natbox.Daemon():
-            report.check("restart: mapped again", natbox.until(lambda: natbox.rule_count() == 1, 30),
-                         mapper.said())
-            mapper.stop()
+    for service, router in (("PCP", {}), ("UPnP", {"natpmp": False})):
+        daemon = natbox.Daemon(**router)
+        with daemon, Mapper("TCP:6881") as mapper:
+            report.check(f"restart, {service}: mapped before",
+                         mapper.wait(f"mapped by {service}", 20), mapper.said())
+            # Routers count in seconds.
+            time.sleep(3)
+            daemon.end()
+            report.equal(f"restart, {service}: rules while it is away", natbox.rule_count(), 0)
+            # It has all services now, so that it says that it is new.
+            with natbox.Daemon():
+                report.check(f"restart, {service}: mapped again",
+                             natbox.until(lambda: natbox.rule_count() == 1, 30), mapper.said())
+                mapper.stop()
 
 
 def address_changes():
@@ -114,6 +121,20 @@ def port_is_taken():
         report.check("taken: the other's stays", "192.168.77.99" in natbox.rules(), natbox.rules())
 
 
+def ipv6_pinhole():
+    """In IPv6 there is nothing to translate, but the router lets nobody in who is not let in."""
+    with natbox.Daemon(ipv6=True), serve_tcp(natbox.LAN_ADDRESS6, 6881):
+        report.equal("IPv6: closed before", outside_gets("TCP", 6881, natbox.LAN_ADDRESS6), "")
+        mapper = Mapper("TCP:6881")
+        line = mapper.wait(rf"mapped by PCP at \[{natbox.LAN_ADDRESS6}\]:6881", 20)
+        if report.check("IPv6: let in", line, mapper.said()):
+            report.equal("IPv6: from outside", outside_gets("TCP", 6881, natbox.LAN_ADDRESS6),
+                         "swarm")
+        mapper.stop()
+        report.equal("IPv6: closed after the end", outside_gets("TCP", 6881, natbox.LAN_ADDRESS6),
+                     "")
+
+
 def nobody_answers():
     with Mapper("TCP:6881") as mapper:
         report.check("nobody: said", mapper.wait("does not answer|has no", 20), mapper.said())
@@ -132,11 +153,13 @@ def permanent_leases():
     with natbox.FakeRouter(permanent=True) as router, Mapper("TCP:6881", "UDP:6882") as mapper:
         report.check("permanent: mapped", mapper.wait("TCP.*mapped by UPnP.*UDP.*mapped by UPnP", 20),
                      mapper.said())
+        report.check("permanent: in the router",
+                     natbox.until(lambda: len(router.table()) == 2, 5), str(router.lines))
         report.equal("permanent: asked with a lease, then without",
                      sorted(set(router.leases())), ["0", "7200"])
-        report.equal("permanent: in the router", len(router.table()), 2)
         mapper.stop()
-        report.equal("permanent: removed at the end", router.table(), [])
+        report.check("permanent: removed at the end",
+                     natbox.until(lambda: not router.table(), 5), str(router.lines))
 
 
 def endless_router():
@@ -146,6 +169,7 @@ def endless_router():
             natbox.until(router.was_asked, 10)
             time.sleep(2)
             peak = mapper.peak()
+            report.note(f"{manner}: at most {peak >> 10} MiB resident")
             report.check(f"{manner}: memory", peak < 120 << 10, f"{peak} KiB")
             report.check(f"{manner}: cut off", mapper.wait("too slow or said too much", 20),
                          mapper.said())
@@ -162,6 +186,9 @@ def stuck_router():
         report.check("stuck: ends in time", seconds is not None and seconds < 3, str(seconds))
 
 
+if not report.check("there is a program", os.access(natbox.PROGRAM, os.X_OK),
+                    f"none at {natbox.PROGRAM}: make interop builds it"):
+    report.finish()
 with tempfile.TemporaryDirectory() as folder:
     natbox.build(folder)
     whole_life("PCP")
@@ -171,6 +198,7 @@ with tempfile.TemporaryDirectory() as folder:
     address_changes()
     port_is_taken()
     nobody_answers()
+    ipv6_pinhole()
     behind_another_router()
     permanent_leases()
     endless_router()

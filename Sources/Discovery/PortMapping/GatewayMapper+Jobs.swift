@@ -94,8 +94,7 @@ extension GatewayMapper {
       strikes = 0
       noteExternal(answer.externalAddress)
       if let epoch = answer.epoch {
-        noteEpoch(
-          natPMPEpoch.note(epoch, now: now), wasAnnounced: false, now: now, desk: &desk)
+        noteEpoch(natPMPEpoch.note(epoch, now: now), now: now)
       }
       guard case .map(let requests) = job.work else { return }
       // All of it was mapped just now.

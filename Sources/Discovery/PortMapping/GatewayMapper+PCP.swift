@@ -58,9 +58,9 @@ extension GatewayMapper {
     case .pcp(let response):
       switch response.operation {
       case .announce:
-        guard response.result == .success, takesAnnouncement(.pcp, now: now) else { return }
+        guard response.result == .success else { return }
         let fits = pcpEpoch.note(response.epoch, now: now)
-        announced(fits, now: now, desk: &desk)
+        announced(response.epoch, fits: fits, now: now, desk: &desk)
       case .map(let mapping): receive(response, mapping, now: now, desk: &desk)
       case .unknown: break
       }
@@ -101,7 +101,7 @@ extension GatewayMapper {
     noteExternal(mapping.externalAddress)
     standings[.pcp] = .works
     pause = MappingLimits.firstPause
-    noteEpoch(fits, wasAnnounced: false, now: now, desk: &desk)
+    noteEpoch(fits, now: now)
     choose(now: now, desk: &desk)
   }
 
@@ -126,34 +126,52 @@ extension GatewayMapper {
     giveUp(.pcp, .notOffered(.pcp), now: now, desk: &desk)
   }
 
+  /// Nobody listens at the router's PCP port.
+  mutating func refusedByHost(now: Duration, desk: inout MappingDesk) {
+    guard standings[.pcp] == .asked, case .searching = phase else { return }
+    unsupported(now: now, desk: &desk)
+  }
+
   /// A NAT-PMP message at PCP's port: the router does not know PCP, or announces itself.
   private mutating func receive(_ notice: NATPMPNotice, now: Duration, desk: inout MappingDesk) {
     if notice.result == 1 {
-      if standings[.pcp] == .asked, case .searching = phase {
-        unsupported(now: now, desk: &desk)
-      }
-      return
+      return refusedByHost(now: now, desk: &desk)
     }
-    guard notice.result == 0, let address = notice.externalAddress,
-      takesAnnouncement(.natPMP, now: now)
-    else { return }
+    guard notice.result == 0, let address = notice.externalAddress else { return }
     let fits = natPMPEpoch.note(notice.epoch, now: now)
     if case .serving(let service) = phase, service != .upnp { noteExternal(.v4(address)) }
-    // A router that has just begun has also lost what was made by a service without such a count.
-    let isNew = Int64(notice.epoch) < MappingLimits.announcementInterval.components.seconds
-    announced(fits && !isNew, now: now, desk: &desk)
+    announced(notice.epoch, fits: fits, now: now, desk: &desk)
   }
 
-  private mutating func takesAnnouncement(_ service: MappingService, now: Duration) -> Bool {
-    if let from = announcementsFrom[service], now < from { return false }
-    announcementsFrom[service] = now + MappingLimits.announcementInterval
-    return true
+  /// The router said by itself how long it has run.
+  private mutating func announced(
+    _ epoch: UInt32, fits: Bool, now: Duration, desk: inout MappingDesk
+  ) {
+    switch phase {
+    case .searching(_, .some):
+      // Nothing had worked; what has just begun may work.
+      guard now >= announcementsFrom else { return }
+      announcementsFrom = now + MappingLimits.announcementInterval
+      start(now: now, desk: &desk)
+    case .serving:
+      // Whatever service made a mapping: what is older than the router's state is lost. The second
+      // is what a count of whole seconds hides.
+      let began = now - .seconds(Int64(epoch)) - .seconds(1)
+      guard remapAt == nil, !fits || hasLease(before: began) else { return }
+      let soon = now + MappingLimits.announcementSpread * desk.random.fraction()
+      let time = max(soon, announcementsFrom)
+      remapAt = time
+      announcementsFrom = time + MappingLimits.announcementInterval
+    case .searching, .closing: return
+    }
   }
 
-  private mutating func announced(_ fits: Bool, now: Duration, desk: inout MappingDesk) {
-    // Nothing had worked; what has just begun may work.
-    if case .searching(_, .some) = phase { return start(now: now, desk: &desk) }
-    noteEpoch(fits, wasAnnounced: true, now: now, desk: &desk)
+  /// Whether a lease was granted before that.
+  private func hasLease(before time: Duration) -> Bool {
+    for entry in entries {
+      if case .leased(let lease) = entry.state, lease.granted < time { return true }
+    }
+    return false
   }
 
   /// Removes what PCP may have made, also where only the answer was lost.

@@ -41,7 +41,7 @@ struct GatewayMapper: Sendable {
   var strikes = 0
   var strikeRetry: Duration?
   /// From when on an announcement is acted on again.
-  var announcementsFrom: [MappingService: Duration] = [:]
+  var announcementsFrom = Duration.zero
 
   init(_ gateway: Gateway, wanted: [PortWanted], desk: inout MappingDesk) {
     self.gateway = gateway
@@ -173,15 +173,10 @@ struct GatewayMapper: Sendable {
     return due
   }
 
-  /// The router said something of its count of seconds: it may have begun anew.
-  mutating func noteEpoch(
-    _ isConsistent: Bool, wasAnnounced: Bool, now: Duration, desk: inout MappingDesk
-  ) {
+  /// An answer had the router's count of seconds, which may tell that it has begun anew.
+  mutating func noteEpoch(_ isConsistent: Bool, now: Duration) {
     guard !isConsistent, case .serving = phase, remapAt == nil else { return }
     remapAt = now
-    if wasAnnounced {
-      remapAt = now + MappingLimits.announcementSpread * desk.random.fraction()
-    }
   }
 
   /// Notes the router's address outside, if that is one.

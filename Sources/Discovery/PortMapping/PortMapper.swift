@@ -66,6 +66,14 @@ public struct PortMapper: ~Copyable {
     settle(now: now)
   }
 
+  /// The router's host says that nobody listens at its PCP port (ICMP port unreachable): no need to
+  /// wait. Can be forged, and costs no more than the second best service.
+  public mutating func refused(by gateway: Gateway, now: Duration) {
+    guard let index = gateways.firstIndex(where: { $0.gateway == gateway }) else { return }
+    gateways[index].refusedByHost(now: now, desk: &desk)
+    settle(now: now)
+  }
+
   /// A job has ended. Jobs of a gateway that is gone are ignored.
   public mutating func completed(
     _ job: UInt64, _ result: Result<MappingAnswer, MappingFailure>, now: Duration

@@ -8,13 +8,16 @@ final class PCPSocket {
   private let socket: Int32
   private var poll: SocketPoll?
   private let onDatagram: ([UInt8], PeerEndpoint) -> Void
+  private let onRefused: () -> Void
 
   /// A socket that takes datagrams of `gateway`'s PCP port alone and sends from the address that it
-  /// should map; nil when the system refuses.
+  /// should map; nil when the system refuses. `onRefused` is called when the router has no such port.
   init?(
-    on loop: EventLoop, to gateway: Gateway, onDatagram: @escaping ([UInt8], PeerEndpoint) -> Void
+    on loop: EventLoop, to gateway: Gateway, onRefused: @escaping () -> Void,
+    onDatagram: @escaping ([UInt8], PeerEndpoint) -> Void
   ) {
     self.onDatagram = onDatagram
+    self.onRefused = onRefused
     socket = Self.open(SocketAddress.family(gateway.address))
     guard socket >= 0 else { return nil }
     let local = PeerEndpoint(address: gateway.local, port: 0)
@@ -34,6 +37,7 @@ final class PCPSocket {
     onDatagram: @escaping ([UInt8], PeerEndpoint) -> Void
   ) {
     self.onDatagram = onDatagram
+    onRefused = {}
     socket = Self.open(family)
     guard socket >= 0 else { return nil }
     var one: Int32 = 1
@@ -78,12 +82,13 @@ final class PCPSocket {
       let (count, source) = SocketAddress.filled { name, length in
         Int32(truncatingIfNeeded: recvfrom(socket, &buffer, buffer.count, 0, name, length))
       }
-      // An error is the router's refusal (ICMP), which the next call does not repeat.
-      guard count >= 0 else {
-        if errno == ECONNREFUSED || errno == EINTR { continue }
+      if count >= 0 {
+        if let source { onDatagram(Array(buffer[..<Int(count)]), source) }
+      } else if errno == ECONNREFUSED {
+        onRefused()
+      } else if errno != EINTR {
         break
       }
-      if let source { onDatagram(Array(buffer[..<Int(count)]), source) }
     }
     poll?.watch(.readable)
   }

@@ -67,7 +67,14 @@ public final class PortMappingDriver {
     for (_, socket) in gateways.filter({ !present.contains($0.gateway) }) { socket.close() }
     gateways.removeAll { !present.contains($0.gateway) }
     for gateway in present where !gateways.contains(where: { $0.gateway == gateway }) {
-      let socket = PCPSocket(on: loop, to: gateway) { [unowned self] in receive($0, from: $1) }
+      let socket = PCPSocket(
+        on: loop, to: gateway,
+        onRefused: { [unowned self] in
+          guard !isStopped else { return }
+          mapper.refused(by: gateway, now: Self.now)
+          drain()
+        },
+        onDatagram: { [unowned self] in receive($0, from: $1) })
       guard let socket else {
         log(.warning, "cannot open a socket to the router \(gateway.address): no PCP there")
         continue

@@ -7,7 +7,6 @@ import SwarmNode
 @main
 struct SwarmMap {
   static func main() {
-    // Lines as they come, into a pipe too.
     let wanted = CommandLine.arguments.dropFirst().compactMap { argument -> PortWanted? in
       let parts = argument.split(separator: ":")
       guard parts.count == 2, let port = UInt16(parts[1]) else { return nil }
@@ -18,8 +17,7 @@ struct SwarmMap {
     let driver = PortMappingDriver(
       on: loop, wanted: wanted, log: .standardError(threshold: .debug)
     ) { mappings in
-      print(mappings.map(\.description).joined(separator: "; "))
-      fflush(nil)
+      say(mappings.map(\.description).joined(separator: "; "))
     }
     var watchers: [SignalWatcher] = []
     for signal in [SIGINT, SIGTERM] {
@@ -27,9 +25,15 @@ struct SwarmMap {
         SignalWatcher(on: loop, signal: signal) { _ in
           for watcher in watchers { watcher.close() }
           watchers = []
-          driver.stop { print("stopped") }
+          driver.stop { say("stopped") }
         })
     }
     loop.run()
+  }
+
+  /// A line at once, whoever reads it.
+  private static func say(_ line: String) {
+    let bytes = Array((line + "\n").utf8)
+    _ = bytes.withUnsafeBytes { write(STDOUT_FILENO, $0.baseAddress, $0.count) }
   }
 }
