@@ -33,6 +33,7 @@ let package = Package(
     .executable(name: "swarm", targets: ["SwarmTool"]),
     .executable(name: "swarm-bench", targets: ["SwarmBench"]),
     .executable(name: "swarm-sim", targets: ["SwarmSimulator"]),
+    .executable(name: "swarm-lan", targets: ["SwarmLAN"]),
     .library(name: "Metainfo", targets: ["Metainfo"]),
     .library(name: "Wire", targets: ["Wire"]),
     .library(name: "Store", targets: ["Store"]),
@@ -81,6 +82,10 @@ let package = Package(
       name: "SwarmBench", dependencies: ["Metainfo", "Wire", "Store", "Swarm", "SwarmNode"],
       path: "Benchmarks/SwarmBench"
     ),
+    // Local discovery alone, which interop/ tries against others'.
+    .executableTarget(
+      name: "SwarmLAN", dependencies: ["Metainfo", "Wire", "SwarmNode"],
+      path: "Tests/LocalNetwork"),
     // Tests.
     .target(name: "TestSupport", path: "Tests/Support"),
     .testTarget(name: "MetainfoTests", dependencies: ["Metainfo", "TestSupport"]),

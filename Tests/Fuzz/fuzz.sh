@@ -20,7 +20,8 @@ SWARM_FUZZ=1 ${SWIFT:-swift} build -c release --sanitize=fuzzer --scratch-path .
 program=.build-fuzz/release/Fuzz
 
 declare -A longest=([bencode]=2048 [metainfo]=16384 [magnet]=1024 [hashes]=2048 [merkle]=256
-  [handshake]=128 [framer]=2048 [extensions]=2048 [session]=512)
+  [handshake]=128 [framer]=2048 [extensions]=2048 [session]=512 [dns]=1500
+  [mdns]=1024)
 crashed=()
 mkdir -p .fuzz/crashes
 for target in "${targets[@]}"; do

@@ -16,6 +16,10 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
   case framer
   /// Payloads of extension messages.
   case extensions
+  /// DNS messages, and announcements of BEP 14.
+  case dns
+  /// Sequences of all that can happen to a responder of multicast DNS.
+  case mdns
   /// Sequences of all that can happen to a whole node with a small torrent.
   case session
 
@@ -30,6 +34,8 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     case .handshake: fuzzHandshake(bytes)
     case .framer: fuzzFramer(bytes)
     case .extensions: fuzzExtensions(bytes)
+    case .dns: fuzzDNS(bytes)
+    case .mdns: fuzzMDNS(bytes)
     case .session: fuzzSession(bytes)
     }
   }
