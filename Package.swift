@@ -34,6 +34,7 @@ let package = Package(
     .executable(name: "swarm-bench", targets: ["SwarmBench"]),
     .executable(name: "swarm-sim", targets: ["SwarmSimulator"]),
     .executable(name: "swarm-map", targets: ["SwarmMap"]),
+    .executable(name: "swarm-lan", targets: ["SwarmLAN"]),
     .library(name: "Metainfo", targets: ["Metainfo"]),
     .library(name: "Wire", targets: ["Wire"]),
     .library(name: "Store", targets: ["Store"]),
@@ -86,6 +87,10 @@ let package = Package(
     .executableTarget(
       name: "SwarmMap", dependencies: ["Discovery", "SwarmNode"],
       path: "interop/miniupnpd/Program"),
+    // Local discovery alone, which interop/ tries against others'.
+    .executableTarget(
+      name: "SwarmLAN", dependencies: ["Metainfo", "Wire", "SwarmNode"],
+      path: "Tests/LocalNetwork"),
     // Tests.
     .target(name: "TestSupport", path: "Tests/Support"),
     .testTarget(name: "MetainfoTests", dependencies: ["Metainfo", "TestSupport"]),

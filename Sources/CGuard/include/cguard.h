@@ -1,4 +1,4 @@
-/// Runs C code over a memory-mapped file whose pages may vanish.
+/// Runs C code over a memory-mapped file of which pages may vanish.
 ///
 /// When another process truncates a mapped file, touching the lost pages raises SIGBUS. Inside
 /// `cguard_run` that ends the function early instead of the process.

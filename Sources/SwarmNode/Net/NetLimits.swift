@@ -32,4 +32,9 @@ enum NetLimits {
   static let lingerMilliseconds: UInt64 = 3_000
   /// Bytes that may be queued then; with more the connection is cut.
   static let lingerBytes = 1 << 20
+
+  /// Datagrams received in one call, and calls before others have their turn: 128 datagrams are some
+  /// milliseconds of work for whoever gets them.
+  static let datagramsInACall = 32
+  static let datagramCallsInATurn = 4
 }

@@ -20,6 +20,10 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
   case heads
   /// Datagrams of routers that map ports.
   case pcp
+  /// DNS messages, and announcements of BEP 14.
+  case dns
+  /// Sequences of all that can happen to a responder of multicast DNS.
+  case mdns
   /// Sequences of all that can happen to a whole node with a small torrent.
   case session
   /// Datagrams of the DHT.
@@ -40,6 +44,8 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     case .extensions: fuzzExtensions(bytes)
     case .heads: fuzzHeads(bytes)
     case .pcp: fuzzPCP(bytes)
+    case .dns: fuzzDNS(bytes)
+    case .mdns: fuzzMDNS(bytes)
     case .session: fuzzSession(bytes)
     case .krpc: fuzzKRPC(bytes)
     case .dht: fuzzDHT(bytes)

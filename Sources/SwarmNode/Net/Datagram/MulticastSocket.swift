@@ -1,0 +1,94 @@
+import CGuard
+import Discovery
+import Glibc
+import Metainfo
+import Wire
+
+/// A port at which this machine takes part in a group of each family, on the interfaces that it is told,
+/// together with other programs that share the port.
+final class MulticastSocket {
+  private let groups: [IPFamily: PeerEndpoint]
+  private var sockets: [IPFamily: DatagramSocket] = [:]
+  private var joined: Set<NetworkLink> = []
+  private let log: Log
+
+  /// Binds the port for each family that the system has. `hops` is the hop limit of all that is sent;
+  /// packets of more than `datagramBytes` are dropped.
+  init(
+    groups: [IPFamily: PeerEndpoint], hops: Int32, datagramBytes: Int, on loop: EventLoop, log: Log,
+    onReceive: @escaping (DatagramSocket.Packet) -> Void
+  ) {
+    self.groups = groups
+    self.log = log
+    for (family, group) in groups.sorted(by: { $0.key < $1.key }) {
+      let anywhere: IPAddress =
+        switch family {
+        case .v4: .v4(IPv4Address(rawValue: 0))
+        case .v6: .v6(IPv6Address(high: 0, low: 0))
+        }
+      let opened = DatagramSocket.open(
+        PeerEndpoint(address: anywhere, port: group.port), shared: true, on: loop,
+        datagramBytes: datagramBytes, onReceive: onReceive)
+      switch opened {
+      case .success(let socket):
+        guard cdatagram_prepare_multicast(socket.descriptor, family.rawValue, hops) else {
+          log(.warning, "no multicasts to \(group): \(ErrorNumber.last)")
+          socket.close()
+          continue
+        }
+        sockets[family] = socket
+      case .failure(let error):
+        // A system without a family is as it should be.
+        let level: Log.Level = error.rawValue == EAFNOSUPPORT ? .debug : .warning
+        log(level, "no multicasts to \(group): \(error)")
+      }
+    }
+  }
+
+  /// Whether any family works.
+  var isOpen: Bool { !sockets.isEmpty }
+
+  /// Takes part on these links from now on, and on no others.
+  func join(_ links: Set<NetworkLink>) {
+    for link in joined.subtracting(links) { setMembership(link, joins: false) }
+    for link in links.subtracting(joined).sorted() { setMembership(link, joins: true) }
+    joined = links
+  }
+
+  private func setMembership(_ link: NetworkLink, joins: Bool) {
+    guard let socket = sockets[link.family], let group = groups[link.family] else { return }
+    var place = cdatagram_place(group)
+    let done = cdatagram_membership(socket.descriptor, &place, link.interface, joins)
+    // An interface that is gone has left by itself.
+    if !done, joins, errno != EADDRINUSE {
+      log(.debug, "cannot join \(group) on interface \(link.interface): \(ErrorNumber.last)")
+    }
+  }
+
+  /// Sends to the group of a link's family on its interface.
+  @discardableResult
+  func multicast(_ bytes: [UInt8], on link: NetworkLink) -> ErrorNumber? {
+    guard let socket = sockets[link.family], let group = groups[link.family] else {
+      return ErrorNumber(rawValue: EAFNOSUPPORT)
+    }
+    return socket.send(bytes, to: group, through: link.interface)
+  }
+
+  /// Sends to one place.
+  @discardableResult
+  func send(
+    _ bytes: [UInt8], to place: PeerEndpoint, through interface: UInt32
+  ) -> ErrorNumber? {
+    guard let socket = sockets[place.address.ipFamily] else {
+      return ErrorNumber(rawValue: EAFNOSUPPORT)
+    }
+    return socket.send(bytes, to: place, through: interface)
+  }
+
+  /// Leaves everything. The loop must run once more after it.
+  func close() {
+    for socket in sockets.values { socket.close() }
+    sockets = [:]
+    joined = []
+  }
+}
