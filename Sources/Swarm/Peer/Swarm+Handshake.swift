@@ -21,6 +21,7 @@ extension Swarm {
     peer.hasSentHandshake = true
     var features: PeerFeatures = [.fast, .extensions]
     if torrent.v1 != nil, torrent.v2 != nil { features.insert(.v2Upgrade) }
+    if configuration.dhtPort != nil, !torrent.isPrivate { features.insert(.dht) }
     peer.put(
       Handshake(features: features, infohash: infohash, peerID: configuration.peerID))
   }
@@ -115,6 +116,9 @@ extension Swarm {
       sendPieces(peer, data)
     } else if peer.isFast {
       peer.put(.haveNone)
+    }
+    if let port = configuration.dhtPort, peer.features.contains(.dht), !torrent.isPrivate {
+      peer.put(.port(port))
     }
     effects.append(.notice(.peerConnected(torrent.id, peer.id, peer.endpoint)))
     touch(peer)
