@@ -1,5 +1,6 @@
 import Foundation
 import Simulator
+import Synchronization
 
 /// `swarm-sim SEED` plays one seed and prints its events; `swarm-sim A-B [JOBS]` plays many in
 /// several processes, so that a crash of the core costs one seed and names it.
@@ -10,8 +11,11 @@ import Simulator
     if arguments.first == "--crowd" {
       return crowd(arguments.dropFirst().first.flatMap { UInt64($0) } ?? 1)
     }
+    if arguments.first == "--heads" {
+      return heads(arguments.dropFirst().first.flatMap(seeds) ?? 1...1)
+    }
     guard let range = arguments.first.flatMap(seeds) else {
-      print("usage: swarm-sim SEED | FIRST-LAST [JOBS] | --crowd SEED")
+      print("usage: swarm-sim SEED | FIRST-LAST [JOBS] | --crowd SEED | --heads SEED[-LAST]")
       exit(2)
     }
     if range.count == 1 { return playOne(range.lowerBound) }
@@ -46,6 +50,24 @@ import Simulator
     if result.failure == nil, result.seedCopies < most { return }
     print("FAILED: the seed sent \(result.seedCopies) copies, \(most) are allowed")
     exit(1)
+  }
+
+  /// Followers of a dataset, from each of the seeds; of a single one all events are printed.
+  private static func heads(_ seeds: ClosedRange<UInt64>) {
+    let results = Mutex<[UInt64: HeadSwarm.Result]>([:])
+    DispatchQueue.concurrentPerform(iterations: seeds.count) { index in
+      let seed = seeds.lowerBound + UInt64(index)
+      let result = HeadSwarm.run(seed: seed, prints: seeds.count == 1)
+      results.withLock { $0[seed] = result }
+    }
+    var hasFailed = false
+    for (seed, result) in results.withLock({ $0 }).sorted(by: { $0.key < $1.key }) {
+      print("heads, seed \(seed): \(result.summary)")
+      guard let failure = result.failure else { continue }
+      print(failure)
+      hasFailed = true
+    }
+    if hasFailed { exit(1) }
   }
 
   /// Plays the seeds that come, a line each, and answers with a line for each.

@@ -14,8 +14,12 @@ public final class World {
   /// How many events happened.
   private(set) var eventCount = 0
 
-  init(seed: UInt64) {
+  /// The command that plays it again.
+  private let replay: String
+
+  init(seed: UInt64, replay: String? = nil) {
     self.seed = seed
+    self.replay = replay ?? "make sim SEED=\(seed)"
     random = SplitMix64(seed: seed)
   }
 
@@ -40,7 +44,8 @@ public final class World {
   /// Something that must not be has happened.
   func fail(_ what: String) {
     guard failure == nil else { return }
-    failure = SimulationFailure(seed: seed, time: now, what: what, events: log.lastLines)
+    failure = SimulationFailure(
+      seed: seed, time: now, what: what, events: log.lastLines, replay: replay)
   }
 
   /// Lets time pass until `isDone` holds, or `end`, or nothing is left to happen, or something went
@@ -71,13 +76,15 @@ public struct SimulationFailure: Error, CustomStringConvertible {
   public let what: String
   /// The last events before.
   public let events: [String]
+  /// The command that plays it again.
+  public let replay: String
 
   /// All of it; the last line replays it.
   public var description: String {
     """
     seed \(seed) at \(time): \(what)
     \(events.map { "  " + $0 }.joined(separator: "\n"))
-    replay: make sim SEED=\(seed)
+    replay: \(replay)
     """
   }
 }
