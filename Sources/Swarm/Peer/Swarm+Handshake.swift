@@ -45,8 +45,7 @@ extension Swarm {
         close(peer, .misconduct("it was banned before"))
         return
       }
-      let guests = torrent.isForHeads ? SwarmLimits.headGuests : 0
-      guard torrent.peers.count < connectionLimit(torrent) + guests else {
+      guard hasPlace(torrent) else {
         close(peer, .tooMany)
         return
       }
@@ -73,11 +72,21 @@ extension Swarm {
       close(peer, .duplicate)
       return
     }
+    // Many may have begun at once.
+    guard !torrent.isForHeads || hasPlace(torrent) else {
+      close(peer, .tooMany)
+      return
+    }
     if case .opening = torrent.phase {
       peer.phase = .parked
     } else {
       activate(peer, torrent)
     }
+  }
+
+  private func hasPlace(_ torrent: Torrent) -> Bool {
+    let guests = torrent.isForHeads ? SwarmLimits.headGuests : 0
+    return torrent.peers.count < connectionLimit(torrent) + guests
   }
 
   /// The infohash to answer with: the v2 one where both sides can. BEP 52, "upgrade path".

@@ -8,7 +8,7 @@ import Wire
 /// find the node. Stays on its loop's thread.
 final class DiscoveryDriver {
   /// Somebody who takes part in a swarm was found; perhaps again and again.
-  var onPeers: (SHA1Digest, [PeerEndpoint]) -> Void = { _, _ in }
+  var onPeers: (SHA1Digest, [PeerEndpoint], PeerOrigin) -> Void = { _, _, _ in }
   /// A head was found.
   var onHead: (MutableItem) -> Void = { _ in }
   /// How it stands with ports in routers has changed.
@@ -56,7 +56,7 @@ final class DiscoveryDriver {
       var own = LocalNetworkConfiguration(peerID: peerID, port: listenPort)
       if !places.contains(where: \.isEverywhere) { own.addresses = Set(places.map(\.address)) }
       local = LocalNetworkDriver(on: loop, configuration: own, seed: seed ^ 0x26, log: log) {
-        [unowned self] in found($0, [$1])
+        [unowned self] in found($0, [$1], .local)
         // Others of our kind have their node of the DHT at the same port.
         let endpoint = $1
         dht?.with { $0.addNodes([endpoint], now: $1) }
@@ -153,16 +153,16 @@ final class DiscoveryDriver {
 
   // MARK: What is found
 
-  private func found(_ infohash: SHA1Digest, _ peers: [PeerEndpoint]) {
+  private func found(_ infohash: SHA1Digest, _ peers: [PeerEndpoint], _ origin: PeerOrigin) {
     guard !isStopping, swarms[infohash] != nil else { return }
-    onPeers(infohash, peers)
+    onPeers(infohash, peers, origin)
   }
 
   private func take(_ effect: DHTEffect) {
     switch effect {
     case .send: break
     case .peers(let lookup, let peers):
-      if let infohash = jobs[lookup]?.infohash { found(infohash, peers) }
+      if let infohash = jobs[lookup]?.infohash { found(infohash, peers, .dht) }
     case .mutable(_, let item):
       rendezvous.setHead(item, isOurs: false, now: Self.now)
       onHead(item)

@@ -25,9 +25,9 @@ extension Node {
   }
 
   func listenToDiscovery() {
-    discovery?.onPeers = { [unowned self] infohash, peers in
+    discovery?.onPeers = { [unowned self] infohash, peers, origin in
       for (torrent, state) in torrents where state.infohashes.contains(infohash) {
-        add(peers: peers, to: torrent)
+        add(peers: peers, from: origin, to: torrent)
       }
     }
     discovery?.onHead = { [unowned self] head in

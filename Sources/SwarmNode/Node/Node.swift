@@ -118,9 +118,11 @@ public final class Node {
   }
 
   /// Tells of peers of a torrent.
-  public func add(peers: [PeerEndpoint], to torrent: TorrentID) {
+  public func add(
+    peers: [PeerEndpoint], from origin: PeerOrigin = .user, to torrent: TorrentID
+  ) {
     guard torrents[torrent] != nil else { return }
-    swarm.add(peers: peers, to: torrent, now: now)
+    swarm.add(peers: peers, from: origin, to: torrent, now: now)
     needsTurn = true
   }
 
