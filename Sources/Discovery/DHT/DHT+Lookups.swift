@@ -128,7 +128,7 @@ extension DHT {
   // MARK: Answers on the way
 
   mutating func visited(
-    _ index: Int, _ traversal: Int, _ response: KRPCResponse, _ contact: NodeContact, isLate: Bool
+    _ index: Int, _ traversal: Int, _ response: KRPCResponse, _ contact: NodeContact
   ) {
     lookups[index].needsStep = true
     guard take(response, index) else {

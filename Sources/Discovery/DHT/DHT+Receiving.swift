@@ -59,7 +59,7 @@ extension DHT {
       pumpProbes()
     case .visit(let id, let traversal):
       if let index = lookupIndex(id) {
-        visited(index, traversal, response, contact, isLate: transaction.stage == .over)
+        visited(index, traversal, response, contact)
       }
     case .store(let id, let traversal):
       if let index = lookupIndex(id) {

@@ -194,7 +194,9 @@ public struct DHT: ~Copyable {
       next = min(next, network.nextBootstrap)
     }
     for lookup in lookups where lookup.outcome.answered == 0 {
-      next = min(next, lookup.started + DHTLimits.patience)
+      // Past that time it waits for its last questions, whose times are those above.
+      let end = lookup.started + DHTLimits.patience
+      if end > clock { next = min(next, end) }
     }
     return .microseconds(next)
   }

@@ -1,6 +1,7 @@
 import Discovery
 import Metainfo
 import TestSupport
+import Testing
 import Wire
 
 /// Many nodes and the network between them, in one value: what happens follows from a seed.
@@ -121,6 +122,8 @@ final class DHTWorld {
         now = max(now, dueAt)
         due.dht.handleTimeout(now: now)
         drain(due)
+        // Else its owner would call it again and again.
+        #expect(due.deadline.map { $0 > now } != false)
       } else {
         now = end
         return

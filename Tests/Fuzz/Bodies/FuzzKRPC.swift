@@ -86,6 +86,7 @@ private struct DHTSession: ~Copyable {
     case 7:
       if let deadline = dht.deadline { now = max(now, deadline) }
       dht.handleTimeout(now: now)
+      demand((dht.deadline ?? .zero) > now, "what was due is due again")
     case 8: receive(datagram(&reader), from: who)
     default: answer(what, who, &reader)
     }
