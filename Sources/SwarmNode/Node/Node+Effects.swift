@@ -7,6 +7,8 @@ struct TorrentState {
   /// Where its disk operations go.
   enum Disk {
     case unknown
+    /// What is wanted of the disk meanwhile, in order.
+    case preparing([DiskOperation])
     case ready(DiskDriver)
     case failed(DiskFailure)
   }
@@ -63,18 +65,46 @@ extension Node {
     discover(torrent, info)
     do {
       let folders = try state.folders(info, layers)
+      guard let preparation = folders.preparation else {
+        return open(torrent, info, folders)
+      }
+      torrents[torrent]?.disk = .preparing([])
+      jobsRunning += 1
+      loop.perform(preparation) { [self] in
+        jobsRunning -= 1
+        needsTurn = true
+        guard case .preparing(let operations)? = torrents[torrent]?.disk else { return }
+        open(torrent, info, folders)
+        for operation in operations { perform(operation, of: torrent) }
+      }
+    } catch {
+      fail(torrent, error)
+    }
+  }
+
+  private func open(_ torrent: TorrentID, _ info: InfoDictionary, _ folders: TorrentFolders) {
+    guard let state = torrents[torrent] else { return }
+    do {
       let driver = try folders.open(info, isOwned: state.isOwned, buffers: memory)
       torrents[torrent]?.disk = .ready(driver)
     } catch {
-      let failure =
-        (error as? DiskError)?.failure ?? DiskFailure(reason: .other, description: "\(error)")
-      torrents[torrent]?.disk = .failed(failure)
-      onNotice(.diskFailed(torrent, failure))
+      fail(torrent, error)
     }
+  }
+
+  private func fail(_ torrent: TorrentID, _ error: any Error) {
+    let failure =
+      (error as? DiskError)?.failure ?? DiskFailure(reason: .other, description: "\(error)")
+    torrents[torrent]?.disk = .failed(failure)
+    onNotice(.diskFailed(torrent, failure))
   }
 
   private func perform(_ operation: DiskOperation, of torrent: TorrentID) {
     guard let state = torrents[torrent] else { return }
+    if case .preparing(let operations) = state.disk {
+      torrents[torrent]?.disk = .preparing(operations + [operation])
+      return
+    }
     jobsRunning += 1
     let driver: DiskDriver
     switch state.disk {
@@ -85,7 +115,8 @@ extension Node {
         completed(DiskCompletion(id: $0, result: .failure(failure)), of: torrent)
       }
       return
-    case .unknown: preconditionFailure("the core uses a disk that it has not prepared")
+    case .unknown, .preparing:
+      preconditionFailure("the core uses a disk that it has not prepared")
     }
     loop.perform {
       driver.perform(operation)

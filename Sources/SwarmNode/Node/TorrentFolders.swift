@@ -9,6 +9,8 @@ public struct TorrentFolders: Sendable {
   public var maps: [UInt8]
   /// What the only file of a torrent is called in the content's folder, if not as the torrent says.
   public var fileName: PathElement?
+  /// Work on a thread of the pool before the content is looked at: what is put there is found.
+  public var preparation: (@Sendable () -> Void)?
 
   /// Folders by their paths.
   public init(content: [UInt8], maps: [UInt8], fileName: PathElement? = nil) {

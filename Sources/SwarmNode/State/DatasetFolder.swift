@@ -2,7 +2,7 @@ import Glibc
 import Metainfo
 
 /// What the state folder has about one copy of a dataset. While this value is there, no other process has it.
-public final class DatasetFolder {
+public final class DatasetFolder: Sendable {
   /// Its path.
   public let path: [UInt8]
   /// The folder of the dataset, which all copies share.

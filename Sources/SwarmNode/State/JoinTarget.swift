@@ -25,20 +25,27 @@ public struct JoinTarget: Sendable {
   /// What is in the way.
   public private(set) var obstacles: [Obstacle] = []
 
+  /// What the content is called in `folder`, if it is one file under another name than the torrent's.
+  public let fileName: PathElement?
+
   /// Looks at the places of the files that are wanted; reads nothing and writes nothing.
   ///
   /// - Parameters:
   ///   - directory: the folder that the user named.
+  ///   - name: what the content is called in it, if not as the torrent says.
   ///   - wanted: whether the file at this place in the torrent is.
   public init(
-    _ info: InfoDictionary, in directory: [UInt8], wanted: (Int, FileEntry) -> Bool
+    _ info: InfoDictionary, in directory: [UInt8], as name: PathElement? = nil,
+    wanted: (Int, FileEntry) -> Bool
   ) throws(DiskError) {
-    content = Self.content(of: info, in: directory)
+    content = name.map { directory.appending(path: $0.bytes) } ?? Self.content(of: info, in: directory)
     folder = info.isSingleFile ? directory : content
+    fileName = info.isSingleFile ? name : nil
     guard let confined = try Self.open(folder) else { return }
     for (index, entry) in info.files.enumerated() where wanted(index, entry) {
       do throws(DiskError) {
-        let file = try confined.open(entry.path.elements, flags: O_RDONLY)
+        let names = fileName.map { [$0] } ?? entry.path.elements
+        let file = try confined.open(names, flags: O_RDONLY)
         try note(try file.status(), of: entry, at: index)
       } catch {
         note(error.errno, of: entry)

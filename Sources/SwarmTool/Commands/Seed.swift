@@ -36,15 +36,14 @@ struct Seed: ParsableCommand {
 
   func run() throws {
     let display = StatusDisplay(isJSON: options.isJSON)
-    let source = try source(display)
-    let folders = try source.folders()
+    let state = try options.stateFolder()
+    let source = try source(display, state)
     let older = try source.older.map {
       TransferSession.Other(request: $0.request, folders: try $0.folders())
     }
     let plan = TransferSession.Plan(
-      request: { source.request }, folders: { _, _ in folders },
+      subject: try subject(source), dataset: source.head.map { follow($0, source, state, display) },
       peers: options.peers.map(\.address), others: older, isSeed: true, endsWhenFinished: false,
-      content: { source.content },
       recheck: source.isNew ? source.recheck : nil
     ) { display, endpoints in
       try announce(source, endpoints, display)
@@ -53,8 +52,35 @@ struct Seed: ParsableCommand {
     withExtendedLifetime(source) {}
   }
 
-  private func source(_ display: StatusDisplay) throws -> SeedSource {
-    let state = try options.stateFolder()
+  private func subject(_ source: SeedSource) throws(Failure) -> TransferSession.Subject {
+    let folders = try source.folders()
+    return TransferSession.Subject(
+      request: { source.request }, folders: { _, _ in folders }, content: { source.content })
+  }
+
+  /// What another process publishes is shared as soon as it is there.
+  private func follow(
+    _ head: Head, _ source: SeedSource, _ state: StateFolder, _ display: StatusDisplay
+  ) -> TransferSession.Dataset {
+    let dataset = state.dataset(head.key)
+    var shared = head
+    return TransferSession.Dataset(
+      key: head.key, salt: head.item.salt, head: head, isOurs: true,
+      version: { newer in
+        guard newer.version > shared.version,
+          let published = state.publishedSource(at: source.content)
+        else { return nil }
+        let next = try SeedSource.ofDataset(
+          published, sharesOlder: false, state: state, display: display)
+        guard next.head == newer else {
+          throw Failure("version \(newer.version) of the dataset was published elsewhere")
+        }
+        shared = newer
+        return try subject(next)
+      }, watch: { (try? dataset.head()) ?? nil })
+  }
+
+  private func source(_ display: StatusDisplay, _ state: StateFolder) throws -> SeedSource {
     if isTorrent(path.bytes) {
       if dataset.isAny || isPlain {
         throw Failure(

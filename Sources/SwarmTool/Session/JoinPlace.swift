@@ -16,15 +16,19 @@ final class JoinPlace {
   private let directory: [UInt8]
   private let globs: [Glob]
   private let selection: FileSelection?
+  private let dataset: DatasetKey?
+  private let head: Head?
   private let state: StateFolder
   private let display: StatusDisplay
+  /// Where versions are, and which one this is; nil for what is no version.
+  private var version: (links: VersionLinks, number: UInt64)?
   /// Held until the program ends.
   private var folder: DatasetFolder?
 
   /// A place in a folder, which is made when it is not there.
   init(
     in directory: [UInt8], globs: [Glob], selection: FileSelection?, torrent: KnownTorrent?,
-    state: StateFolder, display: StatusDisplay
+    dataset: DatasetKey? = nil, head: Head? = nil, state: StateFolder, display: StatusDisplay
   ) throws(Failure) {
     try Failure.wrap { try StateFolder.make(directory) }
     let real = try Failure.wrap { try RealPath.resolve(directory) }
@@ -37,6 +41,8 @@ final class JoinPlace {
     self.globs = globs
     self.selection = selection
     self.torrent = torrent
+    self.dataset = dataset
+    self.head = head
     self.state = state
     self.display = display
   }
@@ -61,7 +67,9 @@ final class JoinPlace {
   func prepare(_ info: InfoDictionary, _ layers: PieceLayers) throws -> TorrentFolders {
     let isNew = torrent == nil
     torrent = KnownTorrent(info: info, pieceLayers: layers)
-    let content = JoinTarget.content(of: info, in: directory)
+    let name = try place(of: info)
+    let content =
+      name.map { directory.appending(name: $0.bytes) } ?? JoinTarget.content(of: info, in: directory)
     self.content = content
     let folder = try self.folder ?? state.open(DatasetName(info), content: content)
     self.folder = folder
@@ -81,11 +89,68 @@ final class JoinPlace {
           + "; swarm inspect --files lists them")
     }
     let written = FileChoice.written(choice, in: info)
-    let target = try JoinTarget(info, in: directory) { index, _ in written[index] }
+    let target = try JoinTarget(info, in: directory, as: name) { index, _ in written[index] }
+    let isContinued = isOurs(target, folder)
     try settle(target, info, folder)
     try folder.keep(
       ContentRecord(path: target.content, owner: .program, isWhole: false, items: []))
-    return TorrentFolders(content: target.folder, maps: folder.mapsPath)
+    var folders = TorrentFolders(
+      content: target.folder, maps: folder.mapsPath, fileName: target.fileName)
+    if !isContinued, target.present.isEmpty {
+      folders.preparation = reuse(info, folders, written, folder)
+    }
+    return folders
+  }
+
+  // MARK: Versions
+
+  /// What the content is called where it is a version of a dataset: its name and number. The symlink
+  /// with the name alone leads to the newest that is whole, and until there is one to the first.
+  private func place(of info: InfoDictionary) throws -> PathElement? {
+    guard let dataset else { return nil }
+    let number = info.version?.number ?? UInt64(clamping: head?.version ?? 1)
+    let name = info.isSingleFile ? info.files[0].path.elements[0] : try PathElement(info.name.bytes)
+    let links = VersionLinks(directory: directory, name: name)
+    version = (links, number)
+    if let infohash = info.infohashV2 {
+      try state.dataset(dataset).keep(version: number, infohash: infohash)
+    }
+    if try links.current() == nil { try links.point(to: number) }
+    return try links.placeName(of: number)
+  }
+
+  /// All that was asked for is here: the name alone leads to it.
+  func finish() throws {
+    guard let version, try version.links.current() ?? 0 < version.number else { return }
+    try version.links.point(to: version.number)
+  }
+
+  /// Takes from older versions what they have; nil where there are none.
+  private func reuse(
+    _ info: InfoDictionary, _ folders: TorrentFolders, _ written: [Bool], _ folder: DatasetFolder
+  ) -> (@Sendable () -> Void)? {
+    guard let dataset, let version else { return nil }
+    let keyed = state.dataset(dataset)
+    let numbers = ((try? version.links.versions()) ?? []).filter { $0 != version.number }
+    let older = numbers.reversed().compactMap { number -> VersionReuse.Older? in
+      guard let infohash = keyed.version(number), let name = DatasetName(v1: nil, v2: infohash),
+        let known = (try? state.knownTorrent(name)) ?? nil,
+        let place = try? version.links.placeName(of: number)
+      else { return nil }
+      let isFile = known.info.isSingleFile
+      return VersionReuse.Older(
+        info: known.info,
+        folders: TorrentFolders(
+          content: isFile ? directory : directory.appending(name: place.bytes), maps: [],
+          fileName: isFile ? place : nil))
+    }
+    if older.isEmpty { return nil }
+    let reuse = VersionReuse(info, into: folders, wanted: { written[$0] }, from: older)
+    return {
+      let outcome = reuse.run()
+      // What cannot be claimed is fetched.
+      if !outcome.files.isEmpty { try? folder.claim(filesAt: outcome.files, of: info) }
+    }
   }
 
   /// Keeps piece layers that came from peers.
@@ -102,15 +167,20 @@ final class JoinPlace {
     }
   }
 
+  /// Whether an earlier run of this dataset's own join left what is there.
+  private func isOurs(_ target: JoinTarget, _ folder: DatasetFolder) -> Bool {
+    let record = folder.content
+    return record?.path == target.content && record?.owner == .program
+  }
+
   /// Decides what becomes of what is there. What this dataset's own join left is continued; other
   /// files of the right size are checked before they are used; anything else is in the way.
   private func settle(_ target: JoinTarget, _ info: InfoDictionary, _ folder: DatasetFolder) throws
   {
-    let record = folder.content
-    let isOurs = record?.path == target.content && record?.owner == .program
-    if isOurs {
+    if isOurs(target, folder) {
       // Somebody removed all of it: what the maps say is of no use.
-      let all = try JoinTarget(info, in: directory) { _, _ in true }
+      let name = try version.map { try $0.links.placeName(of: $0.number) }
+      let all = try JoinTarget(info, in: directory, as: name) { _, _ in true }
       if all.present.isEmpty { try folder.forgetMaps() }
       return
     }

@@ -8,7 +8,8 @@ extension SeedSource {
   /// A folder or file that is published by key. The first time it gets a key and becomes version 1;
   /// later its newest version is shared, or what is left of it in the folder.
   static func ofDataset(
-    _ source: PublishedSource, state: StateFolder, display: StatusDisplay
+    _ source: PublishedSource, sharesOlder: Bool = true, state: StateFolder,
+    display: StatusDisplay
   ) throws(Failure) -> SeedSource {
     let dataset = state.dataset(source.key)
     let newest = try Failure.wrap { try dataset.head() }
@@ -33,7 +34,7 @@ extension SeedSource {
       trust: proven(folder.leaves, record.items, kept.torrent.info), items: record.items,
       isNew: false, isWhole: true)
     shared.head = head
-    shared.older = older(than: head, source, state)
+    if sharesOlder { shared.older = older(than: head, source, state) }
     if let path = record.firstDifference(from: now) {
       shared.isWhole = false
       shared.ahead = printable(source.path.appending(name: path))

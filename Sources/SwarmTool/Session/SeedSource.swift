@@ -30,6 +30,7 @@ struct SeedSource {
   var request: TorrentRequest {
     var request = TorrentRequest(
       source: .torrent(torrent.info, torrent.pieceLayers), content: trust)
+    request.dataset = head?.key
     // Nothing may be fetched into what is not ours; what is wrong in it is just not there.
     if !isWhole { request.wanted = { _, _ in false } }
     return request

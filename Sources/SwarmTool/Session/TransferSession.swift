@@ -9,12 +9,40 @@ import Wire
 ///
 /// Belongs to the loop's thread.
 final class TransferSession {
-  /// What a command wants of a session.
-  struct Plan {
+  /// A torrent that a session is about: where it is a dataset's, its newest version.
+  struct Subject {
     /// The torrent. Asked for again when the metadata came and `folders` threw `NeedsRestart`.
     var request: () -> TorrentRequest
     /// Where its content and block maps are; called when its files are known.
     var folders: (InfoDictionary, PieceLayers) throws -> TorrentFolders
+    /// Where people find the content; nil while that is not known.
+    var content: () -> [UInt8]?
+    /// Keeps piece layers that peers sent.
+    var keep: (PieceLayers) -> Void = { _ in }
+    /// All that was asked for is here.
+    var onFinished: () throws -> Void = {}
+  }
+
+  /// A dataset that a session follows.
+  struct Dataset {
+    let key: DatasetKey
+    var salt: [UInt8] = []
+    /// The newest head that is known.
+    var head: Head?
+    /// Whether it is published on this machine.
+    let isOurs: Bool
+    /// What to take part in for a newer head; nil for nothing new.
+    let version: (Head) throws -> Subject?
+    /// The newest head that the state folder has: another process may have published it.
+    let watch: () -> Head?
+  }
+
+  /// What a command wants of a session.
+  struct Plan {
+    /// What to begin with; nil where that has to be found first.
+    var subject: Subject?
+    /// What is followed.
+    var dataset: Dataset?
     /// Where to look for peers.
     var peers: [PeerAddress]
     /// What is shared besides: nothing is told of it.
@@ -23,10 +51,6 @@ final class TransferSession {
     var isSeed: Bool
     /// Whether the program ends when all that was asked for is here.
     var endsWhenFinished: Bool
-    /// Where people find the content; nil while that is not known.
-    var content: () -> [UInt8]?
-    /// Keeps piece layers that peers sent.
-    var keep: (PieceLayers) -> Void = { _ in }
     /// Looks, on another thread, whether the content is still what was hashed; says what is wrong.
     var recheck: (@Sendable () -> String?)?
     /// Says what is shared, once the node listens.
@@ -54,6 +78,15 @@ final class TransferSession {
   private let loop = EventLoop()
   private let lines = LogLines()
   private var node: Node?
+  private var subject: Subject?
+  /// Earlier versions that are shared on; held, since what they hold belongs to them.
+  private var earlier: [Subject] = []
+  /// The newest head that was seen.
+  private var head: Head?
+  /// One whose version could not be taken part in yet.
+  private var pendingHead: Head?
+  /// With everything here and no head known: until when one is waited for.
+  private var graceEnd: ContinuousClock.Instant?
   private var torrent: TorrentID?
   private var info: InfoDictionary?
   private var timer: EventTimer?
@@ -68,9 +101,13 @@ final class TransferSession {
 
   /// Nobody presses a key twice in this time.
   private static let echo = Duration.milliseconds(200)
+  /// A peer that is connected tells of its head in less.
+  private static let grace = Duration.seconds(3)
 
   init(_ plan: Plan, options: NodeOptions, display: StatusDisplay) {
     self.plan = plan
+    subject = plan.subject
+    head = plan.dataset?.head
     self.options = options
     self.display = display
     figures.isSeed = plan.isSeed
@@ -82,8 +119,9 @@ final class TransferSession {
     let node = try options.node(on: loop, log: lines.log(isVerbose: options.isVerbose))
     self.node = node
     node.onNotice = { [unowned self] in take($0) }
-    node.onPieceLayers = { [unowned self] in plan.keep($1) }
+    node.onPieceLayers = { [unowned self] in if $0 == torrent { subject?.keep($1) } }
     watchSignals()
+    follow(node)
     start()
     for other in plan.others { _ = try? node.add(other.request) { _, _ in other.folders } }
     if end == nil {
@@ -98,13 +136,25 @@ final class TransferSession {
     try conclude()
   }
 
+  private func follow(_ node: Node) {
+    guard let dataset = plan.dataset else { return }
+    let head = dataset.head?.item
+    // Of what is published here the DHT is told at once.
+    node.follow(dataset.key, salt: dataset.salt, head: dataset.isOurs ? nil : head)
+    if dataset.isOurs, let head { node.offer(head, isOurs: true) }
+    let meeting = try? node.add(TorrentRequest(meeting: dataset.key, salt: dataset.salt)) { _, _ in
+      preconditionFailure("where heads are exchanged there are no files")
+    }
+    if let meeting { for peer in plan.peers { node.resolve(peer, for: meeting) } }
+  }
+
   private func start() {
-    guard let node else { return }
+    guard let node, let subject else { return }
     do {
-      let torrent = try node.add(plan.request()) { [unowned self] info, layers in
+      let torrent = try node.add(subject.request()) { [unowned self] info, layers in
         self.info = info
         do {
-          return try plan.folders(info, layers)
+          return try subject.folders(info, layers)
         } catch is NeedsRestart {
           isRestarting = true
           if let torrent = self.torrent { node.remove(torrent) }
@@ -119,6 +169,61 @@ final class TransferSession {
     } catch {
       fail(Self.text(of: error))
     }
+  }
+
+  /// There is a newer version: from now on the session is about it. One that is whole is shared on.
+  private func begin(_ next: Subject) {
+    if let torrent {
+      if figures.isFinished, let subject { earlier.append(subject) } else { node?.remove(torrent) }
+    }
+    subject = next
+    torrent = nil
+    info = nil
+    graceEnd = nil
+    isRestarting = false
+    figures = TransferFigures()
+    figures.isSeed = plan.isSeed
+    start()
+  }
+
+  private func take(_ newer: Head) {
+    guard end == nil, let dataset = plan.dataset else { return }
+    if let head, head.version > newer.version { return }
+    head = newer
+    do {
+      pendingHead = nil
+      guard let next = try dataset.version(newer) else {
+        endAfterGrace()
+        return
+      }
+      display.event(
+        "version",
+        [
+          ("number", .number(UInt64(clamping: newer.version))),
+          ("infohash_v2", .text(orNull: newer.infohashV2?.hex)),
+        ])
+      display.note("version \(newer.version) is published")
+      begin(next)
+    } catch {
+      // What publishes it may still hold it.
+      pendingHead = newer
+      warn(Self.text(of: error))
+    }
+  }
+
+  private func look() {
+    guard end == nil, let dataset = plan.dataset else { return }
+    if let pendingHead { take(pendingHead) }
+    if dataset.isOurs, let found = dataset.watch(), found.version > head?.version ?? 0 {
+      node?.offer(found.item, isOurs: true)
+    }
+    endAfterGrace()
+  }
+
+  /// With `--once`: everything is here, and no newer version is known of.
+  private func endAfterGrace() {
+    guard let graceEnd, head != nil || ContinuousClock.now >= graceEnd else { return }
+    stop(.finished)
   }
 
   private static func text(of error: any Error) -> String {
@@ -172,7 +277,7 @@ final class TransferSession {
 
   /// Says what is kept, and how the program ends.
   private func conclude() throws {
-    let place = plan.content().map { printable($0) }
+    let place = (subject?.content()).flatMap { $0 }.map { printable($0) }
     let reason =
       switch end {
       case .signal(let number): "signal \(number)"
@@ -198,6 +303,7 @@ final class TransferSession {
 
   private func tick() {
     showLines()
+    look()
     guard updateFigures(), end == nil || !plan.isSeed else { return }
     display.show(figures)
   }
@@ -243,7 +349,14 @@ final class TransferSession {
       isDiskFull = false
     case .diskFailed(_, let failure):
       if end == nil, !isRestarting { warn("\(failure)") }
-    case .head, .keyUsedTwice, .dhtNode: break
+    case .head(_, let item): if let newer = try? Head(item) { take(newer) }
+    case .keyUsedTwice(let key, let number):
+      display.event(
+        "key_used_twice", [("dataset_key", .text(key.hex)), ("number", .number(UInt64(number)))])
+      warn(
+        "there are two versions \(number) of \(key), both signed by it: its key is used twice; the one "
+          + "that came first is followed")
+    case .dhtNode: break
     case .closed(let torrent):
       if isRestarting, torrent == self.torrent, end == nil {
         isRestarting = false
@@ -265,7 +378,7 @@ final class TransferSession {
     guard let info, options.isJSON else { return }
     display.event(
       "metadata",
-      InfoSummary(info).json + [("path", .text(orNull: plan.content().map { printable($0) }))])
+      InfoSummary(info).json + [("path", .text(orNull: (subject?.content()).flatMap { $0 }.map { printable($0) }))])
   }
 
   private func tellPeer(_ what: String, _ endpoint: PeerEndpoint, _ reason: String?) {
@@ -288,14 +401,18 @@ final class TransferSession {
   private func finished() {
     guard end == nil, !plan.isSeed else { return }
     updateFigures()
-    let place = plan.content().map { printable($0) }
+    let place = (subject?.content()).flatMap { $0 }.map { printable($0) }
     display.event("finished", [("path", .text(orNull: place)), ("done", .number(figures.done))])
     do {
       try display.result("complete: \(place ?? "") (\(Quantity.bytes(figures.done)))")
     } catch {
       fail(error.message)
     }
-    if plan.endsWhenFinished { stop(.finished) }
+    do { try subject?.onFinished() } catch { warn(Self.text(of: error)) }
+    guard plan.endsWhenFinished else { return }
+    if plan.dataset == nil { return stop(.finished) }
+    graceEnd = .now + Self.grace
+    endAfterGrace()
   }
 }
 
