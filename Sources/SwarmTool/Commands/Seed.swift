@@ -43,7 +43,10 @@ struct Seed: ParsableCommand {
     }
     let plan = TransferSession.Plan(
       request: { source.request }, folders: { _, _ in folders },
-      peers: options.peers.map(\.address), others: older, isSeed: true, endsWhenFinished: false,
+      peers: options.peers.map(\.address), others: older,
+      changeAdvice: source.head == nil
+        ? "" : "; swarm publish \(printable(source.content)) publishes the change", isSeed: true,
+      endsWhenFinished: false,
       content: { source.content },
       recheck: source.isNew ? source.recheck : nil
     ) { display, endpoints in

@@ -19,6 +19,8 @@ final class TransferSession {
     var peers: [PeerAddress]
     /// What is shared besides: nothing is told of it.
     var others: [Other] = []
+    /// What to do when the content changes, for the end of a sentence; empty for nothing.
+    var changeAdvice = ""
     /// Whether nothing is to be fetched.
     var isSeed: Bool
     /// Whether the program ends when all that was asked for is here.
@@ -232,7 +234,9 @@ final class TransferSession {
       warn(
         "\(Quantity.count(blocks, "block")) on disk are not what they were, and are no longer used")
     case .changed(_, let file):
-      warn("\(path(of: file)) was changed by another program; it is checked before it is shared")
+      warn(
+        "\(path(of: file)) was changed by another program; it is checked before it is shared"
+          + plan.changeAdvice)
     case .contradiction(_, let file):
       warn("\(path(of: file)): the torrent's v1 and v2 descriptions contradict each other")
     case .diskFull(_, let failure):
