@@ -3,7 +3,8 @@ import Testing
 
 /// The vectors at the end of BEP 44's and BEP 46's texts.
 struct MutableItemTests {
-  static let key = DatasetKey(hex: "77ff84905a91936367c01360803104f92432fcd904a43511876df5cdf3e7e548")!
+  static let key = DatasetKey(
+    hex: "77ff84905a91936367c01360803104f92432fcd904a43511876df5cdf3e7e548")!
   static let value = Array("12:Hello World!".utf8)
 
   @Test("BEP 44, tests 1 and 2: mutable items without and with salt")
@@ -69,7 +70,8 @@ struct MutableItemTests {
     let secret = try #require(DatasetSecret(seed: [UInt8](repeating: 7, count: 32)))
     func item(salt: Int = 0, sequence: Int64 = 1, value: [UInt8]) throws -> MutableItem {
       try MutableItem(
-        signedBy: secret, salt: [UInt8](repeating: 0, count: salt), sequence: sequence, value: value)
+        signedBy: secret, salt: [UInt8](repeating: 0, count: salt), sequence: sequence, value: value
+      )
     }
     #expect(throws: ItemError.saltTooLarge(65)) { try item(salt: 65, value: Self.value) }
     #expect(throws: ItemError.negativeSequence(-1)) { try item(sequence: -1, value: Self.value) }

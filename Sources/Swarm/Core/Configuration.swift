@@ -11,6 +11,8 @@ public struct SwarmConfiguration: Sendable {
   public var client = "swarm"
   /// TCP port at which the node listens; nil when it does not.
   public var listenPort: UInt16?
+  /// UDP port of the node of the DHT that goes with this node; nil where there is none. BEP 5.
+  public var dhtPort: UInt16?
   /// Bound on payload from all peers.
   public var downloadLimit: UInt64?
   /// Bound on payload to all peers.

@@ -67,6 +67,8 @@ public enum Notice: Sendable {
   /// machines, or its publisher took something back. The one that came first counts. Told once a
   /// number.
   case keyUsedTwice(DatasetKey, Int64)
+  /// A peer has told where its node of the DHT is. BEP 5, "port".
+  case dhtNode(PeerEndpoint)
   /// The torrent is at rest, and all that was to be kept is on disk.
   case closed(TorrentID)
 }

@@ -44,6 +44,9 @@ extension Swarm {
     settle()
   }
 
+  /// The newest head known of a dataset; nil when there is none, or it is not followed.
+  public borrowing func head(of key: DatasetKey) -> Head? { datasets[key]?.head }
+
   /// How a dataset is doing; nil when it is not followed.
   public borrowing func status(of key: DatasetKey) -> DatasetStatus? {
     guard let dataset = datasets[key] else { return nil }

@@ -71,6 +71,8 @@ final class Peer {
   /// By which number it takes heads; 0 for not at all.
   var headID: UInt8 = 0
   var hasExtensionHandshake = false
+  /// Whether it has told where its node of the DHT is.
+  var hasToldNode = false
   var client: [UInt8]?
   var requestQueue = SwarmLimits.silentPipeline
   var isUploadOnly = false

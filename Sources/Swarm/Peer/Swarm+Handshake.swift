@@ -21,6 +21,7 @@ extension Swarm {
     peer.hasSentHandshake = true
     var features: PeerFeatures = [.fast, .extensions]
     if torrent.v1 != nil, torrent.v2 != nil { features.insert(.v2Upgrade) }
+    if configuration.dhtPort != nil, !torrent.isPrivate { features.insert(.dht) }
     peer.put(
       Handshake(features: features, infohash: infohash, peerID: configuration.peerID))
   }
@@ -44,8 +45,7 @@ extension Swarm {
         close(peer, .misconduct("it was banned before"))
         return
       }
-      let guests = torrent.isForHeads ? SwarmLimits.headGuests : 0
-      guard torrent.peers.count < connectionLimit(torrent) + guests else {
+      guard hasPlace(torrent) else {
         close(peer, .tooMany)
         return
       }
@@ -72,11 +72,21 @@ extension Swarm {
       close(peer, .duplicate)
       return
     }
+    // Many may have begun at once.
+    guard !torrent.isForHeads || hasPlace(torrent) else {
+      close(peer, .tooMany)
+      return
+    }
     if case .opening = torrent.phase {
       peer.phase = .parked
     } else {
       activate(peer, torrent)
     }
+  }
+
+  private func hasPlace(_ torrent: Torrent) -> Bool {
+    let guests = torrent.isForHeads ? SwarmLimits.headGuests : 0
+    return torrent.peers.count < connectionLimit(torrent) + guests
   }
 
   /// The infohash to answer with: the v2 one where both sides can. BEP 52, "upgrade path".
@@ -115,6 +125,9 @@ extension Swarm {
       sendPieces(peer, data)
     } else if peer.isFast {
       peer.put(.haveNone)
+    }
+    if let port = configuration.dhtPort, peer.features.contains(.dht), !torrent.isPrivate {
+      peer.put(.port(port))
     }
     effects.append(.notice(.peerConnected(torrent.id, peer.id, peer.endpoint)))
     touch(peer)

@@ -60,7 +60,14 @@ extension Swarm {
         peer.suggestedToUs.count < SwarmLimits.suggestions, !peer.suggestedToUs.contains(piece)
       else { return }
       peer.suggestedToUs.append(piece)
-    case .port: countEmpty(peer)
+    case .port(let port):
+      countEmpty(peer)
+      guard configuration.dhtPort != nil, port > 0, !peer.hasToldNode, !torrent.isPrivate else {
+        return
+      }
+      peer.hasToldNode = true
+      effects.append(
+        .notice(.dhtNode(PeerEndpoint(address: peer.endpoint.address, port: port))))
     case .hash(let message): take(peer, torrent, message)
     case .piece, .bitfield, .extended: break
     }

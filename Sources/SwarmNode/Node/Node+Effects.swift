@@ -15,6 +15,8 @@ struct TorrentState {
   let isOwned: Bool
   let folders: (InfoDictionary, PieceLayers) throws -> TorrentFolders
   var disk = Disk.unknown
+  /// The names under which it is looked for and announced.
+  var infohashes: [SHA1Digest] = []
   /// nil while the files are not known.
   var geometry: PieceGeometry?
 
@@ -51,14 +53,14 @@ extension Node {
     case .deliver(let read, let block, let buffer): deliver(block, buffer, to: read)
     case .endRead(let read, let failure): end(read, failure)
     case .notice(let notice):
-      if case .closed(let torrent) = notice { torrents[torrent] = nil }
-      onNotice(notice)
+      take(notice)
     }
   }
 
   private func prepare(_ torrent: TorrentID, _ info: InfoDictionary, _ layers: PieceLayers) {
     guard let state = torrents[torrent] else { return }
     torrents[torrent]?.geometry = try? info.geometry()
+    discover(torrent, info)
     do {
       let folders = try state.folders(info, layers)
       let driver = try folders.open(info, isOwned: state.isOwned, buffers: memory)

@@ -1,4 +1,5 @@
 import CUV
+import Discovery
 import Glibc
 import Metainfo
 import Store
@@ -13,6 +14,9 @@ public final class Node {
   public let endpoints: [PeerEndpoint]
   /// Told what the operator may want to know.
   public var onNotice: (Notice) -> Void = { _ in }
+
+  /// Told how it stands with ports in routers, whenever that changes.
+  public var onMappings: ([Mapping]) -> Void = { _ in }
 
   /// Told of whole piece layers that peers sent and that were not known: to be kept with the torrent.
   public var onPieceLayers: (TorrentID, PieceLayers) -> Void = { _, _ in }
@@ -47,6 +51,8 @@ public final class Node {
   private var timer: DeadlineTimer?
   /// When the timer will call, in the core's time; nil when it is not set.
   private var timerDeadline: Duration?
+  /// Finds peers and heads; nil where nobody is looked for.
+  var discovery: DiscoveryDriver?
   private let start = uv_hrtime()
   private var onStopped: (() -> Void)?
   /// Whether it is being stopped, or was.
@@ -67,6 +73,13 @@ public final class Node {
     let sockets = try ListenSockets.open(configuration.listen, log: configuration.log)
     var core = configuration.swarm
     core.listenPort = sockets.first?.endpoint.port
+    let places = sockets.map(\.endpoint)
+    if let found = configuration.discovery, !places.isEmpty {
+      discovery = DiscoveryDriver(
+        on: loop, places: places, peerID: core.peerID, configuration: found,
+        seed: configuration.seed, log: configuration.log)
+      core.dhtPort = discovery?.dhtPort
+    }
     self.loop = loop
     self.log = configuration.log
     self.memory = memory
@@ -82,6 +95,7 @@ public final class Node {
     // Holds the node, which so lives until it is stopped.
     hook = TurnHook(on: loop) { [self] in if needsTurn { turn() } }
     timer = DeadlineTimer(on: loop) { [unowned self] in timeHasCome() }
+    listenToDiscovery()
   }
 
   // MARK: Torrents
@@ -97,15 +111,18 @@ public final class Node {
     var isOwned = false
     if case .owned = request.content { isOwned = true }
     torrents[torrent] = TorrentState(isOwned: isOwned, folders: folders)
+    discover(torrent, request)
     if isStopping { swarm.remove(torrent, now: now) }
     needsTurn = true
     return torrent
   }
 
   /// Tells of peers of a torrent.
-  public func add(peers: [PeerEndpoint], to torrent: TorrentID) {
+  public func add(
+    peers: [PeerEndpoint], from origin: PeerOrigin = .user, to torrent: TorrentID
+  ) {
     guard torrents[torrent] != nil else { return }
-    swarm.add(peers: peers, to: torrent, now: now)
+    swarm.add(peers: peers, from: origin, to: torrent, now: now)
     needsTurn = true
   }
 
@@ -152,11 +169,15 @@ public final class Node {
     onStopped = completion
     for listener in listeners { listener.close() }
     for torrent in torrents.keys { swarm.remove(torrent, now: now) }
+    discovery?.stop { [unowned self] in
+      discovery = nil
+      needsTurn = true
+    }
     needsTurn = true
   }
 
   private func closeIfStopped() {
-    guard isStopping, torrents.isEmpty, jobsRunning == 0, let hook else {
+    guard isStopping, torrents.isEmpty, jobsRunning == 0, discovery == nil, let hook else {
       return
     }
     for connection in connections { connection?.close() }
@@ -188,6 +209,7 @@ public final class Node {
       unprocessedBytes = 0
       while let effect = swarm.nextEffect() { carryOut(effect) }
       reportFailedAttempts()
+      discovery?.flush()
       sendAll()
     } while needsTurn
     isInTurn = false

@@ -39,6 +39,8 @@ public struct NodeConfiguration: Sendable {
   public var swarm: SwarmConfiguration
   /// Where to listen; empty for not at all. Those with port 0 get the same port, where possible.
   public var listen: [ListenAddress]
+  /// How others are found; nil for not at all. Without a place to listen there is none.
+  public var discovery: DiscoveryConfiguration?
   /// Where faults of sockets and names are told.
   public var log: Log
   /// What all of the core's random choices follow from.

@@ -12,6 +12,7 @@ import Metainfo
 ///     datasets/<infohash>/at-<digest>/         lock, blocks and content of a further copy elsewhere
 ///     datasets/<key>/                          head and versions of a dataset (`KeyedDataset`)
 ///     keys/<key>                               its secret, where it is published (`KeyFolder`)
+///     dht.nodes                                nodes of the DHT that an earlier run knew
 ///     sources/<digest>                         what a path became a torrent as, or its key
 ///
 /// The infohash is the v2 one where there is one; a hybrid has a link under its v1 infohash too.
@@ -24,6 +25,9 @@ public struct StateFolder: Sendable {
     self.path = path
     try Self.make(path, mode: 0o700)
   }
+
+  /// Where is kept what is known of the DHT.
+  public var dhtFile: [UInt8] { path.appending(path: Array("dht.nodes".utf8)) }
 
   /// Where it is when the user does not say: `$XDG_DATA_HOME/swarm`, else `~/.local/share/swarm`; nil
   /// where neither variable has an absolute path. XDG Base Directory Specification.

@@ -36,6 +36,25 @@ struct NodeOptions: ParsableArguments {
       """, completion: .directory)
   var statePath: BytePath?
 
+  @Option(
+    name: .customLong("dht-node"),
+    help: """
+      A node of the DHT to begin with, HOST:PORT; can be repeated. With it only these are asked, and \
+      the rules that guard the public DHT (BEP 42) are off.
+      """)
+  var dhtNodes: [PeerArgument] = []
+
+  @Flag(name: .customLong("no-dht"), help: "Take no part in the DHT.")
+  var hasNoDHT = false
+
+  @Flag(
+    name: .customLong("no-lan"),
+    help: "Neither look for others on the local network nor tell it (mDNS, BEP 14).")
+  var hasNoLocalNetwork = false
+
+  @Flag(name: .customLong("no-mapping"), help: "Do not ask routers for a way in (PCP, NAT-PMP, UPnP).")
+  var hasNoMapping = false
+
   @Flag(name: .customLong("json"), help: "Print one JSON object a line (docs/json.md).")
   var isJSON = false
 
@@ -51,6 +70,7 @@ struct NodeOptions: ParsableArguments {
 
   /// A node that listens.
   func node(on loop: EventLoop, log: Log) throws(Failure) -> Node {
+    let discovery = discovery(in: try stateFolder())
     var core = SwarmConfiguration(peerID: Self.peerID())
     core.client = "swarm \(SwarmTool.configuration.version)"
     core.uploadLimit = uploadLimit?.bytes
@@ -60,7 +80,9 @@ struct NodeOptions: ParsableArguments {
       core.connectionsPerTorrent = maxPeers.number
     }
     func make(_ addresses: [ListenAddress]) throws(NodeError) -> Node {
-      try Node(on: loop, configuration: NodeConfiguration(swarm: core, listen: addresses, log: log))
+      var configuration = NodeConfiguration(swarm: core, listen: addresses, log: log)
+      configuration.discovery = discovery
+      return try Node(on: loop, configuration: configuration)
     }
     do throws(NodeError) {
       if !listen.isEmpty { return try make(listen.flatMap(\.addresses)) }
@@ -76,6 +98,22 @@ struct NodeOptions: ParsableArguments {
     } catch {
       throw Failure(error.description + Self.advice(error))
     }
+  }
+
+  /// How others are found; nil for not at all.
+  private func discovery(in state: StateFolder) -> DiscoveryConfiguration? {
+    var discovery = DiscoveryConfiguration()
+    discovery.usesDHT = !hasNoDHT
+    discovery.usesLocalNetwork = !hasNoLocalNetwork
+    discovery.mapsPorts = !hasNoMapping
+    discovery.dhtFile = state.dhtFile
+    if !dhtNodes.isEmpty {
+      discovery.bootstrapNodes = dhtNodes.map(\.address)
+      discovery.dht.enforcesNodeIDs = false
+      discovery.dht.limitsNetworks = false
+    }
+    let isAny = discovery.usesDHT || discovery.usesLocalNetwork || discovery.mapsPorts
+    return isAny ? discovery : nil
   }
 
   private static func advice(_ error: NodeError) -> String {

@@ -247,7 +247,7 @@ final class TransferSession {
       isDiskFull = false
     case .diskFailed(_, let failure):
       if end == nil, !isRestarting { warn("\(failure)") }
-    case .head, .keyUsedTwice: break
+    case .head, .keyUsedTwice, .dhtNode: break
     case .closed(let torrent):
       if isRestarting, torrent == self.torrent, end == nil {
         isRestarting = false
@@ -314,7 +314,7 @@ extension Notice {
       .closed(let torrent):
       torrent
     case .peerGone(let torrent, _, _, _): torrent
-    case .head, .keyUsedTwice: nil
+    case .head, .keyUsedTwice, .dhtNode: nil
     }
   }
 }

@@ -1,5 +1,6 @@
 import Foundation
 import Simulator
+import Synchronization
 
 /// `swarm-sim SEED` plays one seed and prints its events; `swarm-sim A-B [JOBS]` plays many in
 /// several processes, so that a crash of the core costs one seed and names it.
@@ -51,24 +52,22 @@ import Simulator
     exit(1)
   }
 
-  /// Followers of a dataset, from each of the seeds; from a single one with all its events if it is
-  /// asked for by `SWARM_SIM_PRINT`.
+  /// Followers of a dataset, from each of the seeds; of a single one all events are printed.
   private static func heads(_ seeds: ClosedRange<UInt64>) {
-    let prints = ProcessInfo.processInfo.environment["SWARM_SIM_PRINT"] != nil
-    for seed in seeds {
-      let result = HeadSwarm.run(seed: seed, prints: prints && seeds.count == 1)
-      let times = [
-        ("joined", result.joined), ("a version", result.spread), ("five at once", result.burst),
-        ("after a partition", result.healed), ("after one number twice", result.settled),
-      ]
-      print(
-        "heads, seed \(seed): "
-          + times.map { "\($0) \(String(format: "%.2f", $1)) s" }.joined(separator: ", ")
-          + ", \(result.warned) warned, \(result.events) events")
+    let results = Mutex<[UInt64: HeadSwarm.Result]>([:])
+    DispatchQueue.concurrentPerform(iterations: seeds.count) { index in
+      let seed = seeds.lowerBound + UInt64(index)
+      let result = HeadSwarm.run(seed: seed, prints: seeds.count == 1)
+      results.withLock { $0[seed] = result }
+    }
+    var hasFailed = false
+    for (seed, result) in results.withLock({ $0 }).sorted(by: { $0.key < $1.key }) {
+      print("heads, seed \(seed): \(result.summary)")
       guard let failure = result.failure else { continue }
       print(failure)
-      exit(1)
+      hasFailed = true
     }
+    if hasFailed { exit(1) }
   }
 
   /// Plays the seeds that come, a line each, and answers with a line for each.

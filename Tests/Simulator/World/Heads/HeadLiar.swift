@@ -28,6 +28,8 @@ final class HeadLiar {
   let peerID: PeerID
   let otherSecret: DatasetSecret
   private var sessions: [HeadLiarSession] = []
+  /// Heads that it was told, in order of their numbers: it can have no others.
+  private var heard: [MutableItem] = []
 
   init(network: Network, host: Host, truth: HeadTruth, vice: HeadVice) {
     (self.network, self.host, self.truth, self.vice) = (network, host, truth, vice)
@@ -68,13 +70,19 @@ final class HeadLiar {
 
   func forget(_ session: HeadLiarSession) { sessions.removeAll { $0 === session } }
 
+  func hear(_ item: MutableItem) {
+    if item.sequence > heard.last?.sequence ?? 0 { heard.append(item) }
+  }
+
+  private var old: MutableItem? { heard.isEmpty ? nil : random.pick(heard) }
+
   /// Payloads to say now, as the vice has it.
   func lies() -> [[UInt8]] {
     switch vice {
     case .withholds: return []
-    case .replays: return truth.old(&random).map { [HeadMessage($0).encoded] } ?? []
+    case .replays: return old.map { [HeadMessage($0).encoded] } ?? []
     case .forges:
-      guard let newest = truth.newest else { return [] }
+      guard let newest = heard.last else { return [] }
       var payload = HeadMessage(newest).encoded
       let next = newest.sequence + Int64.random(in: 1...9, using: &random)
       payload.replace(
@@ -82,7 +90,7 @@ final class HeadLiar {
       return [payload]
     case .floods:
       return (0..<100).compactMap { _ in
-        (random.oneIn(3) ? truth.newest : truth.old(&random)).map { HeadMessage($0).encoded }
+        (random.oneIn(3) ? heard.last : old).map { HeadMessage($0).encoded }
       }
     case .otherKeys:
       let head = try? Head(
@@ -90,7 +98,7 @@ final class HeadLiar {
         signedBy: otherSecret)
       return head.map { [HeadMessage($0.item).encoded] } ?? []
     case .malformed:
-      guard let newest = truth.newest else { return [] }
+      guard let newest = heard.last else { return [] }
       var payload = HeadMessage(newest).encoded
       payload[Int.random(in: payload.indices, using: &random)] ^= 0x20
       if random.oneIn(2) { payload = random.bytes(Int.random(in: 0...2_000, using: &random)) }
@@ -177,8 +185,12 @@ final class HeadLiarSession: SocketOwner {
           isOpen = true
         }
         while let element = try framer.next(in: bytes.span.bytes, at: &offset) {
-          guard case .message(.extended(0, _)) = element else { continue }
+          guard case .message(.extended(let id, _)) = element else { continue }
           let body = framer.withBody(in: bytes.span.bytes) { $0.withUnsafeBytes { Array($0) } }
+          if id == 9, let item = try? HeadMessage(payload: body.span.bytes).item {
+            liar.hear(item)
+          }
+          guard id == 0 else { continue }
           let hello = try ExtensionHandshake(payload: body.span.bytes)
           let isFirst = number == 0
           number = hello.extensions[.head] ?? number

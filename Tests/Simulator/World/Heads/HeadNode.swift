@@ -218,7 +218,6 @@ final class HeadNode {
       swarm.wantsInput(link.id), world.failure == nil
     {
       let bytes = socket.read(random.oneIn(8) ? 100 : 1 << 16)
-      world.note(.received, host.number, Int(link.id.slot), bytes.count)
       let intake = swarm.receive(
         link.id, continued: 0, chunk: bytes.span.bytes, at: BufferHandle(1 << 63), now: now)
       if intake.kept > 0 || intake.tail != nil {
@@ -272,14 +271,13 @@ final class HeadNode {
 
   /// After every step: the head is the newest that was ever seen, and connections are bounded.
   private func check() {
-    guard let status = swarm.status(of: truth.key) else {
-      return world.fail("host \(host.number) follows no more")
-    }
-    if status.head?.item != stored {
+    let head = swarm.head(of: truth.key)
+    if head?.item != stored {
       world.fail(
-        "host \(host.number) went from head \(version) to \(status.head?.version ?? 0), or to"
-          + " another of that number")
+        "host \(host.number) went from head \(version) to \(head?.version ?? 0), or to another of"
+          + " that number")
     }
+    guard random.oneIn(16) else { return }
     for torrent in torrents {
       guard let status = swarm.status(of: torrent), status.isForHeads else { continue }
       if status.peers > HeadTruth.mostPeers {

@@ -14,7 +14,7 @@ public final class HeadSwarm {
     public var joined = 0.0
     /// From publishing a version to the last node that has it.
     public var spread = 0.0
-    /// The same for five versions within a second.
+    /// The same for the last of five versions within a second.
     public var burst = 0.0
     /// From the moment that a network in two parts is whole again.
     public var healed = 0.0
@@ -26,6 +26,16 @@ public final class HeadSwarm {
     public var events = 0
     /// A hash of them.
     public var hash: UInt64 = 0
+
+    /// One line with all that was measured.
+    public var summary: String {
+      let times = [
+        ("joined", joined), ("a version", spread), ("five at once", burst),
+        ("after a partition", healed), ("after one number twice", settled),
+      ]
+      let texts = times.map { "\($0) \(Double(Int($1 * 100)) / 100) s" }
+      return texts.joined(separator: ", ") + ", \(warned) warned, \(events) events"
+    }
   }
 
   private let world: World
@@ -120,8 +130,8 @@ public final class HeadSwarm {
     result.spread = wait(for: 2, in: Self.spreadTime)
 
     for version in 3...7 {
-      publisher.publish(try truth.publish(Int64(version)))
       rest(.milliseconds(200))
+      publisher.publish(try truth.publish(Int64(version)))
     }
     result.burst = wait(for: 7, in: Self.spreadTime * 2)
     try restartSome()

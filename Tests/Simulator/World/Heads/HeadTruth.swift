@@ -38,14 +38,4 @@ final class HeadTruth {
   }
 
   func isTwice(_ version: Int64) -> Bool { (published[version]?.count ?? 0) > 1 }
-
-  /// One of those that were published before the newest: what a liar plays again.
-  func old(_ random: inout SplitMix64) -> MutableItem? {
-    let newest = published.keys.max() ?? 0
-    let numbers = published.keys.filter { $0 < newest }.sorted()
-    guard !numbers.isEmpty else { return published[newest]?.first }
-    return published[random.pick(numbers)]?.first
-  }
-
-  var newest: MutableItem? { published[published.keys.max() ?? 0]?.first }
 }

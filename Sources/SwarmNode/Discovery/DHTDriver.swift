@@ -1,0 +1,171 @@
+import Discovery
+import Glibc
+import Metainfo
+import Wire
+
+/// A node of the DHT on the loop: sockets, timer and file for `DHT`. Stays on its loop's thread.
+final class DHTDriver {
+  /// What comes of a lookup: all effects but those that are this driver's.
+  var onEffect: (DHTEffect) -> Void = { _ in }
+
+  private var dht: DHT
+  private let loop: EventLoop
+  private let log: Log
+  private let file: [UInt8]?
+  private var sockets: [DatagramSocket] = []
+  private var timer: DeadlineTimer?
+  private var saving: EventTimer?
+  private var isDraining = false
+  private var isClosed = false
+
+  /// How often what is known of the DHT is kept: a crash then costs little.
+  private static let saveMilliseconds: UInt64 = 600_000
+  /// Bytes of the file: 400 nodes of each family, and room for keys to come.
+  private static let fileBytes = 1 << 17
+  /// Bytes of a datagram: what fits a packet of any link is answered, what is longer is none of ours.
+  private static let datagramBytes = 4_096
+
+  /// Begins at once, at the UDP ports of the same numbers as the TCP ports in `places`. nil when none
+  /// of them can be had, which the log tells.
+  init?(
+    on loop: EventLoop, places: [PeerEndpoint], configuration: DHTConfiguration,
+    bootstrap: [PeerAddress], file: [UInt8]?, seed: UInt64, log: Log
+  ) {
+    self.loop = loop
+    self.log = log
+    self.file = file
+    var configuration = configuration
+    configuration.families = []
+    for place in places {
+      if case .v4 = place.address { configuration.families.insert(.v4) }
+      if case .v6 = place.address { configuration.families.insert(.v6) }
+    }
+    configuration.secret = (0..<16).map { _ in UInt8.random(in: 0...255) }
+    dht = DHT(
+      configuration: configuration, saved: Self.saved(in: file, log: log), seed: seed,
+      now: Self.now)
+    for place in places {
+      let opened = DatagramSocket.open(place, on: loop, datagramBytes: Self.datagramBytes) {
+        [unowned self] packet in
+        dht.receive(packet.bytes, from: packet.source, now: Self.now)
+        drain()
+      }
+      switch opened {
+      case .success(let socket): sockets.append(socket)
+      case .failure(let error):
+        log(.warning, "no DHT at \(place): the UDP port cannot be had: \(error)")
+      }
+    }
+    if sockets.isEmpty { return nil }
+    timer = DeadlineTimer(on: loop) { [unowned self] in
+      dht.handleTimeout(now: Self.now)
+      drain()
+    }
+    saving = EventTimer(on: loop, everyMilliseconds: Self.saveMilliseconds) { [unowned self] in
+      save()
+    }
+    for node in bootstrap { look(for: node) }
+    drain()
+  }
+
+  /// Its UDP port.
+  var port: UInt16 { sockets[0].endpoint.port }
+
+  /// How it is doing.
+  var status: DHTStatus { dht.status }
+
+  /// Calls the state machine, and carries out what it wants.
+  func with(_ body: (inout DHT, Duration) -> Void) {
+    body(&dht, Self.now)
+    drain()
+  }
+
+  /// Begins a lookup. Nothing is told of it before `drain` is called, which must follow.
+  func begin(_ body: (inout DHT, Duration) -> DHTLookupID) -> DHTLookupID { body(&dht, Self.now) }
+
+  /// Keeps what is known for the next run, and ends.
+  func close() {
+    guard !isClosed else { return }
+    isClosed = true
+    save()
+    for socket in sockets { socket.close() }
+    timer?.close()
+    saving?.cancel()
+    (timer, saving) = (nil, nil)
+  }
+
+  private func look(for node: PeerAddress) {
+    func add(_ addresses: [IPAddress]) {
+      let nodes = addresses.map { PeerEndpoint(address: $0, port: node.port) }
+      with { $0.addNodes(nodes, now: $1) }
+    }
+    switch node.host {
+    case .ipv4(let address): add([.v4(address)])
+    case .ipv6(let address): add([.v6(address)])
+    case .name(let name):
+      NameLookup.start(name, on: loop) { [weak self] result in
+        guard let self, !isClosed else { return }
+        switch result {
+        case .success(let addresses): add(addresses)
+        case .failure(let error): log(.debug, "cannot find the DHT's node \(node): \(error)")
+        }
+      }
+    }
+  }
+
+  /// Carries out what the state machine wants.
+  func drain() {
+    // An effect may call the user, who may call us.
+    guard !isDraining, !isClosed else { return }
+    isDraining = true
+    while !isClosed, let effect = dht.nextEffect() {
+      if case .send(let bytes, let place) = effect {
+        let socket = sockets.first { $0.endpoint.address.isV4 == place.address.isV4 }
+        _ = socket?.send(bytes, to: place)
+      } else {
+        onEffect(effect)
+      }
+    }
+    isDraining = false
+    guard let deadline = dht.deadline, let timer else { return }
+    let (seconds, attoseconds) = max(deadline - Self.now, .zero).components
+    timer.set(milliseconds: UInt64(seconds) * 1_000 + UInt64(attoseconds / 1_000_000_000_000_000) + 1)
+  }
+
+  // MARK: The file
+
+  private static func saved(in file: [UInt8]?, log: Log) -> DHTState? {
+    guard let file, let bytes = try? WholeFile.read(file, limit: fileBytes) else { return nil }
+    do {
+      return try DHTState(decoding: bytes)
+    } catch {
+      log(
+        .warning,
+        "\(printable(file)) is not what a node of the DHT writes (\(error)): it begins anew")
+      return nil
+    }
+  }
+
+  private func save() {
+    guard let file else { return }
+    let state = dht.state
+    // One that found nobody does not make forgotten what an earlier run knew.
+    if state.nodes.isEmpty { return }
+    do {
+      try WholeFile.write(state.encoded, to: file)
+    } catch {
+      log(.warning, "what is known of the DHT cannot be kept: \(error)")
+    }
+  }
+
+  /// Time that goes on while the machine sleeps: nodes and items grow old meanwhile.
+  private static var now: Duration {
+    var time = timespec()
+    clock_gettime(CLOCK_BOOTTIME, &time)
+    return .seconds(Int64(time.tv_sec)) + .nanoseconds(Int64(time.tv_nsec))
+  }
+}
+
+extension IPAddress {
+  fileprivate var isV4: Bool { if case .v4 = self { true } else { false } }
+}
