@@ -77,7 +77,8 @@ private struct MDNSGame: ~Copyable {
       let v4 = IPv4Address(rawValue: 0x0a00_0001 + UInt32(number) << 8)
       let v6 = IPv6Address(high: 0xfe80 << 48, low: UInt64(number + 1))
       var interface = NetworkInterface(
-        index: UInt32(number + 1), name: "e\(number)", addresses: [.init(.v4(v4), prefixLength: 24)])
+        index: UInt32(number + 1), name: "e\(number)", addresses: [.init(.v4(v4), prefixLength: 24)]
+      )
       if bits & 0x40 == 0 { interface.addresses.append(.init(.v6(v6), prefixLength: 64)) }
       return interface
     }
