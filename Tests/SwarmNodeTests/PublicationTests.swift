@@ -218,9 +218,16 @@ import Testing
       }
       withExtendedLifetime(first) {}
     }
+    let secret = try #require(try state().keys.secret(of: source.key))
+    let last = try Head(
+      version: .max, infohash: SHA256Digest(hashing: [1]), signedBy: secret)
     let long = String(repeating: "m", count: VersionInfo.messageBytes + 1)
     #expect(throws: PublicationError.message(long.utf8.count)) {
       try Publication(source, message: long, created: 7, state: try state())
+    }
+    _ = try state().dataset(source.key).keep(head: last)
+    #expect(throws: PublicationError.noMoreNumbers(source.key)) {
+      try Publication(source, message: "", created: 7, state: try state())
     }
     let file = try state().keys.file(of: source.key)
     _ = file.withCPath { unlink($0) }

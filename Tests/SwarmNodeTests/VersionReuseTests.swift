@@ -219,11 +219,12 @@ import Testing
   }
 
   /// A disk of 1 MiB: what fits is kept, nothing half is left, and it is said.
-  @Test func aFullDiskEndsIt() throws {
+  @Test(.enabled(if: geteuid() == 0, "mounts a small file system"))
+  func aFullDiskEndsIt() throws {
     let place = temporary("new")
     try StateFolder.make(place)
     let isMounted = place.withCPath { mount("tmpfs", $0, "tmpfs", 0, "size=1m") } == 0
-    // Without the right to mount there is nothing to try.
+    // Not every root may mount.
     guard isMounted else { return }
     defer { _ = place.withCPath { umount($0) } }
     var generator = SplitMix64(seed: 2)

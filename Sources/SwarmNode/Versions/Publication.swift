@@ -52,6 +52,7 @@ public final class Publication {
     secret = try Self.secret(of: source.key, state)
     head = try PublicationError.wrap { [dataset] () throws(SystemError) in try dataset.head() }
     number = UInt64(head?.version ?? 0) + 1
+    if number > VersionInfo.mostVersions { throw .noMoreNumbers(source.key) }
     guard
       let version = VersionInfo(
         number: number, previous: head?.infohashV2, created: created, message: message)

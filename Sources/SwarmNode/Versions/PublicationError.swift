@@ -14,6 +14,8 @@ public enum PublicationError: Error, Hashable, Sendable, CustomStringConvertible
   case unknownVersions(DatasetKey)
   /// The content cannot be hashed.
   case content(ContentImportError)
+  /// The dataset's newest version has the last number that there is.
+  case noMoreNumbers(DatasetKey)
   /// The message has so many bytes.
   case message(Int)
   /// What is at this path changed meanwhile.
@@ -40,6 +42,8 @@ public enum PublicationError: Error, Hashable, Sendable, CustomStringConvertible
       "nothing is known here of the versions of \(key): published now, a number could be used twice; "
         + "join the dataset first, by swarm join \(key)"
     case .content(let error): error.description
+    case .noMoreNumbers(let key):
+      "the newest version of \(key) has the last number that there is: publish under a new key"
     case .message(let count):
       "the message has \(count) bytes, more than \(VersionInfo.messageBytes)"
     case .changed(let path):

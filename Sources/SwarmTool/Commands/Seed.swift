@@ -43,8 +43,10 @@ struct Seed: ParsableCommand {
     }
     let plan = TransferSession.Plan(
       subject: try subject(source), dataset: source.head.map { follow($0, source, state, display) },
-      peers: options.peers.map(\.address), others: older, isSeed: true, endsWhenFinished: false,
-      recheck: source.isNew ? source.recheck : nil
+      peers: options.peers.map(\.address), others: older,
+      changeAdvice: source.head == nil
+        ? "" : "; swarm publish \(printable(source.content)) publishes the change", isSeed: true,
+      endsWhenFinished: false
     ) { display, endpoints in
       try announce(source, endpoints, display)
     }
@@ -55,7 +57,8 @@ struct Seed: ParsableCommand {
   private func subject(_ source: SeedSource) throws(Failure) -> TransferSession.Subject {
     let folders = try source.folders()
     return TransferSession.Subject(
-      request: { source.request }, folders: { _, _ in folders }, content: { source.content })
+      request: { source.request }, folders: { _, _ in folders }, content: { source.content },
+      recheck: source.isNew ? source.recheck : nil)
   }
 
   /// What another process publishes is shared as soon as it is there.

@@ -16,13 +16,15 @@ extension SeedSource {
     guard let head = newest else {
       return try ofFirstVersion(source, state: state, display: display)
     }
-    guard let infohash = head.infohashV2,
-      let kept = state.keptVersion(infohash, content: source.path), let record = kept.record,
-      record.owner == .user
-    else {
+    guard let (number, kept, record) = newestHere(head, source, state) else {
       throw Failure(
         "version \(head.version) of \(source.key) was not published from \(printable(source.path)); "
           + "swarm publish makes what is there version \(head.version + 1)")
+    }
+    if number < UInt64(head.version) {
+      display.warn(
+        "version \(head.version) of the dataset was published elsewhere; shared here is version "
+          + "\(number), which was published from \(printable(source.path))")
     }
     let folder = try Failure.wrap {
       try state.open(DatasetName(kept.torrent.info), content: source.path)
@@ -34,16 +36,16 @@ extension SeedSource {
       trust: proven(folder.leaves, record.items, kept.torrent.info), items: record.items,
       isNew: false, isWhole: true)
     shared.head = head
-    if sharesOlder { shared.older = older(than: head, source, state) }
+    if sharesOlder { shared.older = older(than: number, source, state) }
     if let path = record.firstDifference(from: now) {
       shared.isWhole = false
       shared.ahead = printable(source.path.appending(name: path))
       display.warn(
-        "the content is ahead of its published version \(head.version): "
+        "the content is ahead of its published version \(number): "
           + "\(printable(source.path.appending(name: path))) changed first; what is as published is "
           + "shared, and swarm publish \(printable(source.path)) publishes the rest")
     } else {
-      display.note("nothing changed since version \(head.version) was published")
+      display.note("nothing changed since version \(number) was published")
     }
     return shared
   }
@@ -52,12 +54,29 @@ extension SeedSource {
   /// changed since, to find what is left of them.
   private static let mostOlder = 4
 
-  /// The newest of the versions before, as far as they were published from the path.
+  /// The newest version that was published from the path.
+  private static func newestHere(
+    _ head: Head, _ source: PublishedSource, _ state: StateFolder
+  ) -> (UInt64, KeptVersion, ContentRecord)? {
+    let dataset = state.dataset(source.key)
+    func kept(_ number: UInt64, _ infohash: SHA256Digest?) -> (UInt64, KeptVersion, ContentRecord)?
+    {
+      guard let infohash, let kept = state.keptVersion(infohash, content: source.path),
+        let record = kept.record, record.owner == .user, record.isWhole
+      else { return nil }
+      return (number, kept, record)
+    }
+    if let newest = kept(UInt64(head.version), head.infohashV2) { return newest }
+    let numbers = ((try? dataset.versions()) ?? []).filter { $0 < UInt64(head.version) }
+    return numbers.reversed().lazy.compactMap { kept($0, dataset.version($0)) }.first
+  }
+
+  /// The versions before, as far as they were published from the path.
   private static func older(
-    than head: Head, _ source: PublishedSource, _ state: StateFolder
+    than newest: UInt64, _ source: PublishedSource, _ state: StateFolder
   ) -> [SeedSource] {
     let dataset = state.dataset(source.key)
-    let numbers = ((try? dataset.versions()) ?? []).filter { $0 < UInt64(head.version) }
+    let numbers = ((try? dataset.versions()) ?? []).filter { $0 < newest }
     return numbers.suffix(mostOlder).reversed().compactMap { number in
       guard let infohash = dataset.version(number),
         let kept = state.keptVersion(infohash, content: source.path), let record = kept.record,

@@ -21,6 +21,8 @@ final class TransferSession {
     var keep: (PieceLayers) -> Void = { _ in }
     /// All that was asked for is here.
     var onFinished: () throws -> Void = {}
+    /// Looks, on another thread, whether the content is still what was hashed; says what is wrong.
+    var recheck: (@Sendable () -> String?)?
   }
 
   /// A dataset that a session follows.
@@ -47,12 +49,12 @@ final class TransferSession {
     var peers: [PeerAddress]
     /// What is shared besides: nothing is told of it.
     var others: [Other] = []
+    /// What to do when the content changes, for the end of a sentence; empty for nothing.
+    var changeAdvice = ""
     /// Whether nothing is to be fetched.
     var isSeed: Bool
     /// Whether the program ends when all that was asked for is here.
     var endsWhenFinished: Bool
-    /// Looks, on another thread, whether the content is still what was hashed; says what is wrong.
-    var recheck: (@Sendable () -> String?)?
     /// Says what is shared, once the node listens.
     var announce: (StatusDisplay, [PeerEndpoint]) throws -> Void
   }
@@ -338,7 +340,9 @@ final class TransferSession {
       warn(
         "\(Quantity.count(blocks, "block")) on disk are not what they were, and are no longer used")
     case .changed(_, let file):
-      warn("\(path(of: file)) was changed by another program; it is checked before it is shared")
+      warn(
+        "\(path(of: file)) was changed by another program; it is checked before it is shared"
+          + plan.changeAdvice)
     case .contradiction(_, let file):
       warn("\(path(of: file)): the torrent's v1 and v2 descriptions contradict each other")
     case .diskFull(_, let failure):
@@ -394,7 +398,7 @@ final class TransferSession {
   }
 
   private func opened() {
-    guard let recheck = plan.recheck else { return }
+    guard let recheck = subject?.recheck else { return }
     loop.perform(recheck) { [unowned self] fault in if let fault { fail(fault) } }
   }
 

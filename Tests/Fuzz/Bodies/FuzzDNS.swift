@@ -73,13 +73,14 @@ private struct MDNSGame: ~Copyable {
   }
 
   private mutating func setInterfaces(_ bits: UInt8) {
-    let all = (0..<3).map { number in
-      NetworkInterface(
-        index: UInt32(number + 1), name: "e\(number)",
-        addresses: [
-          .init(.v4(IPv4Address(rawValue: 0x0a00_0001 + UInt32(number) << 8)), prefixLength: 24),
-          .init(.v6(IPv6Address(high: 0xfe80 << 48, low: UInt64(number + 1))), prefixLength: 64),
-        ].filter { $0.prefixLength == 24 || bits & 0x40 == 0 })
+    let all = (0..<3).map { (number: Int) -> NetworkInterface in
+      let v4 = IPv4Address(rawValue: 0x0a00_0001 + UInt32(number) << 8)
+      let v6 = IPv6Address(high: 0xfe80 << 48, low: UInt64(number + 1))
+      var interface = NetworkInterface(
+        index: UInt32(number + 1), name: "e\(number)", addresses: [.init(.v4(v4), prefixLength: 24)]
+      )
+      if bits & 0x40 == 0 { interface.addresses.append(.init(.v6(v6), prefixLength: 64)) }
+      return interface
     }
     mdns.setInterfaces(
       all.enumerated().filter { bits >> $0.offset & 1 == 1 }.map(\.element), now: now)
