@@ -1,3 +1,4 @@
+import CUV
 import Discovery
 import Glibc
 import Metainfo
