@@ -53,12 +53,12 @@ let package = Package(
       name: "CSodium", pkgConfig: "libsodium", providers: [.apt(["libsodium-dev"])]),
     .systemLibrary(
       name: "CMiniUPnPc", pkgConfig: "miniupnpc", providers: [.apt(["libminiupnpc-dev"])]),
-    .systemLibrary(name: "CNATPMP", providers: [.apt(["libnatpmp-dev"])]),
     // Thin shims in C.
     .target(
       name: "CHash", dependencies: ["CCrypto"] + multiBufferDependency,
       linkerSettings: multiBufferLibrary),
     .target(name: "CGuard"),
+    .target(name: "CNATPMP", linkerSettings: [.linkedLibrary("natpmp")]),
     // The pure house.
     .target(name: "Metainfo", dependencies: ["CHash", "CSodium"]),
     .target(name: "Wire", dependencies: ["Metainfo"]),

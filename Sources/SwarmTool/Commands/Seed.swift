@@ -75,7 +75,7 @@ struct Seed: ParsableCommand {
         else { return nil }
         let next = try SeedSource.ofDataset(
           published, sharesOlder: false, state: state, display: display)
-        guard next.head == newer else {
+        guard next.torrent.info.infohashV2 == newer.infohashV2 else {
           throw Failure("version \(newer.version) of the dataset was published elsewhere")
         }
         shared = newer

@@ -1,4 +1,0 @@
-// First, so that what the system headers declare stays the C library's: else files that import it alone
-// may not find it, depending on which files are compiled together.
-#pragma clang module import SwiftGlibc
-#include <natpmp.h>
