@@ -40,6 +40,9 @@ side_by_side=(
   tshark/dissect.py
   rtorrent/both_ways.py
   aria2/both_ways.py
+  avahi/both_ways.py
+  zeroconf/both_ways.py
+  libtorrent/local_discovery.py
 )
 if [ $# -gt 0 ]; then
   scripts=("$@")

@@ -50,6 +50,6 @@ import Wire
 
   private static func say(_ line: String) {
     print(line)
-    fflush(stdout)
+    fflush(nil)
   }
 }
