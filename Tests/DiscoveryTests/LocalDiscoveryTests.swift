@@ -14,8 +14,7 @@ import Wire
     ])
   static let near = PeerEndpoint(address: .v4(IPv4Address(rawValue: 0x0a00_0002)), port: 6_771)
 
-  /// As libtorrent 2.0.8 sends it (`src/lsd.cpp` names the headers; interop/libtorrent/local_discovery.py
-  /// hears them).
+  /// By hand from BEP 14; interop/libtorrent/local_discovery.py reads real ones.
   static let announcement = """
     BT-SEARCH * HTTP/1.1\r\nHost: 239.192.152.143:6771\r\nPort: 6881\r\nInfohash: \
     32f17bbf96bdc77de85bb91ff8d56f124e817c0a\r\ncookie: 1a2b\r\n\r\n\r\n
