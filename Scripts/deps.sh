@@ -11,6 +11,7 @@ set -eu
 swift=${SWIFT:-swift}
 oldest_swift="6.2"
 newer_libtorrent="2.1.1"
+zeroconf="0.154.0"
 
 # package (Debian 12's name) | how to see that it is there | what for
 # cmd: a program, pc: a pkg-config module, file: a file below an include or library folder,
@@ -58,6 +59,9 @@ ROWS
     echo 'miniupnpd-nftables|cmd:miniupnpd|a router to map ports in'
     echo 'miniupnpc|cmd:upnpc|asks that router by UPnP'
     echo 'util-linux|cmd:unshare|namespaces for the interop scripts'
+    echo 'avahi-daemon|cmd:avahi-daemon|a responder of multicast DNS to find and be found by'
+    echo 'avahi-utils|cmd:avahi-browse|asks that responder'
+    echo 'dbus|cmd:dbus-daemon|by which it is asked'
     echo 'python3-venv|py:ensurepip|a place for the newest libtorrent'
     echo 'gcc|cmd:cc|make bench compiles a plain C pipe to compare with'
   fi
@@ -121,19 +125,18 @@ install() {
   fi
 }
 
-# The newest libtorrent, from PyPI, in a folder of its own outside the repository. Debian's python3
-# is the one it is built for.
-check_newer_libtorrent() {
-  folder=${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/swarmnode/libtorrent-$newer_libtorrent
-  if "$folder/bin/python3" -c 'import libtorrent' >/dev/null 2>&1; then return 0; fi
-  echo "deps: installing libtorrent $newer_libtorrent from PyPI in $folder" >&2
+# A package of PyPI in a folder of its own outside the repository: $1 the package, $2 its version, $3 what
+# it is for. Debian's python3 is the one that the wheels are for.
+check_pypi() {
+  folder=${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/swarmnode/$1-$2
+  if "$folder/bin/python3" -c "import $1" >/dev/null 2>&1; then return 0; fi
+  echo "deps: installing $1 $2 from PyPI in $folder" >&2
   rm -rf "$folder"
   if ! /usr/bin/python3 -m venv "$folder" >&2 ||
-    ! "$folder/bin/python3" -m pip install --quiet --only-binary :all: \
-      "libtorrent==$newer_libtorrent" >&2; then
+    ! "$folder/bin/python3" -m pip install --quiet --only-binary :all: "$1==$2" >&2; then
     rm -rf "$folder"
-    echo "deps: could not install libtorrent $newer_libtorrent from PyPI, which the interop" \
-      "scripts exchange data with; it needs the network and a wheel for this system's python3" >&2
+    echo "deps: could not install $1 $2 from PyPI, $3; it needs the network and a wheel for this" \
+      "system's python3" >&2
     return 1
   fi
 }
@@ -189,4 +192,7 @@ if [ -n "$rows" ]; then
 fi
 check_swift
 [ -z "$rows" ]
-if [ "$interop" = yes ]; then check_newer_libtorrent; fi
+if [ "$interop" = yes ]; then
+  check_pypi libtorrent "$newer_libtorrent" "which the interop scripts exchange data with"
+  check_pypi zeroconf "$zeroconf" "which the interop scripts find and are found by"
+fi

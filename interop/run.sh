@@ -34,6 +34,7 @@ scripts=(
 side_by_side=(
   cli/kill.py
   libtorrent/both_ways.py
+  libtorrent/dht.py
   miniupnpd/mapping.py
   cli/disk_faults.py
   cli/strangers.py
@@ -42,6 +43,9 @@ side_by_side=(
   tshark/dissect.py
   rtorrent/both_ways.py
   aria2/both_ways.py
+  avahi/both_ways.py
+  zeroconf/both_ways.py
+  libtorrent/local_discovery.py
 )
 if [ $# -gt 0 ]; then
   scripts=("$@")

@@ -164,7 +164,7 @@ int cdatagram_receive(
 
 int cdatagram_send(
     int descriptor, const void *bytes, size_t length, const struct cdatagram_place *place,
-    uint32_t interface) {
+    uint32_t interface, const struct cdatagram_place *source) {
   struct sockaddr_storage name;
   struct iovec part = {.iov_base = (void *)bytes, .iov_len = length};
   struct msghdr message;
@@ -184,6 +184,8 @@ int cdatagram_send(
     struct cmsghdr *head = CMSG_FIRSTHDR(&message);
     if (place->family == 4) {
       struct in_pktinfo info = {.ipi_ifindex = (int)interface};
+      if (source != NULL)
+        memcpy(&info.ipi_spec_dst, source->address, 4);
       head->cmsg_level = IPPROTO_IP;
       head->cmsg_type = IP_PKTINFO;
       head->cmsg_len = CMSG_LEN(sizeof info);
@@ -191,6 +193,8 @@ int cdatagram_send(
       message.msg_controllen = CMSG_SPACE(sizeof info);
     } else {
       struct in6_pktinfo info = {.ipi6_ifindex = interface};
+      if (source != NULL)
+        memcpy(&info.ipi6_addr, source->address, 16);
       head->cmsg_level = IPPROTO_IPV6;
       head->cmsg_type = IPV6_PKTINFO;
       head->cmsg_len = CMSG_LEN(sizeof info);

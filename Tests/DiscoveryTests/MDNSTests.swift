@@ -159,7 +159,7 @@ import Wire
     #expect(questions.filter { $0.type == .srv }.count >= 3)
   }
 
-  /// 1,000 torrents: packets that fit a frame, at most 21 a second, and the last one is found.
+  /// 1,000 torrents: packets that fit a frame, at most 21 a second, and the last hundred are found.
   @Test func manySubtypesArePackedAndPaced() throws {
     let network = MDNSNetwork(seed: 9)
     let a = network.host("a")
@@ -174,10 +174,10 @@ import Wire
     }
     let said = Set(try a.messages().flatMap(\.message.answers).map(\.name))
     #expect(said.count { $0.labels.contains(Array("_sub".utf8)[...]) } == 1_000)
-    let browses = (0..<1_000).map { b.mdns.browse(.bitTorrent(infohash($0)), now: network.now) }
+    let browses = (900..<1_000).map { b.mdns.browse(.bitTorrent(infohash($0)), now: network.now) }
     network.run(for: .seconds(10))
     #expect(browses.allSatisfy { b.found[$0]?.count == 1 })
-    #expect(b.sent.count < 250, "\(b.sent.count)")
+    #expect(b.sent.count < 30, "\(b.sent.count)")
     a.mdns.shutDown(now: network.now)
     network.run(for: .seconds(2))
     #expect(a.mdns.hasEnded && browses.allSatisfy { b.found[$0]?.isEmpty == true })

@@ -143,6 +143,8 @@ def dissected(capture):
                  {"0", "1", "False", "True"} & {each[0] for each in seen} and len(seen) > 20, len(seen))
     bad = capture.read(f"({ours}) && (_ws.malformed || _ws.expert.severity >= 0x600000)",
                        "frame.number", "_ws.expert.message")
+    # Probes and announcements repeat themselves, as RFC 6762 wants it; all have the id 0.
+    bad = [each for each in bad if "retransmission. Original" not in each[1]]
     report.check("nothing of ours is malformed", not bad, bad[:3])
     hops = {each[0] for each in capture.read(ours, "ip.ttl")}
     report.equal("hop limit", hops, {"255"})

@@ -11,7 +11,7 @@ from swarm import PROGRAM
 
 OURS = os.path.join(os.path.dirname(PROGRAM), "swarm-lan")
 # Where Scripts/deps.sh puts python zeroconf; outside the repository.
-ZEROCONF_PYTHON = os.path.join(CACHE, "swarmnode/zeroconf-0.149.16/bin/python3")
+ZEROCONF_PYTHON = os.path.join(CACHE, "swarmnode/zeroconf-0.154.0/bin/python3")
 BRIDGE = "lan0"
 
 

@@ -41,10 +41,11 @@ bool cdatagram_membership(
 int cdatagram_receive(
     int descriptor, void *buffer, size_t size, struct cdatagram_head *heads, int count);
 
-/// Sends to a place, through an interface unless it is 0. Returns 0, or errno.
+/// Sends to a place, through an interface unless it is 0, and then from the address of `source` unless
+/// that is NULL. Returns 0, or errno.
 int cdatagram_send(
     int descriptor, const void *bytes, size_t length, const struct cdatagram_place *place,
-    uint32_t interface);
+    uint32_t interface, const struct cdatagram_place *source);
 
 /// A non-blocking socket that can be read when links or addresses have changed. -1 with errno.
 int cdatagram_watch_interfaces(void);

@@ -159,6 +159,8 @@ extension MDNS {
     case nil: return
     }
     for link in links.map(\.link) { startProbing(claim, on: link, now: now) }
+    // What was taken for our own is another's, and may be what is searched.
+    for index in interfaces.indices { settle(index, changed: [old], now: now) }
   }
 }
 

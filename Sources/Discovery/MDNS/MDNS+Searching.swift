@@ -14,7 +14,10 @@ extension MDNS {
     let key = MDNSQuestionKey(name: question, type: .ptr)
     for index in interfaces.indices {
       interfaces[index].ask(key, due: now + random.milliseconds(MDNSLimits.questionDelay))
-      settle(index, changed: [question], now: now)
+      // Another search may have found it already.
+      if !interfaces[index].cache[question].isEmpty {
+        settle(index, changed: [question], now: now)
+      }
     }
     return id
   }
@@ -183,7 +186,6 @@ extension MDNS {
         emit(.lost(browse.id, name: instance.name, interface: number))
       }
     }
-    dropNeedlessAsks(index)
   }
 
   /// The instance, when host and address are known; else they are asked for.
@@ -230,7 +232,7 @@ extension MDNS {
   }
 
   /// Forgets questions about instances and hosts that nothing leads to any more.
-  private mutating func dropNeedlessAsks(_ index: Int) {
+  mutating func dropNeedlessAsks(_ index: Int) {
     let cache = interfaces[index].cache
     interfaces[index].asks = interfaces[index].asks.filter { key, _ in
       key.type == .ptr || cache.wants(key.name, key.type, browsed: false)

@@ -70,7 +70,10 @@ public struct MDNS: ~Copyable {
       for key in interfaces[index].cache.refreshes(now: now, random: &random) {
         interfaces[index].refresh(key, due: now)
       }
-      if !changed.isEmpty { settle(index, changed: changed, now: now) }
+      if !changed.isEmpty {
+        settle(index, changed: changed, now: now)
+        dropNeedlessAsks(index)
+      }
       ask(index, now: now)
     }
   }

@@ -153,14 +153,8 @@ public final class LocalNetworkDriver {
       }
       interfaces.removeAll { $0.addresses.isEmpty }
     }
-    let links = Set(
-      interfaces.flatMap { interface in
-        IPFamily.allCases.filter(interface.has).map {
-          NetworkLink(interface: interface.index, family: $0)
-        }
-      })
-    mdnsSocket?.join(links)
-    localSocket?.join(links)
+    mdnsSocket?.join(interfaces)
+    localSocket?.join(interfaces)
     if configuration.usesMDNS { mdns.setInterfaces(interfaces, now: now) }
     if configuration.usesLocalDiscovery { local.setInterfaces(interfaces, now: now) }
     carryOut()

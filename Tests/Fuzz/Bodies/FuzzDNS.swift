@@ -73,17 +73,16 @@ private struct MDNSGame: ~Copyable {
   }
 
   private mutating func setInterfaces(_ bits: UInt8) {
-    let all = (0..<3).map { (number: Int) -> NetworkInterface in
-      let v4 = IPv4Address(rawValue: 0x0a00_0001 + UInt32(number) << 8)
+    var interfaces: [NetworkInterface] = []
+    for number in UInt32(0)..<3 where bits >> UInt8(number) & 1 == 1 {
+      let v4 = IPv4Address(rawValue: 0x0a00_0001 + number << 8)
       let v6 = IPv6Address(high: 0xfe80 << 48, low: UInt64(number + 1))
-      var interface = NetworkInterface(
-        index: UInt32(number + 1), name: "e\(number)", addresses: [.init(.v4(v4), prefixLength: 24)]
-      )
-      if bits & 0x40 == 0 { interface.addresses.append(.init(.v6(v6), prefixLength: 64)) }
-      return interface
+      var addresses = [NetworkInterface.Address(.v4(v4), prefixLength: 24)]
+      if bits & 0x40 == 0 { addresses.append(.init(.v6(v6), prefixLength: 64)) }
+      interfaces.append(
+        NetworkInterface(index: number + 1, name: "e\(number)", addresses: addresses))
     }
-    mdns.setInterfaces(
-      all.enumerated().filter { bits >> $0.offset & 1 == 1 }.map(\.element), now: now)
+    mdns.setInterfaces(interfaces, now: now)
   }
 
   private func service(_ reader: inout FuzzReader) -> MDNSService {
@@ -119,10 +118,10 @@ private struct MDNSGame: ~Copyable {
   private mutating func receive(_ bytes: [UInt8], _ reader: inout FuzzReader) {
     let choice = reader.byte()
     let interface = UInt32(choice & 3)
-    let address: IPAddress =
-      choice & 4 == 0
-      ? .v4(IPv4Address(rawValue: 0x0a00_0000 + interface << 8 + UInt32(choice >> 4)))
-      : .v6(IPv6Address(high: 0xfe80 << 48, low: UInt64(choice >> 4)))
+    let host = UInt32(choice >> 4)
+    let v4 = IPv4Address(rawValue: 0x0a00_0000 + interface << 8 + host)
+    let v6 = IPv6Address(high: 0xfe80 << 48, low: UInt64(host))
+    let address: IPAddress = choice & 4 == 0 ? .v4(v4) : .v6(v6)
     let from = PeerEndpoint(address: address, port: choice & 8 == 0 ? 5_353 : 7_777)
     mdns.receive(bytes, from: from, on: interface, wasMulticast: choice & 16 == 0, now: now)
   }

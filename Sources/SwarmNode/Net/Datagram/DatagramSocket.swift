@@ -61,16 +61,23 @@ final class DatagramSocket {
     poll.watch(.readable)
   }
 
-  /// Sends a datagram, through an interface where one is named. The error is the system's; EAGAIN when
-  /// its buffer is full.
+  /// Sends a datagram, through an interface where one is named, and then from one of its addresses where
+  /// one is named. The error is the system's; EAGAIN when its buffer is full.
   @discardableResult
   func send(
-    _ bytes: [UInt8], to place: PeerEndpoint, through interface: UInt32 = 0
+    _ bytes: [UInt8], to place: PeerEndpoint, through interface: UInt32 = 0,
+    from source: IPAddress? = nil
   ) -> ErrorNumber? {
     guard poll != nil else { return ErrorNumber(rawValue: EBADF) }
     var place = cdatagram_place(place)
-    let error = bytes.withUnsafeBytes {
-      cdatagram_send(descriptor, $0.baseAddress, $0.count, &place, interface)
+    let error = bytes.withUnsafeBytes { bytes in
+      guard let source else {
+        return cdatagram_send(
+          descriptor, bytes.baseAddress, bytes.count, &place, interface, nil)
+      }
+      var from = cdatagram_place(PeerEndpoint(address: source, port: 0))
+      return cdatagram_send(
+        descriptor, bytes.baseAddress, bytes.count, &place, interface, &from)
     }
     return error == 0 ? nil : ErrorNumber(rawValue: error)
   }

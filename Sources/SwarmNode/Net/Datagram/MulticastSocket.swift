@@ -10,6 +10,9 @@ final class MulticastSocket {
   private let groups: [IPFamily: PeerEndpoint]
   private var sockets: [IPFamily: DatagramSocket] = [:]
   private var joined: Set<NetworkLink> = []
+  /// The IPv4 address that multicasts come from: without a route to the group the system might take
+  /// another interface's. Of IPv6 it takes the link-local one.
+  private var sources: [NetworkLink: IPAddress] = [:]
   private let log: Log
 
   /// Binds the port for each family that the system has. `hops` is the hop limit of all that is sent;
@@ -48,8 +51,16 @@ final class MulticastSocket {
   /// Whether any family works.
   var isOpen: Bool { !sockets.isEmpty }
 
-  /// Takes part on these links from now on, and on no others.
-  func join(_ links: Set<NetworkLink>) {
+  /// Takes part on these interfaces from now on, and on no others.
+  func join(_ interfaces: [NetworkInterface]) {
+    sources = [:]
+    var links: Set<NetworkLink> = []
+    for interface in interfaces {
+      for address in interface.addresses.map(\.address) {
+        let link = NetworkLink(interface: interface.index, family: address.ipFamily)
+        if links.insert(link).inserted, link.family == .v4 { sources[link] = address }
+      }
+    }
     for link in joined.subtracting(links) { setMembership(link, joins: false) }
     for link in links.subtracting(joined).sorted() { setMembership(link, joins: true) }
     joined = links
@@ -71,7 +82,7 @@ final class MulticastSocket {
     guard let socket = sockets[link.family], let group = groups[link.family] else {
       return ErrorNumber(rawValue: EAFNOSUPPORT)
     }
-    return socket.send(bytes, to: group, through: link.interface)
+    return socket.send(bytes, to: group, through: link.interface, from: sources[link])
   }
 
   /// Sends to one place.
