@@ -166,6 +166,14 @@ final class Content {
   /// waits for hashes: it need not be fetched before.
   func isClaimed(_ block: BlockIndex) -> Bool { store.standing(of: block) == .claimed }
 
+  /// Whether no block of the piece need be fetched unless a claim is wrong: its own hash then tells as
+  /// much as leaves would.
+  func isWhollyClaimed(_ piece: PieceIndex) -> Bool {
+    geometry.blocks(of: piece).allSatisfy {
+      geometry.dataLength(of: $0) == 0 || store.standing(of: $0) != .missing
+    }
+  }
+
   /// Calls `body` with runs of blocks that are here; numbers that are no blocks can be among them.
   func forEachRunHere(_ body: (BlockRange) -> Void) { store.forEachVerifiedRun(body) }
 

@@ -37,6 +37,31 @@ extension Swarm {
     touch(peer)
   }
 
+  /// Asks for the part of a file's piece layer that has the piece's own hash: that of 512 pieces at
+  /// once, where leaves would be a question for each. False where it is known, or nobody can be asked.
+  mutating func askForLayer(_ piece: PieceIndex, _ torrent: Torrent) -> Bool {
+    guard let data = torrent.data else { return false }
+    let requests = data.content.pieceLayerRequests(for: piece)
+    if requests.isEmpty { return false }
+    let unasked = requests.filter { data.hashOwners[$0] == nil }
+    if unasked.isEmpty { return true }
+    let refused = data.hashAskings[piece]?.refused ?? []
+    let candidate = torrent.peers.filter {
+      $0.isActive && $0.isV2 && !refused.contains($0.id)
+        && $0.hashRequests < SwarmLimits.hashRequests
+    }.min { ($0.hashRequests, $0.id.slot) < ($1.hashRequests, $1.id.slot) }
+    guard let candidate else { return false }
+    for request in unasked {
+      candidate.put(.hash(.request(request)))
+      torrent.data?.hashOwners[request] = piece
+    }
+    candidate.hashRequests += unasked.count
+    torrent.data?.hashAskings[piece] = Torrent.HashAsking(
+      peer: candidate.id, since: now, refused: refused)
+    touch(candidate)
+    return true
+  }
+
   mutating func takeHashes(_ peer: Peer, _ torrent: Torrent, _ response: HashResponse) {
     guard peer.hashRequests > 0, let content = torrent.data?.content else {
       countEmpty(peer)

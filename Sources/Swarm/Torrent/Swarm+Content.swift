@@ -258,7 +258,9 @@ extension Swarm {
   // MARK: Hashes
 
   private mutating func wantsHashes(_ piece: PieceIndex, _ torrent: Torrent) {
-    if torrent.data?.hashAskings[piece]?.peer == nil { askAnother(piece, torrent) }
+    guard let data = torrent.data, data.hashAskings[piece]?.peer == nil else { return }
+    if data.content.isWhollyClaimed(piece), askForLayer(piece, torrent) { return }
+    askAnother(piece, torrent)
   }
 
   // MARK: Reads that have ended

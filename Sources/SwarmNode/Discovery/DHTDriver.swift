@@ -129,7 +129,8 @@ final class DHTDriver {
     isDraining = false
     guard let deadline = dht.deadline, let timer else { return }
     let (seconds, attoseconds) = max(deadline - Self.now, .zero).components
-    timer.set(milliseconds: UInt64(seconds) * 1_000 + UInt64(attoseconds / 1_000_000_000_000_000) + 1)
+    timer.set(
+      milliseconds: UInt64(seconds) * 1_000 + UInt64(attoseconds / 1_000_000_000_000_000) + 1)
   }
 
   // MARK: The file

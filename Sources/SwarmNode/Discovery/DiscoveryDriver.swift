@@ -56,7 +56,8 @@ final class DiscoveryDriver {
       var own = LocalNetworkConfiguration(peerID: peerID, port: listenPort)
       if !places.contains(where: \.isEverywhere) { own.addresses = Set(places.map(\.address)) }
       local = LocalNetworkDriver(on: loop, configuration: own, seed: seed ^ 0x26, log: log) {
-        [unowned self] in found($0, [$1], .local)
+        [unowned self] in
+        found($0, [$1], .local)
         // Others of our kind have their node of the DHT at the same port.
         let endpoint = $1
         dht?.with { $0.addNodes([endpoint], now: $1) }
@@ -228,7 +229,8 @@ final class DiscoveryDriver {
     guard dht != nil, let timer else { return }
     guard let deadline = rendezvous.deadline else { return timer.clear() }
     let (seconds, attoseconds) = max(deadline - Self.now, .zero).components
-    timer.set(milliseconds: UInt64(seconds) * 1_000 + UInt64(attoseconds / 1_000_000_000_000_000) + 1)
+    timer.set(
+      milliseconds: UInt64(seconds) * 1_000 + UInt64(attoseconds / 1_000_000_000_000_000) + 1)
   }
 
   private static var now: Duration { .nanoseconds(Int64(clamping: uv_hrtime())) }

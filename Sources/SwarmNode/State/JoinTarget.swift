@@ -38,7 +38,8 @@ public struct JoinTarget: Sendable {
     _ info: InfoDictionary, in directory: [UInt8], as name: PathElement? = nil,
     wanted: (Int, FileEntry) -> Bool
   ) throws(DiskError) {
-    content = name.map { directory.appending(path: $0.bytes) } ?? Self.content(of: info, in: directory)
+    content =
+      name.map { directory.appending(path: $0.bytes) } ?? Self.content(of: info, in: directory)
     folder = info.isSingleFile ? directory : content
     fileName = info.isSingleFile ? name : nil
     guard let confined = try Self.open(folder) else { return }

@@ -16,7 +16,8 @@ struct Join: ParsableCommand {
       """)
 
   @Argument(
-    help: "A magnet link, a dataset's key, an infohash, urn:btmh:…, urn:btih:… or the path of a .torrent.",
+    help:
+      "A magnet link, a dataset's key, an infohash, urn:btmh:…, urn:btih:… or the path of a .torrent.",
     completion: .file())
   var subject: BytePath
 

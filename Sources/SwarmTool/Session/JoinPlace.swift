@@ -69,7 +69,8 @@ final class JoinPlace {
     torrent = KnownTorrent(info: info, pieceLayers: layers)
     let name = try place(of: info)
     let content =
-      name.map { directory.appending(name: $0.bytes) } ?? JoinTarget.content(of: info, in: directory)
+      name.map { directory.appending(name: $0.bytes) }
+      ?? JoinTarget.content(of: info, in: directory)
     self.content = content
     let folder = try self.folder ?? state.open(DatasetName(info), content: content)
     self.folder = folder

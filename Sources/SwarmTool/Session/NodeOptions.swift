@@ -52,7 +52,8 @@ struct NodeOptions: ParsableArguments {
     help: "Neither look for others on the local network nor tell it (mDNS, BEP 14).")
   var hasNoLocalNetwork = false
 
-  @Flag(name: .customLong("no-mapping"), help: "Do not ask routers for a way in (PCP, NAT-PMP, UPnP).")
+  @Flag(
+    name: .customLong("no-mapping"), help: "Do not ask routers for a way in (PCP, NAT-PMP, UPnP).")
   var hasNoMapping = false
 
   @Flag(name: .customLong("json"), help: "Print one JSON object a line (docs/json.md).")

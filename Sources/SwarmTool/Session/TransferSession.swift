@@ -382,7 +382,9 @@ final class TransferSession {
     guard let info, options.isJSON else { return }
     display.event(
       "metadata",
-      InfoSummary(info).json + [("path", .text(orNull: (subject?.content()).flatMap { $0 }.map { printable($0) }))])
+      InfoSummary(info).json + [
+        ("path", .text(orNull: (subject?.content()).flatMap { $0 }.map { printable($0) }))
+      ])
   }
 
   private func tellPeer(_ what: String, _ endpoint: PeerEndpoint, _ reason: String?) {

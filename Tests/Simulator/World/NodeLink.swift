@@ -81,7 +81,6 @@ final class NodeLink: SocketOwner {
   func socketClosed(_ socket: Socket, reason: String) { node.disconnected(self, reason) }
 }
 
-
 /// Reads along what a node sends, and knows what it may not send.
 struct WireTap {
   private let dataset: Dataset
