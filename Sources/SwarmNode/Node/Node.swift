@@ -21,6 +21,9 @@ public final class Node {
   /// Told of whole piece layers that peers sent and that were not known: to be kept with the torrent.
   public var onPieceLayers: (TorrentID, PieceLayers) -> Void = { _, _ in }
 
+  /// Called when readers were told all there was to tell at once.
+  var onTurnEnd: () -> Void = {}
+
   let loop: EventLoop
   let log: Log
   var swarm: Swarm
@@ -211,6 +214,7 @@ public final class Node {
       reportFailedAttempts()
       discovery?.flush()
       sendAll()
+      onTurnEnd()
     } while needsTurn
     isInTurn = false
     setTimer()
