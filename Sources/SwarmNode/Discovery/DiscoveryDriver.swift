@@ -11,6 +11,8 @@ final class DiscoveryDriver {
   var onPeers: (SHA1Digest, [PeerEndpoint], PeerOrigin) -> Void = { _, _, _ in }
   /// A head was found.
   var onHead: (MutableItem) -> Void = { _ in }
+  /// The DHT was given a head to keep; so many of its nodes took it.
+  var onStored: (MutableItem, Int) -> Void = { _, _ in }
   /// How it stands with ports in routers has changed.
   var onMappings: ([Mapping]) -> Void = { _ in }
 
@@ -22,6 +24,8 @@ final class DiscoveryDriver {
   private var timer: DeadlineTimer?
   private var jobs: [DHTLookupID: (job: RendezvousJob, infohash: SHA1Digest?)] = [:]
   private var lookups: [RendezvousJob: DHTLookupID] = [:]
+  /// What is being stored.
+  private var stores: [DHTLookupID: MutableItem] = [:]
   private let listenPort: UInt16
   /// Swarms by infohash, and how many users each has. Private ones are not among them.
   private var swarms: [SHA1Digest: Int] = [:]
@@ -172,6 +176,7 @@ final class DiscoveryDriver {
     case .ended(let lookup, let outcome):
       guard let job = jobs.removeValue(forKey: lookup)?.job else { return }
       lookups[job] = nil
+      if let head = stores.removeValue(forKey: lookup) { onStored(head, outcome.stored) }
       var result = RendezvousOutcome()
       result.answers = outcome.answered
       result.stored = outcome.stored
@@ -208,10 +213,13 @@ final class DiscoveryDriver {
         keep(
           dht.begin { $0.get(mutable: key, salt: salt, newerThan: newerThan, now: $1) }, job, nil)
       case .putHead(let job, let item):
-        keep(dht.begin { $0.put(item, cas: nil, now: $1) }, job, nil)
+        let lookup = dht.begin { $0.put(item, cas: nil, now: $1) }
+        stores[lookup] = item
+        keep(lookup, job, nil)
       case .cancel(let job):
         guard let lookup = lookups.removeValue(forKey: job) else { continue }
         jobs[lookup] = nil
+        stores[lookup] = nil
         dht.with { dht, _ in dht.cancel(lookup) }
       }
     }

@@ -24,6 +24,9 @@ extension Node {
     needsTurn = true
   }
 
+  /// How a dataset is doing that is followed; nil for others.
+  public func status(of key: DatasetKey) -> DatasetStatus? { swarm.status(of: key) }
+
   func listenToDiscovery() {
     discovery?.onPeers = { [unowned self] infohash, peers, origin in
       for (torrent, state) in torrents where state.infohashes.contains(infohash) {
@@ -35,6 +38,7 @@ extension Node {
       swarm.offer(head, now: now)
       needsTurn = true
     }
+    discovery?.onStored = { [unowned self] in onHeadStored($0, $1) }
     discovery?.onMappings = { [unowned self] in onMappings($0) }
   }
 

@@ -21,6 +21,9 @@ public final class Node {
   /// Told of whole piece layers that peers sent and that were not known: to be kept with the torrent.
   public var onPieceLayers: (TorrentID, PieceLayers) -> Void = { _, _ in }
 
+  /// Told when the DHT was given a head to keep: how many of its nodes took it. BEP 44.
+  public var onHeadStored: (MutableItem, _ nodes: Int) -> Void = { _, _ in }
+
   let loop: EventLoop
   let log: Log
   var swarm: Swarm
@@ -155,6 +158,13 @@ public final class Node {
 
   /// How a torrent is doing; nil when it was removed.
   public func status(of torrent: TorrentID) -> TorrentStatus? { swarm.status(of: torrent) }
+
+  /// Asks for the piece layers of these files, by their place in the torrent, though nothing else of it
+  /// may be wanted: they come to `onPieceLayers`.
+  public func fetchPieceLayers(ofFiles files: [Int], in torrent: TorrentID) {
+    swarm.fetchPieceLayers(ofFiles: files, in: torrent, now: now)
+    needsTurn = true
+  }
 
   /// How a torrent's peers are doing.
   public func peers(of torrent: TorrentID) -> [PeerStatus] { swarm.peers(of: torrent) }

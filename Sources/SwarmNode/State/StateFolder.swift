@@ -93,6 +93,18 @@ public struct StateFolder: Sendable {
     return nil
   }
 
+  /// Keeps a torrent, with the piece layers that were kept of it before, without holding it against
+  /// others: whoever takes part in it goes on.
+  public func keep(_ torrent: KnownTorrent) throws(SystemError) {
+    let folder = try makeDataset(DatasetName(torrent.info))
+    let before = (try? DatasetFolder.torrent(in: folder)) ?? nil
+    try DatasetFolder.keep(
+      KnownTorrent(
+        info: torrent.info,
+        pieceLayers: torrent.pieceLayers.merging(before?.pieceLayers ?? [:]) { new, _ in new }),
+      in: folder)
+  }
+
   /// What a path became a torrent as; nil when that is not known.
   public func source(_ key: SourceKey) -> DatasetName? {
     let file = path.appending(path: Array("sources/\(key.digest.hex)".utf8))

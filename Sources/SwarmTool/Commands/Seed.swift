@@ -39,11 +39,12 @@ struct Seed: ParsableCommand {
     let state = try options.stateFolder()
     let source = try source(display, state)
     let older = try source.older.map {
-      TransferSession.Other(request: $0.request, folders: try $0.folders())
+      TransferSession.Other(
+        request: $0.request, folders: try $0.folders(), holder: $0.folder)
     }
     let plan = TransferSession.Plan(
       subject: try subject(source), dataset: source.head.map { follow($0, source, state, display) },
-      peers: options.peers.map(\.address), others: older,
+      peers: options.network.peers.map(\.address), others: older,
       changeAdvice: source.head == nil
         ? "" : "; swarm publish \(printable(source.content)) publishes the change", isSeed: true,
       endsWhenFinished: false

@@ -12,6 +12,8 @@ final class StatusDisplay {
   private var drawn = 0
   private var lastPlain: (time: ContinuousClock.Instant, waiting: String?, isFinished: Bool)?
 
+  private var lastSearch: (time: ContinuousClock.Instant, view: SearchView)?
+
   /// Seconds between plain lines.
   private static let plainInterval = Duration.seconds(10)
 
@@ -31,6 +33,27 @@ final class StatusDisplay {
       drawn = lines.count
     } else {
       showPlain(figures)
+    }
+  }
+
+  /// Nothing is known yet but what is looked for.
+  func show(_ search: SearchView) {
+    if isJSON {
+      emit(search.json)
+    } else if isInteractive {
+      clear()
+      let lines = search.lines(width: Console.width)
+      Console.overwrite(lines.joined(separator: "\n"))
+      drawn = lines.count
+    } else {
+      let now = ContinuousClock.now
+      let isNew =
+        lastSearch?.view.waiting != search.waiting
+        || lastSearch?.view.advice == nil && search.advice != nil
+      if let last = lastSearch, !isNew, now - last.time < Self.plainInterval { return }
+      lastSearch = (now, search)
+      Console.note(search.text)
+      if let advice = search.advice { Console.note(advice) }
     }
   }
 
