@@ -158,18 +158,34 @@ def follow_and_remove(key, port):
         report.equal("ends", join.stop(signal.SIGTERM), 0)
 
 
+def walk_far(key, port):
+    """More versions than a publisher shares with what is left of them."""
+    for number in range(6, 9):
+        trees.write(b"data", b"small", b"version %d" % number)
+        publish("--no-spread")
+    with node.seed("data", "p", "127.0.0.1:0", "--dht-node", f"127.0.0.1:{port}", *ALONE) as seed:
+        report.check("the publisher seeds again", node.listening(seed), seed.said())
+        log, _ = run_json("log", key, "--state", "far", "--timeout", 60, *asking(port))
+        report.equal("all versions are found", [each["version"] for each in log["versions"]],
+                     list(range(8, 0, -1)))
+        report.equal("and nothing was fetched into the publisher's state", [
+            name for folder, _, names in os.walk("p/metadata") for name in names
+            if "content" in folder], [])
+        seed.stop()
+
+
 def publish_alone(key, port):
     """No seed runs: publish itself tells the DHT, where one who follows finds it."""
-    trees.write(b"data", b"small", b"version 6")
+    trees.write(b"data", b"small", b"version 9")
     published = publish(*asking(port))
     report.check("publish without a seed: the DHT has it", (published["dht_nodes"] or 0) > 0
                  and published["seed_process"] is None, repr(published))
     log, _ = run_json("log", key, "--state", "r3", "-n", 1, "--timeout", 10, *asking(port))
     report.check("and others find it there", False, "") if log is None else report.equal(
-        "others find the head there", [each["version"] for each in log["versions"]], [6])
+        "others find the head there", [each["version"] for each in log["versions"]], [9])
     with node.Node("publish", "data", "--state", "p", "--no-spread") as quiet:
         report.equal("unchanged", quiet.end(), 0)
-    trees.write(b"data", b"small", b"version 7")
+    trees.write(b"data", b"small", b"version 10")
     result = run("publish", "data", "--state", "p", "--timeout", 1, "--listen", "127.0.0.1:0",
                  "--no-lan", "--no-dht")
     report.check("nobody to tell: says that seed does", result.returncode == 0
@@ -215,6 +231,7 @@ with tempfile.TemporaryDirectory(prefix="swarm-history-") as scratch:
                 report.equal("the copy ends", copy.stop(signal.SIGTERM), 0)
             follow_and_remove(key, first_port)
             seed.stop()
+        walk_far(key, first_port)
         publish_alone(key, first_port)
     nobody_there()
 report.finish()

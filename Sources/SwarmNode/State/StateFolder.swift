@@ -12,6 +12,7 @@ import Metainfo
 ///     datasets/<infohash>/at-<digest>/         lock, blocks and content of a further copy elsewhere
 ///     datasets/<key>/                          head and versions of a dataset (`KeyedDataset`)
 ///     keys/<key>                               its secret, where it is published (`KeyFolder`)
+///     metadata/<infohash>/                     of a version that is shared without content: nothing
 ///     dht.nodes                                nodes of the DHT that an earlier run knew
 ///     sources/<digest>                         what a path became a torrent as, or its key
 ///

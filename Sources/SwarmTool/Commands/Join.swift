@@ -69,9 +69,14 @@ struct Join: ParsableCommand {
     let place = try isNamed ? place(link, known, number: newest, state, display) : nil
     var followed: TransferSession.Dataset?
     if let dataset { followed = try follow(dataset, head, link, place, state, display) }
+    var others = place?.older(atMost: Self.mostOlder) ?? []
+    if let dataset {
+      others += MetadataShare.versions(
+        of: dataset, except: Set(others.compactMap(\.version)), state: state)
+    }
     let plan = TransferSession.Plan(
       subject: place.map { part(in: link, at: $0) }, dataset: followed, peers: peers(link),
-      others: place?.older(atMost: Self.mostOlder) ?? [], isSeed: false, endsWhenFinished: once
+      others: others, isSeed: false, endsWhenFinished: once
     ) { display, endpoints in
       announce(link, known?.info.name.bytes ?? link.shownName, endpoints, display)
     }

@@ -38,13 +38,18 @@ struct Seed: ParsableCommand {
     let display = StatusDisplay(isJSON: options.isJSON)
     let state = try options.stateFolder()
     let source = try source(display, state)
-    let older = try source.older.map {
+    var others = try source.older.map {
       TransferSession.Other(
         request: $0.request, folders: try $0.folders(), holder: $0.folder)
     }
+    if let head = source.head {
+      let shared = ([source] + source.older).compactMap { $0.torrent.info.version?.number }
+      others += MetadataShare.versions(
+        of: state.dataset(head.key), except: Set(shared), state: state)
+    }
     let plan = TransferSession.Plan(
       subject: try subject(source), dataset: source.head.map { follow($0, source, state, display) },
-      peers: options.network.peers.map(\.address), others: older,
+      peers: options.network.peers.map(\.address), others: others,
       changeAdvice: source.head == nil
         ? "" : "; swarm publish \(printable(source.content)) publishes the change", isSeed: true,
       endsWhenFinished: false
