@@ -160,7 +160,8 @@ struct Join: ParsableCommand {
         request.dataset = link.datasetKey
         return request
       }, folders: place.prepare, content: { place.content }, keep: place.keep,
-      version: { place.versionNumber }, onFinished: place.finish)
+      version: { place.versionNumber },
+      wasWhole: { place.wasWhole }, onFinished: place.finish)
   }
 
   /// Newer versions are fetched as they come.

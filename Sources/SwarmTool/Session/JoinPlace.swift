@@ -26,6 +26,8 @@ final class JoinPlace {
   private let display: StatusDisplay
   /// Where versions are, and which one this is; nil for what is no version.
   private var version: (links: VersionLinks, number: UInt64)?
+  /// Whether an earlier run had all of it, as far as is remembered.
+  private(set) var wasWhole = false
   /// Held until the program ends.
   private var folder: DatasetFolder?
 
@@ -98,6 +100,7 @@ final class JoinPlace {
     let written = FileChoice.written(choice, in: info)
     let target = try JoinTarget(info, in: directory, as: name) { index, _ in written[index] }
     let former = try settle(target, info, folder)
+    wasWhole = former?.isWhole ?? false
     var record =
       former
       ?? ContentRecord(path: target.content, owner: .program, isWhole: false, items: [])

@@ -17,6 +17,8 @@ extension TransferSession {
     var keep: (PieceLayers) -> Void = { _ in }
     /// Which version of a dataset it is; nil while that is not known, and for what is none.
     var version: () -> UInt64? = { nil }
+    /// Whether an earlier run had all of it.
+    var wasWhole: () -> Bool = { false }
     /// All that was asked for is here.
     var onFinished: () throws -> Void = {}
     /// Looks, on another thread, whether the content is still what was hashed; says what is wrong.

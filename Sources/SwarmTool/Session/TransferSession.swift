@@ -116,7 +116,9 @@ final class TransferSession {
   /// There is a newer version: from now on the session is about it. One that is whole is shared on.
   func begin(_ next: Subject) {
     if let torrent {
-      if figures.isFinished, let subject {
+      updateFigures()
+      // One that an earlier run had may still be looked at.
+      if let subject, figures.isFinished || subject.wasWhole() {
         besides.append(Shared(torrent: torrent, version: subject.version(), holder: subject))
       } else {
         node?.remove(torrent)

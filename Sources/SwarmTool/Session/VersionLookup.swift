@@ -111,9 +111,12 @@ struct VersionLookup {
       return
     }
     // The node looks for content somewhere; here it finds none, and wants none.
-    var template = Array("/tmp/swarm-lookup-XXXXXX".utf8CString)
+    let parent = StateFolder.environment("TMPDIR") ?? Array("/tmp".utf8)
+    var template =
+      (parent + Array("/swarm-lookup-XXXXXX".utf8)).map { CChar(bitPattern: $0) } + [0]
     guard mkdtemp(&template) != nil else {
-      throw Failure("cannot make a folder in /tmp: \(String(cString: strerror(errno)))")
+      throw Failure(
+        "cannot make a folder in \(printable(parent)): \(String(cString: strerror(errno)))")
     }
     let path = template.dropLast().map { UInt8(bitPattern: $0) }
     defer { Self.remove(path) }
