@@ -51,6 +51,8 @@ public final class Node {
   private var timer: DeadlineTimer?
   /// When the timer will call, in the core's time; nil when it is not set.
   private var timerDeadline: Duration?
+  /// Where link-local peers are.
+  var scopes = LinkScopes()
   /// Finds peers and heads; nil where nobody is looked for.
   var discovery: DiscoveryDriver?
   private let start = uv_hrtime()

@@ -23,6 +23,18 @@ final class TransferSession {
     var onFinished: () throws -> Void = {}
     /// Looks, on another thread, whether the content is still what was hashed; says what is wrong.
     var recheck: (@Sendable () -> String?)?
+    /// The folder of the user's that it was published from; nil where it was not.
+    var published: Published?
+  }
+
+  /// A folder of the user's, or a file, from which a version was published.
+  struct Published {
+    let version: UInt64
+    let path: [UInt8]
+    /// How it differs from the version.
+    let changes: FolderChanges
+    /// Looks how it does now. On any thread.
+    let look: @Sendable () -> FolderChanges
   }
 
   /// A dataset that a session follows.
@@ -94,6 +106,7 @@ final class TransferSession {
   private var timer: EventTimer?
   private var signals: [SignalWatcher] = []
   private var figures = TransferFigures()
+  private let surroundings: SessionSurroundings
   private var repeats = Repeats()
   private var isDiskFull = false
   private var isRestarting = false
@@ -113,6 +126,8 @@ final class TransferSession {
     self.options = options
     self.display = display
     figures.isSeed = plan.isSeed
+    surroundings = SessionSurroundings(
+      on: loop, dataset: plan.dataset?.key, state: try? options.stateFolder(), display: display)
   }
 
   /// Runs until it is stopped. Throws what keeps it from its work, and the exit status of a signal
@@ -152,6 +167,7 @@ final class TransferSession {
 
   private func start() {
     guard let node, let subject else { return }
+    surroundings.watch(subject.published)
     do {
       let torrent = try node.add(subject.request()) { [unowned self] info, layers in
         self.info = info
@@ -272,6 +288,7 @@ final class TransferSession {
     node?.stop { [unowned self] in
       timer?.cancel()
       timer = nil
+      surroundings.close()
       for watcher in signals { watcher.close() }
       signals = []
     }
@@ -306,8 +323,9 @@ final class TransferSession {
   private func tick() {
     showLines()
     look()
+    surroundings.tick()
     guard updateFigures(), end == nil || !plan.isSeed else { return }
-    display.show(figures)
+    display.show(figures, surroundings.current(of: node))
   }
 
   @discardableResult
@@ -340,6 +358,7 @@ final class TransferSession {
       warn(
         "\(Quantity.count(blocks, "block")) on disk are not what they were, and are no longer used")
     case .changed(_, let file):
+      surroundings.folderChanged()
       warn(
         "\(path(of: file)) was changed by another program; it is checked before it is shared"
           + plan.changeAdvice)
