@@ -9,7 +9,7 @@ final class DHTDriver {
   var onEffect: (DHTEffect) -> Void = { _ in }
 
   private var dht: DHT
-  private let loop: EventLoop
+  private let lookups: NameLookups
   private let log: Log
   private let file: [UInt8]?
   private var sockets: [DatagramSocket] = []
@@ -34,7 +34,7 @@ final class DHTDriver {
     on loop: EventLoop, places: [PeerEndpoint], configuration: DHTConfiguration,
     bootstrap: [PeerAddress], file: [UInt8]?, seed: UInt64, log: Log
   ) {
-    self.loop = loop
+    lookups = NameLookups(on: loop)
     self.log = log
     self.file = file
     var configuration = configuration
@@ -103,6 +103,7 @@ final class DHTDriver {
   func close() {
     guard !isClosed else { return }
     isClosed = true
+    lookups.close()
     save()
     for socket in sockets { socket.close() }
     timer?.close()
@@ -119,8 +120,7 @@ final class DHTDriver {
     case .ipv4(let address): add([.v4(address)])
     case .ipv6(let address): add([.v6(address)])
     case .name(let name):
-      NameLookup.start(name, on: loop) { [weak self] result in
-        guard let self, !isClosed else { return }
+      lookups.start(name) { [unowned self] result in
         switch result {
         case .success(let addresses): add(addresses)
         case .failure(let error): log(.debug, "cannot find the DHT's node \(node): \(error)")

@@ -11,7 +11,7 @@ public final class PortMappingDriver {
   private let log: Log
   private let onChange: ([Mapping]) -> Void
   private var mapper: PortMapper
-  private let thread: MappingThread
+  private let thread: SideThread
   private var timer: DeadlineTimer?
   private var watch: GatewayWatch?
   private var gateways: [(gateway: Gateway, socket: PCPSocket)] = []
@@ -42,7 +42,7 @@ public final class PortMappingDriver {
     self.log = log
     self.onChange = onChange
     mapper = PortMapper(wanted: wanted, seed: seed)
-    thread = MappingThread(on: loop)
+    thread = SideThread(on: loop)
     timer = DeadlineTimer(on: loop) { [unowned self] in
       mapper.handleTimeout(now: Self.now)
       drain()

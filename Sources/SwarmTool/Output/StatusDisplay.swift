@@ -57,6 +57,14 @@ final class StatusDisplay {
     Console.note(text)
   }
 
+  /// A line of the node's log, as "warning: what is wrong". With `--json` warnings are events, too.
+  func log(_ line: String) {
+    guard isJSON else { return note("swarm: " + line) }
+    for level in ["warning: ", "error: "] where line.hasPrefix(level) {
+      warn(String(line.dropFirst(level.count)))
+    }
+  }
+
   /// Something that is not as it should be.
   func warn(_ text: String) {
     if isJSON {

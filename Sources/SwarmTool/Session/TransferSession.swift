@@ -337,7 +337,7 @@ final class TransferSession {
   }
 
   private func showLines() {
-    for line in lines.take() where repeats.isNew(line, now: .now) { display.note("swarm: " + line) }
+    for line in lines.take() where repeats.isNew(line, now: .now) { display.log(line) }
   }
 
   // MARK: Notices
