@@ -342,7 +342,7 @@ def clock():
 
         set_clock("+0")
         case.begin(prefix=["env", f"LD_PRELOAD={library}", f"FAKETIME_TIMESTAMP_FILE={jump}",
-                           "FAKETIME_NO_CACHE=1", "FAKETIME_DONT_FAKE_MONOTONIC=1"])
+                           "FAKETIME_NO_CACHE=1", "FAKETIME_DISABLE_SHM=1", "FAKETIME_DONT_FAKE_MONOTONIC=1"])
         node.listening(case.seed, PATIENCE)
         for text in ("+10y", "-5y", "+0"):
             set_clock(text)

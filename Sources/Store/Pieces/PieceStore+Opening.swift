@@ -87,7 +87,8 @@ extension PieceStore {
         .failed(
           DiskFailure(
             reason: failure.reason,
-            description: "\(failure); what is here is not known without it, and nothing is fetched or "
+            description:
+              "\(failure); what is here is not known without it, and nothing is fetched or "
               + "shared: put it right or remove it; it is tried again by and by")))
     }
     let doublings = min(failedMapReads - 1, 10)

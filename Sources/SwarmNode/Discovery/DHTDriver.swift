@@ -45,7 +45,9 @@ final class DHTDriver {
     }
     configuration.secret = (0..<16).map { _ in UInt8.random(in: 0...255) }
     // Addresses of the Internet are what others see, too. BEP 42.
-    configuration.knownAddresses += places.map(\.address).filter { !$0.isOfASite && !$0.isEverywhere }
+    configuration.knownAddresses += places.map(\.address).filter {
+      !$0.isOfASite && !$0.isEverywhere
+    }
     reachesLoopback =
       !configuration.enforcesNodeIDs || places.allSatisfy { $0.address.isLoopback }
       || bootstrap.contains { $0.host.isLoopback }
@@ -153,7 +155,17 @@ final class DHTDriver {
   // MARK: The file
 
   private static func saved(in file: [UInt8]?, log: Log) -> DHTState? {
-    guard let file, let bytes = try? WholeFile.read(file, limit: fileBytes) else { return nil }
+    guard let file else { return nil }
+    let bytes: [UInt8]
+    do throws(SystemError) {
+      bytes = try WholeFile.read(file, limit: fileBytes)
+    } catch {
+      // In the first run there is none.
+      if error.number != ENOENT {
+        log(.warning, "what was known of the DHT cannot be used: \(error): it begins anew")
+      }
+      return nil
+    }
     do {
       return try DHTState(decoding: bytes)
     } catch {

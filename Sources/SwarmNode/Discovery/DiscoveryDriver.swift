@@ -76,7 +76,9 @@ final class DiscoveryDriver {
       ? NetworkWatch(on: loop) : nil
     if configuration.usesLocalNetwork {
       var own = LocalNetworkConfiguration(peerID: peerID, port: listenPort)
-      if !places.contains(where: \.address.isEverywhere) { own.addresses = Set(places.map(\.address)) }
+      if !places.contains(where: \.address.isEverywhere) {
+        own.addresses = Set(places.map(\.address))
+      }
       local = LocalNetworkDriver(
         on: loop, network: network, configuration: own, seed: seed ^ 0x26, log: log
       ) { [unowned self] in foundNearby($0, $1, on: $2) }
@@ -156,7 +158,10 @@ final class DiscoveryDriver {
   }
 
   /// A peer has told where its node of the DHT is. BEP 5, "port".
-  func add(dhtNode: PeerEndpoint) { dht?.with { $0.addNodes([dhtNode], now: $1) } }
+  func add(dhtNode: PeerEndpoint) {
+    if dhtNode.address.needsInterface { return }
+    dht?.with { $0.addNodes([dhtNode], now: $1) }
+  }
 
   /// Once all was told that happened at once.
   func flush() {
@@ -241,7 +246,8 @@ final class DiscoveryDriver {
       }
       // With the router's address, or else the one of its family that the DHT sees.
       let isV4 = mapping.gateway.map { $0.ipFamily == .v4 } ?? true
-      if let address = port.externalAddress ?? voted.first(where: { ($0.ipFamily == .v4) == isV4 }) {
+      if let address = port.externalAddress ?? voted.first(where: { ($0.ipFamily == .v4) == isV4 })
+      {
         onOwnEndpoint(PeerEndpoint(address: address, port: port.externalPort))
       }
       rendezvous.setPort(port.externalPort, now: Self.now)

@@ -7,7 +7,8 @@ enum SocketAddress {
   /// Calls `body` with the endpoint as a `sockaddr`; `scope` is the interface of an IPv6 address that
   /// means something there only (RFC 4007).
   static func with<Result>(
-    _ endpoint: PeerEndpoint, scope: UInt32 = 0, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Result
+    _ endpoint: PeerEndpoint, scope: UInt32 = 0,
+    _ body: (UnsafePointer<sockaddr>, socklen_t) -> Result
   ) -> Result {
     switch endpoint.address {
     case .v4(let address):

@@ -31,7 +31,9 @@ enum Sockets {
     let made = make(for: peer.address)
     guard made >= 0 else { return .failure(.last) }
     prepare(made)
-    guard SocketAddress.with(peer, scope: scope, { Glibc.connect(made, $0, $1) }) == 0 || errno == EINPROGRESS
+    guard
+      SocketAddress.with(peer, scope: scope, { Glibc.connect(made, $0, $1) }) == 0
+        || errno == EINPROGRESS
     else {
       let error = ErrorNumber.last
       close(made)

@@ -23,7 +23,9 @@ public struct FolderChanges: Hashable, Sendable {
     {
       let was = before.first?.path == path ? before.popFirst() : nil
       let item = after.first?.path == path ? after.popFirst() : nil
-      if was == item || [was, item].allSatisfy({ $0.map { $0.kind == "folder" } ?? true }) { continue }
+      if was == item || [was, item].allSatisfy({ $0.map { $0.kind == "folder" } ?? true }) {
+        continue
+      }
       count += 1
       if first.count < Self.named { first.append(path) }
     }

@@ -115,7 +115,9 @@ struct Surroundings {
 
   private var datasetText: String? {
     guard let dataset else { return nil }
-    guard let version = dataset.version else { return "dataset \(dataset.key): no version found yet" }
+    guard let version = dataset.version else {
+      return "dataset \(dataset.key): no version found yet"
+    }
     let age = dataset.headAge.map { ", known for \(Quantity.age(seconds: $0))" } ?? ""
     let twice = dataset.isKeyUsedTwice ? ", its key is used twice" : ""
     return "version \(version) of \(dataset.key)\(age)\(twice)"

@@ -81,7 +81,8 @@ final class SessionSurroundings {
       display.note("\(path) is as version \(published.version) has it again")
     } else {
       let ahead = Surroundings.Ahead(
-        version: published.version, count: changes.count, files: changes.first.map { printable($0) },
+        version: published.version, count: changes.count,
+        files: changes.first.map { printable($0) },
         fault: nil)
       display.warn("\(path) is \(ahead.text); swarm publish \(path) publishes the change")
     }

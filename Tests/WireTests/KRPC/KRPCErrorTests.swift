@@ -11,7 +11,8 @@ import Wire
     let ordered = "d1:ad2:id20:abcdefghij0123456789e1:q4:ping1:t2:aa1:y1:qe"
     #expect(read == (try KRPCMessage(Array(ordered.utf8))))
     #expect(read.encoded == Array(ordered.utf8))
-    let answer = "d1:rd5:token2:xy2:id20:abcdefghij01234567895:nodes0:e1:y1:r1:v4:LT\u{1}\u{2}1:t2:bbe"
+    let answer =
+      "d1:rd5:token2:xy2:id20:abcdefghij01234567895:nodes0:e1:y1:r1:v4:LT\u{1}\u{2}1:t2:bbe"
     guard case .response(let response) = try KRPCMessage(Array(answer.utf8)).body else {
       Issue.record("no answer")
       return
