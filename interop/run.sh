@@ -38,6 +38,7 @@ side_by_side=(
   libtorrent/dht.py
   miniupnpd/mapping.py
   cli/disk_faults.py
+  cli/discovery_faults.py
   cli/strangers.py
   mixed/swarm.py
   transmission/both_ways.py

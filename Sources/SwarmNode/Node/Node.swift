@@ -54,6 +54,9 @@ public final class Node {
   private var timer: DeadlineTimer?
   /// When the timer will call, in the core's time; nil when it is not set.
   private var timerDeadline: Duration?
+  /// Where link-local peers are.
+  var scopes = LinkScopes()
+  let lookups: NameLookups
   /// Finds peers and heads; nil where nobody is looked for.
   var discovery: DiscoveryDriver?
   private let start = uv_hrtime()
@@ -84,6 +87,7 @@ public final class Node {
       core.dhtPort = discovery?.dhtPort
     }
     self.loop = loop
+    lookups = NameLookups(on: loop)
     self.log = configuration.log
     self.memory = memory
     receiver = Receiver(
@@ -137,8 +141,7 @@ public final class Node {
     case .ipv6(let host):
       add(peers: [PeerEndpoint(address: .v6(host), port: address.port)], to: torrent)
     case .name(let name):
-      NameLookup.start(name, on: loop) { [weak self] result in
-        guard let self, !isStopping else { return }
+      lookups.start(name) { [unowned self] result in
         switch result {
         case .success(let found):
           add(peers: found.map { PeerEndpoint(address: $0, port: address.port) }, to: torrent)
@@ -178,6 +181,7 @@ public final class Node {
     isStopping = true
     onStopped = completion
     for listener in listeners { listener.close() }
+    lookups.close()
     for torrent in torrents.keys { swarm.remove(torrent, now: now) }
     discovery?.stop { [unowned self] in
       discovery = nil

@@ -64,7 +64,17 @@ struct Seed: ParsableCommand {
     let folders = try source.folders()
     return TransferSession.Subject(
       request: { source.request }, folders: { _, _ in folders }, content: { source.content },
-      recheck: source.isNew ? source.recheck : nil)
+      recheck: source.isNew ? source.recheck : nil, published: published(source))
+  }
+
+  /// The folder may be changed at any time, and is the publisher's to change.
+  private func published(_ source: SeedSource) -> TransferSession.Published? {
+    guard source.head != nil, let number = source.torrent.info.version?.number else { return nil }
+    return TransferSession.Published(
+      version: number, path: source.content, changes: source.changes,
+      look: { [path = source.content, items = source.items] in
+        FolderChanges.look(at: path, since: items)
+      })
   }
 
   /// What another process publishes is shared as soon as it is there.

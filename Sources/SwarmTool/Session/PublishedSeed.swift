@@ -37,6 +37,7 @@ extension SeedSource {
       isNew: false, isWhole: true)
     shared.head = head
     if sharesOlder { shared.older = older(than: number, source, state) }
+    shared.changes = FolderChanges(from: record.items, to: now)
     if let path = record.firstDifference(from: now) {
       shared.isWhole = false
       shared.ahead = printable(source.path.appending(name: path))

@@ -23,6 +23,18 @@ extension TransferSession {
     var onFinished: () throws -> Void = {}
     /// Looks, on another thread, whether the content is still what was hashed; says what is wrong.
     var recheck: (@Sendable () -> String?)?
+    /// The folder of the user's that it was published from; nil where it was not.
+    var published: Published?
+  }
+
+  /// A folder of the user's, or a file, from which a version was published.
+  struct Published {
+    let version: UInt64
+    let path: [UInt8]
+    /// How it differs from the version.
+    let changes: FolderChanges
+    /// Looks how it does now. On any thread.
+    let look: @Sendable () -> FolderChanges
   }
 
   /// A dataset that a session follows.

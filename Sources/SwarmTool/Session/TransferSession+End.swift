@@ -46,6 +46,7 @@ extension TransferSession {
     node?.stop { [unowned self] in
       timer?.cancel()
       timer = nil
+      surroundings.close()
       for watcher in signals { watcher.close() }
       signals = []
     }

@@ -26,6 +26,7 @@ extension TransferSession {
       warn(
         "\(Quantity.count(blocks, "block")) on disk are not what they were, and are no longer used")
     case .changed(_, let file):
+      surroundings.folderChanged()
       warn(
         "\(path(of: file)) was changed by another program; it is checked before it is shared"
           + plan.changeAdvice)

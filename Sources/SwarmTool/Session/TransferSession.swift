@@ -40,6 +40,7 @@ final class TransferSession {
   var timer: EventTimer?
   var signals: [SignalWatcher] = []
   var figures = TransferFigures()
+  let surroundings: SessionSurroundings
   private var repeats = Repeats()
   var isDiskFull = false
   var isRestarting = false
@@ -57,6 +58,8 @@ final class TransferSession {
     self.options = options
     self.display = display
     figures.isSeed = plan.isSeed
+    surroundings = SessionSurroundings(
+      on: loop, dataset: plan.dataset?.key, state: try? options.stateFolder(), display: display)
   }
 
   /// Runs until it is stopped. Throws what keeps it from its work, and the exit status of a signal
@@ -98,6 +101,7 @@ final class TransferSession {
 
   func start() {
     guard let node, let subject else { return }
+    surroundings.watch(subject.published)
     do {
       let torrent = try node.add(subject.request()) { [unowned self] info, layers in
         self.info = info
@@ -206,11 +210,12 @@ final class TransferSession {
     showLines()
     look()
     meetPeers()
+    surroundings.tick()
     plan.search?.versions.tick()
     let isKnown = updateFigures()
     if let view = searchView { return display.show(view) }
     guard isKnown, end == nil || !plan.isSeed else { return }
-    display.show(figures)
+    display.show(figures, surroundings.current(of: node))
   }
 
   /// What is waited for while nothing is known yet; nil once there are figures to show.
@@ -237,7 +242,7 @@ final class TransferSession {
   }
 
   func showLines() {
-    for line in lines.take() where repeats.isNew(line, now: .now) { display.note("swarm: " + line) }
+    for line in lines.take() where repeats.isNew(line, now: .now) { display.log(line) }
   }
 
   /// Says what is not as it should be, once while it lasts.
