@@ -22,8 +22,10 @@ SETTINGS = {
     "dht_bootstrap_nodes": "", "dht_restrict_routing_ips": False, "dht_restrict_search_ips": False,
     "dht_prefer_verified_node_ids": False, "dht_enforce_node_id": False,
     "dht_ignore_dark_internet": False, "allow_multiple_connections_per_ip": True,
+    # It tries uTP for three seconds before TCP.
+    "enable_outgoing_utp": False,
     # All of ours have one address or few, and ask a lot: no protection against that.
-    "dht_block_ratelimit": 1000,
+    "dht_block_ratelimit": 1000, "dht_upload_rate_limit": 1000000,
     "alert_mask": lt.alert.category_t.dht_notification | lt.alert.category_t.dht_operation_notification
     | lt.alert.category_t.error_notification | lt.alert.category_t.status_notification}
 
@@ -179,12 +181,13 @@ def put_by_hand(address, places, pair, value, number, salt=b"", signature=None):
     if salt:
         put["salt"] = salt
     target = hashlib.sha1(pair.key + salt).digest()
+    # It is read-only, BEP 43: who kept it in mind would wait for it when it is gone.
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as hand:
         hand.bind((address, 0))
         hand.settimeout(2)
 
         def ask(place, method, arguments):
-            question = {"t": b"ab", "y": b"q", "q": method, "a": arguments}
+            question = {"t": b"ab", "y": b"q", "q": method, "a": arguments, "ro": 1}
             hand.sendto(bencode.encode(question), place)
             while True:
                 said = bencode.decode(hand.recv(4096))
