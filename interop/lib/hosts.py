@@ -33,6 +33,11 @@ class Host:
     def join(self, link, *options):
         return node.Node("join", link, *options, prefix=self.prefix, cwd=self.home)
 
+    def start_anew(self):
+        """Forgets all, as a machine that was never used."""
+        shutil.rmtree(self.home)
+        os.makedirs(self.home)
+
     def run(self, *words):
         return subprocess.run([*self.prefix, PROGRAM, *words], cwd=self.home, capture_output=True,
                               timeout=60, check=False)
