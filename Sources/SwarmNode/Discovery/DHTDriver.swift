@@ -81,7 +81,9 @@ public final class DHTDriver {
   }
 
   /// Begins a lookup. Nothing is told of it before `drain` is called, which must follow.
-  public func begin(_ body: (inout DHT, Duration) -> DHTLookupID) -> DHTLookupID { body(&dht, Self.now) }
+  public func begin(_ body: (inout DHT, Duration) -> DHTLookupID) -> DHTLookupID {
+    body(&dht, Self.now)
+  }
 
   /// Keeps what is known for the next run, and ends.
   public func close() {

@@ -22,7 +22,8 @@ struct SwarmDHT {
     let places = CommandLine.arguments.dropFirst().compactMap {
       try? PeerAddress(parsing: Array($0.utf8))
     }
-    guard let listen = places.first?.endpoint, places.count == CommandLine.arguments.count - 1 else {
+    guard let listen = places.first?.endpoint, places.count == CommandLine.arguments.count - 1
+    else {
       Log.standardError()(.error, "usage: swarm-dht LISTEN [NODE…]")
       exit(2)
     }
