@@ -14,8 +14,13 @@ import Synchronization
     if arguments.first == "--heads" {
       return heads(arguments.dropFirst().first.flatMap(seeds) ?? 1...1)
     }
+    if arguments.first == "--reads" {
+      return reads(arguments.dropFirst().first.flatMap(seeds) ?? 1...1)
+    }
     guard let range = arguments.first.flatMap(seeds) else {
-      print("usage: swarm-sim SEED | FIRST-LAST [JOBS] | --crowd SEED | --heads SEED[-LAST]")
+      print(
+        "usage: swarm-sim SEED | FIRST-LAST [JOBS] | --crowd SEED | --heads SEED[-LAST]"
+          + " | --reads SEED[-LAST]")
       exit(2)
     }
     if range.count == 1 { return playOne(range.lowerBound) }
@@ -63,6 +68,24 @@ import Synchronization
     var hasFailed = false
     for (seed, result) in results.withLock({ $0 }).sorted(by: { $0.key < $1.key }) {
       print("heads, seed \(seed): \(result.summary)")
+      guard let failure = result.failure else { continue }
+      print(failure)
+      hasFailed = true
+    }
+    if hasFailed { exit(1) }
+  }
+
+  /// Nodes that read what they do not have, from each of the seeds.
+  private static func reads(_ seeds: ClosedRange<UInt64>) {
+    let results = Mutex<[UInt64: ReadSwarm.Result]>([:])
+    DispatchQueue.concurrentPerform(iterations: seeds.count) { index in
+      let seed = seeds.lowerBound + UInt64(index)
+      let result = ReadSwarm.run(seed: seed)
+      results.withLock { $0[seed] = result }
+    }
+    var hasFailed = false
+    for (seed, result) in results.withLock({ $0 }).sorted(by: { $0.key < $1.key }) {
+      for line in result.lines { print("reads, seed \(seed): \(line)") }
       guard let failure = result.failure else { continue }
       print(failure)
       hasFailed = true
