@@ -4,9 +4,9 @@ import Metainfo
 import Wire
 
 /// A node of the DHT on the loop: sockets, timer and file for `DHT`. Stays on its loop's thread.
-final class DHTDriver {
+public final class DHTDriver {
   /// What comes of a lookup: all effects but those that are this driver's.
-  var onEffect: (DHTEffect) -> Void = { _ in }
+  public var onEffect: (DHTEffect) -> Void = { _ in }
 
   private var dht: DHT
   private let loop: EventLoop
@@ -27,7 +27,7 @@ final class DHTDriver {
 
   /// Begins at once, at the UDP ports of the same numbers as the TCP ports in `places`. nil when none
   /// of them can be had, which the log tells.
-  init?(
+  public init?(
     on loop: EventLoop, places: [PeerEndpoint], configuration: DHTConfiguration,
     bootstrap: [PeerAddress], file: [UInt8]?, seed: UInt64, log: Log
   ) {
@@ -69,22 +69,24 @@ final class DHTDriver {
   }
 
   /// Its UDP port.
-  var port: UInt16 { sockets[0].endpoint.port }
+  public var port: UInt16 { sockets[0].endpoint.port }
 
   /// How it is doing.
-  var status: DHTStatus { dht.status }
+  public var status: DHTStatus { dht.status }
 
   /// Calls the state machine, and carries out what it wants.
-  func with(_ body: (inout DHT, Duration) -> Void) {
+  public func with(_ body: (inout DHT, Duration) -> Void) {
     body(&dht, Self.now)
     drain()
   }
 
   /// Begins a lookup. Nothing is told of it before `drain` is called, which must follow.
-  func begin(_ body: (inout DHT, Duration) -> DHTLookupID) -> DHTLookupID { body(&dht, Self.now) }
+  public func begin(_ body: (inout DHT, Duration) -> DHTLookupID) -> DHTLookupID {
+    body(&dht, Self.now)
+  }
 
   /// Keeps what is known for the next run, and ends.
-  func close() {
+  public func close() {
     guard !isClosed else { return }
     isClosed = true
     save()
@@ -114,7 +116,7 @@ final class DHTDriver {
   }
 
   /// Carries out what the state machine wants.
-  func drain() {
+  public func drain() {
     // An effect may call the user, who may call us.
     guard !isDraining, !isClosed else { return }
     isDraining = true
