@@ -110,7 +110,7 @@ final class JoinPlace {
   private func place(of info: InfoDictionary) throws -> PathElement? {
     guard let dataset else { return nil }
     let number = info.version?.number ?? UInt64(clamping: head?.version ?? 1)
-    let name = info.isSingleFile ? info.files[0].path.elements[0] : try PathElement(info.name.bytes)
+    let name = try Self.name(of: info)
     let links = VersionLinks(directory: directory, name: name)
     version = (links, number)
     if let infohash = info.infohashV2 {
@@ -118,6 +118,14 @@ final class JoinPlace {
     }
     if try links.current() == nil { try links.point(to: number) }
     return try links.placeName(of: number)
+  }
+
+  private static func name(of info: InfoDictionary) throws -> PathElement {
+    info.isSingleFile ? info.files[0].path.elements[0] : try PathElement(info.name.bytes)
+  }
+
+  private func isThere(_ name: PathElement) -> Bool {
+    access(directory.appending(name: name.bytes).map { CChar(bitPattern: $0) } + [0], F_OK) == 0
   }
 
   /// All that was asked for is here: the name alone leads to it.
@@ -132,11 +140,14 @@ final class JoinPlace {
   ) -> (@Sendable () -> Void)? {
     guard let dataset, let version else { return nil }
     let keyed = state.dataset(dataset)
-    let numbers = ((try? version.links.versions()) ?? []).filter { $0 != version.number }
+    // Each under its own name: a version with one file is called as that is, and others as the folder.
+    let numbers = ((try? keyed.versions()) ?? []).filter { $0 != version.number }
     let older = numbers.reversed().compactMap { number -> VersionReuse.Older? in
       guard let infohash = keyed.version(number), let name = DatasetName(v1: nil, v2: infohash),
         let known = (try? state.knownTorrent(name)) ?? nil,
-        let place = try? version.links.placeName(of: number)
+        let called = try? Self.name(of: known.info),
+        let place = try? VersionLinks(directory: directory, name: called).placeName(of: number),
+        isThere(place)
       else { return nil }
       let isFile = known.info.isSingleFile
       return VersionReuse.Older(
