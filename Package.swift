@@ -81,7 +81,8 @@ let package = Package(
       ]),
     // Figures that make bench compares with.
     .executableTarget(
-      name: "SwarmBench", dependencies: ["Metainfo", "Wire", "Store", "Swarm", "SwarmNode"],
+      name: "SwarmBench",
+      dependencies: ["Metainfo", "Wire", "Store", "Discovery", "Swarm", "SwarmNode"],
       path: "Benchmarks/SwarmBench"
     ),
     // Maps ports and nothing else, for interop/miniupnpd.
