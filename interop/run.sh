@@ -42,7 +42,12 @@ side_by_side=(
   cli/strangers.py
   mixed/swarm.py
   transmission/both_ways.py
+  hosts/nats.py
   tshark/dissect.py
+  tshark/discovery.py
+  hosts/key_twice.py
+  hosts/routed.py
+  hosts/local.py
   rtorrent/both_ways.py
   aria2/both_ways.py
   avahi/both_ways.py

@@ -49,6 +49,13 @@ extension Swarm {
     } else {
       torrent.metadata = MetadataFetch(v1: hashes.v1, v2: hashes.v2)
     }
+    // Who has one version or the key alone wants the next one or has it, and is found here sooner than in
+    // the DHT, where all who begin with a version at once look for it before anybody is announced.
+    if let key = torrent.dataset {
+      for peer in torrents(of: key).flatMap(\.peers) {
+        if let place = peer.listening { torrent.known.add(place, source: .incoming, now: self.now) }
+      }
+    }
     torrents.append(torrent)
     for infohash in torrent.infohashes { torrentsByInfohash[infohash] = torrent.id }
     if let key = torrent.dataset { torrentsByDataset[key, default: []].append(torrent.id) }
@@ -156,14 +163,17 @@ extension Swarm {
       takeJobID: jobs.next)
     let geometry = content.geometry
     var picker = PiecePicker(geometry: geometry)
-    if let wanted = torrent.request.wanted {
+    let isSparse = torrent.reading.isSparse
+    if isSparse || torrent.request.wanted != nil {
+      let wanted = torrent.request.wanted ?? { _, _ in false }
       for piece in geometry.pieces { picker.setPriority(.skip, of: piece) }
       for (file, entry) in zip(geometry.files, info.files)
       where wanted(Int(file.rawValue), entry) {
         for piece in geometry.pieces(of: file) { picker.setPriority(.normal, of: piece) }
       }
     }
-    let data = Torrent.Data(info: info, layers: layers, content: content, picker: picker)
+    let data = Torrent.Data(
+      info: info, layers: layers, content: content, picker: picker, isSparse: isSparse)
     for piece in geometry.pieces where picker.isWanted(piece) {
       data.wantedBytes += UInt64(geometry.dataLength(of: piece))
     }

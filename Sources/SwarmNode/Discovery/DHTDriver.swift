@@ -4,9 +4,9 @@ import Metainfo
 import Wire
 
 /// A node of the DHT on the loop: sockets, timer and file for `DHT`. Stays on its loop's thread.
-final class DHTDriver {
+public final class DHTDriver {
   /// What comes of a lookup: all effects but those that are this driver's.
-  var onEffect: (DHTEffect) -> Void = { _ in }
+  public var onEffect: (DHTEffect) -> Void = { _ in }
 
   private var dht: DHT
   private let lookups: NameLookups
@@ -30,7 +30,7 @@ final class DHTDriver {
 
   /// Begins at once, at the UDP ports of the same numbers as the TCP ports in `places`. Where none of
   /// them can be had, which the log tells, it does nothing: `fault` says why.
-  init(
+  public init(
     on loop: EventLoop, places: [PeerEndpoint], configuration: DHTConfiguration,
     bootstrap: [PeerAddress], file: [UInt8]?, seed: UInt64, log: Log
   ) {
@@ -83,26 +83,28 @@ final class DHTDriver {
   }
 
   /// Its UDP port; nil where it has none, and does nothing.
-  var port: UInt16? { sockets.first?.endpoint.port }
+  public var port: UInt16? { sockets.first?.endpoint.port }
 
   /// Why it has no port, or lacks one of its families; nil when all is well.
   private(set) var fault: String?
 
   /// How it is doing.
-  var status: DHTStatus { dht.status }
+  public var status: DHTStatus { dht.status }
 
   /// Calls the state machine, and carries out what it wants.
-  func with(_ body: (inout DHT, Duration) -> Void) {
+  public func with(_ body: (inout DHT, Duration) -> Void) {
     guard !isClosed else { return }
     body(&dht, Self.now)
     drain()
   }
 
   /// Begins a lookup. Nothing is told of it before `drain` is called, which must follow.
-  func begin(_ body: (inout DHT, Duration) -> DHTLookupID) -> DHTLookupID { body(&dht, Self.now) }
+  public func begin(_ body: (inout DHT, Duration) -> DHTLookupID) -> DHTLookupID {
+    body(&dht, Self.now)
+  }
 
   /// Keeps what is known for the next run, and ends.
-  func close() {
+  public func close() {
     guard !isClosed else { return }
     isClosed = true
     lookups.close()
@@ -132,7 +134,7 @@ final class DHTDriver {
   }
 
   /// Carries out what the state machine wants.
-  func drain() {
+  public func drain() {
     // An effect may call the user, who may call us.
     guard !isDraining, !isClosed else { return }
     isDraining = true

@@ -178,6 +178,10 @@ final class JoinPlace {
     return VersionRemoval(version.links, of: dataset, state: state)
   }
 
+  private func isThere(_ name: PathElement) -> Bool {
+    access(directory.appending(name: name.bytes).map { CChar(bitPattern: $0) } + [0], F_OK) == 0
+  }
+
   /// All that was asked for is here: the name alone leads to it.
   func finish() throws {
     guard let version else { return }
@@ -205,11 +209,13 @@ final class JoinPlace {
     _ info: InfoDictionary, _ folders: TorrentFolders, _ written: [Bool], _ folder: DatasetFolder
   ) -> (@Sendable () -> Void)? {
     guard let keyed = dataset, let version else { return nil }
-    let numbers = ((try? version.links.versions()) ?? []).filter { $0 != version.number }
+    // Each under its own name: a version with one file is called as that is, and others as the folder.
+    let numbers = ((try? keyed.versions()) ?? []).filter { $0 != version.number }
     let older = numbers.reversed().compactMap { number -> VersionReuse.Older? in
       guard let infohash = keyed.version(number), let name = DatasetName(v1: nil, v2: infohash),
         let known = (try? state.knownTorrent(name)) ?? nil,
-        let place = try? version.links.placeName(of: number)
+        let place = try? links(for: known.info).placeName(of: number),
+        isThere(place)
       else { return nil }
       let isFile = known.info.isSingleFile
       return VersionReuse.Older(

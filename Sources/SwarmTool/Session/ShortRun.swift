@@ -35,7 +35,7 @@ final class ShortRun {
   func run(atMost limit: Int, isDone: @escaping () -> Bool) {
     Console.clearLineWhenInterrupted()
     timer = EventTimer(on: loop, everyMilliseconds: Self.interval) { [unowned self] in
-      for line in lines.take() { display?.note("swarm: " + line) }
+      for line in lines.take() { display?.log(line) }
       if isDone() || seconds >= limit { stop() }
     }
     loop.run()
