@@ -30,7 +30,7 @@ struct HeadSpread {
       preconditionFailure("where heads are exchanged there are no files")
     }
     if let meeting { for peer in network.peers { node.resolve(peer.address, for: meeting) } }
-    let usesDHT = node.discoveryStatus?.dht != nil
+    let usesDHT = node.discoveryStatus?.dht.status != nil
     var told = 0
     var lastNote: Int?
     run.run(atMost: limit) {
