@@ -29,6 +29,19 @@ extension TransferSession {
     search.versions.start(on: node)
   }
 
+  /// Remembers whom we are connected to.
+  func meetPeers() {
+    guard let node, plan.dataset != nil else { return }
+    for id in [torrent, meeting].compactMap({ $0 }) {
+      for peer in node.peers(of: id) where !peer.isIncoming && met.count < Self.mostMet {
+        met.insert(peer.endpoint)
+      }
+    }
+  }
+
+  /// Peers that are remembered: more than a torrent has connections.
+  private static let mostMet = 200
+
   /// Begins to share what the plan names besides.
   func shareOthers(on node: Node) {
     for other in plan.others {

@@ -1,6 +1,7 @@
 import Metainfo
 import Swarm
 import SwarmNode
+import Wire
 
 /// One torrent on a node of its own, from the start of the program to its end.
 ///
@@ -22,6 +23,11 @@ final class TransferSession {
   var subject: Subject?
   /// What is shared besides: earlier versions for the most part.
   var besides: [Shared] = []
+  /// The dataset's own swarm, in which heads travel.
+  var meeting: TorrentID?
+  /// Peers of the dataset that we have connected to: they are tried first for its next version, which
+  /// nobody may have announced yet.
+  var met: Set<PeerEndpoint> = []
   /// Old versions that are being removed.
   var removing: Set<UInt64> = []
   private let startTime = ContinuousClock.now
@@ -89,6 +95,7 @@ final class TransferSession {
     let meeting = try? node.add(TorrentRequest(meeting: dataset.key, salt: dataset.salt)) { _, _ in
       preconditionFailure("where heads are exchanged there are no files")
     }
+    self.meeting = meeting
     if let meeting { for peer in plan.peers { node.resolve(peer, for: meeting) } }
   }
 
@@ -111,7 +118,8 @@ final class TransferSession {
       }
       self.torrent = torrent
       for peer in plan.peers { node.resolve(peer, for: torrent) }
-      if let met = plan.search?.versions.peers { node.add(peers: Array(met), to: torrent) }
+      let known = met.union(plan.search?.versions.peers ?? [])
+      if !known.isEmpty { node.add(peers: Array(known), to: torrent) }
     } catch {
       fail(Self.text(of: error))
     }
@@ -119,6 +127,7 @@ final class TransferSession {
 
   /// There is a newer version: from now on the session is about it. One that is whole is shared on.
   func begin(_ next: Subject) {
+    meetPeers()
     if let torrent {
       updateFigures()
       // One that an earlier run had may still be looked at.
@@ -161,9 +170,19 @@ final class TransferSession {
   }
 
   private func look() {
-    guard end == nil, let outcome = follower?.retry() else { return }
+    guard end == nil, let before = follower else { return }
+    var outcome = HeadFollower.Outcome.nothing
+    if let found = before.published() {
+      outcome = follower?.take(found) ?? .nothing
+    } else {
+      outcome = follower?.retry() ?? .nothing
+    }
     act(on: outcome)
-    if let found = follower?.published() { node?.offer(found.item, isOurs: true) }
+    // Others are told once they can fetch it.
+    let isNew = follower?.head?.version != before.head?.version || before.pending != nil
+    if plan.dataset?.isOurs == true, isNew, follower?.pending == nil, let head = follower?.head {
+      node?.offer(head.item, isOurs: true)
+    }
   }
 
   /// All that was asked for is here: with `--once` that is the end, unless a newer version may be
@@ -190,6 +209,7 @@ final class TransferSession {
   private func tick() {
     showLines()
     look()
+    meetPeers()
     surroundings.tick()
     plan.search?.versions.tick()
     let isKnown = updateFigures()
