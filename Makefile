@@ -36,6 +36,7 @@ bench: build ## Figures beside other programs'; BENCH_ARGUMENTS="--size 256M --r
 interop: build ## Against programs that others wrote
 	$(SWIFT) build -c release --static-swift-stdlib --product swarm-map
 	$(SWIFT) build -c release --static-swift-stdlib --product swarm-lan
+	$(SWIFT) build -c release --static-swift-stdlib --product swarm-dht
 	interop/run.sh
 clean-machine: ## The README on a Debian with nothing but Swift (root, debootstrap, network)
 	interop/clean-machine.sh

@@ -35,6 +35,7 @@ let package = Package(
     .executable(name: "swarm-sim", targets: ["SwarmSimulator"]),
     .executable(name: "swarm-map", targets: ["SwarmMap"]),
     .executable(name: "swarm-lan", targets: ["SwarmLAN"]),
+    .executable(name: "swarm-dht", targets: ["SwarmDHT"]),
     .library(name: "Metainfo", targets: ["Metainfo"]),
     .library(name: "Wire", targets: ["Wire"]),
     .library(name: "Store", targets: ["Store"]),
@@ -92,6 +93,10 @@ let package = Package(
     .executableTarget(
       name: "SwarmLAN", dependencies: ["Metainfo", "Wire", "SwarmNode"],
       path: "Tests/LocalNetwork"),
+    // A node of the DHT and nothing else, for interop/libtorrent.
+    .executableTarget(
+      name: "SwarmDHT", dependencies: ["Discovery", "Metainfo", "Wire", "SwarmNode"],
+      path: "interop/libtorrent/Program"),
     // Tests.
     .target(name: "TestSupport", path: "Tests/Support"),
     .testTarget(name: "MetainfoTests", dependencies: ["Metainfo", "TestSupport"]),

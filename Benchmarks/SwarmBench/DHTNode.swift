@@ -23,12 +23,13 @@ final class DHTNode {
     var configuration = DHTConfiguration()
     configuration.enforcesNodeIDs = false
     configuration.limitsNetworks = false
-    guard let place = ListenAddress(text: listen), let other = try? PeerAddress(parsing: node.utf8),
-      let driver = DHTDriver(
-        on: loop, places: [PeerEndpoint(address: place.address, port: place.port)],
-        configuration: configuration, bootstrap: [other], file: nil,
-        seed: UInt64.random(in: 0...UInt64.max), log: .none)
+    guard let place = ListenAddress(text: listen), let other = try? PeerAddress(parsing: node.utf8)
     else { return say(#"{"event": "failed"}"#) }
+    let driver = DHTDriver(
+      on: loop, places: [PeerEndpoint(address: place.address, port: place.port)],
+      configuration: configuration, bootstrap: [other], file: nil,
+      seed: UInt64.random(in: 0...UInt64.max), log: .none)
+    guard driver.port != nil else { return say(#"{"event": "failed"}"#) }
     self.driver = driver
     driver.onEffect = { [unowned self] in take($0) }
     say(#"{"event": "ready"}"#)

@@ -59,6 +59,7 @@ extension Swarm {
     torrents.append(torrent)
     for infohash in torrent.infohashes { torrentsByInfohash[infohash] = torrent.id }
     if let key = torrent.dataset { torrentsByDataset[key, default: []].append(torrent.id) }
+    for endpoint in ownEndpoints.elements { torrent.known.exclude(endpoint) }
     for endpoint in request.peers { torrent.known.add(endpoint, source: .user, now: self.now) }
     touch(torrent)
     settle()
