@@ -10,16 +10,7 @@ enum DHTCommand {
 
   static func run(_ arguments: [String]) {
     let seeds = arguments.first.flatMap(SwarmSimulator.seeds) ?? 1...1
-    var nodes = Self.nodes
-    if let place = arguments.firstIndex(of: "--nodes") {
-      guard let number = arguments.dropFirst(place + 1).first.flatMap({ Int($0) }),
-        (40...100_000).contains(number)
-      else {
-        print("--nodes takes a number from 40 to 100000")
-        exit(2)
-      }
-      nodes = number
-    }
+    let nodes = count(in: arguments)
     // A range is not printed, also one of a single seed.
     let prints = arguments.first?.contains("-") == false
     let results = Mutex<[UInt64: (text: String, failure: String?)]>([:])
@@ -36,6 +27,18 @@ enum DHTCommand {
       hasFailed = true
     }
     if hasFailed { exit(1) }
+  }
+
+  /// How many nodes are asked for.
+  private static func count(in arguments: [String]) -> Int {
+    guard let place = arguments.firstIndex(of: "--nodes") else { return nodes }
+    guard let number = arguments.dropFirst(place + 1).first.flatMap({ Int($0) }),
+      (40...100_000).contains(number)
+    else {
+      print("--nodes takes a number from 40 to 100000")
+      exit(2)
+    }
+    return number
   }
 
   private static func play(

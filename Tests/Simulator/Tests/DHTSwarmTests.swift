@@ -1,5 +1,7 @@
+import Metainfo
 import TestSupport
 import Testing
+import Wire
 
 @testable import DHTSimulator
 
@@ -22,17 +24,33 @@ import Testing
     #expect(report.failure == nil && report.summary.hasPrefix("departures, 30 nodes"))
   }
 
-  /// The checks can fail: heads that were not published, that go back, and long answers.
-  @Test func liesAreNoticed() {
+  /// The checks can fail: answers with heads that go back or that nobody published, long answers.
+  @Test(arguments: ["back", "forged", "long", "fine"])
+  func liesAreNoticed(lie: String) throws {
     let swarm = DHTSwarm(seed: 3, nodes: 60, prints: false)
     swarm.gather(seconds: 5)
     swarm.world.run(seconds: 10)
-    let host = swarm.world.hosts[2]
-    swarm.publish(swarm.datasets[0])
-    swarm.world.run(seconds: 10)
     #expect(swarm.world.failure == nil)
-    swarm.said(host, [UInt8](repeating: 0, count: 1_500))
-    #expect(swarm.world.failure?.contains("1500 bytes") == true)
+    let host = swarm.world.hosts[2]
+    let dataset = swarm.datasets[0]
+    let items = (0..<2).map { _ in dataset.publish(random: &swarm.world.random) }
+    func answer(_ item: MutableItem, number: Int64) -> [UInt8] {
+      var response = KRPCResponse(id: .zero)
+      (response.key, response.sequence) = (item.key, number)
+      (response.value, response.signature) = (item.value, item.signature)
+      return KRPCMessage(transaction: [1], body: .response(response)).encoded
+    }
+    swarm.said(host, answer(items[1], number: 2))
+    switch lie {
+    case "back": swarm.said(host, answer(items[0], number: 1))
+    case "forged": swarm.said(host, answer(items[0], number: 2))
+    case "long": swarm.said(host, [UInt8](repeating: 0, count: 1_500))
+    default: swarm.said(host, answer(items[1], number: 2))
+    }
+    #expect((swarm.world.failure == nil) == (lie == "fine"))
+  }
+
+  @Test func reflectionHasABound() {
     var ledger = Ledger()
     #expect(ledger.reflected(1_000, of: 100) == nil)
     #expect(ledger.reflected(2_000, of: 100) != nil)

@@ -67,7 +67,9 @@ extension ReadSwarm {
         + "of \(rate / 1_000_000)")
     if reading.failures > 0 || !reading.isDone { world.fail("sequential reads fail") }
     // A short one ends before its window has grown.
-    if end * size >= 16 << 20, speed < rate / 2 { world.fail("sequential reads make \(speed) bytes a second") }
+    if end * size >= 16 << 20, speed < rate / 2 {
+      world.fail("sequential reads make \(speed) bytes a second")
+    }
     scenario.stop()
   }
 
