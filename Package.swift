@@ -120,11 +120,17 @@ let package = Package(
     .target(
       name: "Simulator", dependencies: ["Swarm", "Wire", "Store", "Metainfo", "TestSupport"],
       path: "Tests/Simulator/World"),
+    .target(
+      name: "DHTSimulator", dependencies: ["Discovery", "Wire", "Metainfo", "TestSupport"],
+      path: "Tests/Simulator/DHT"),
     .executableTarget(
-      name: "SwarmSimulator", dependencies: ["Simulator"], path: "Tests/Simulator/Run"),
+      name: "SwarmSimulator", dependencies: ["Simulator", "DHTSimulator"],
+      path: "Tests/Simulator/Run"),
     .testTarget(
       name: "SimulatorTests",
-      dependencies: ["Simulator", "Swarm", "Wire", "Store", "Metainfo", "TestSupport"],
+      dependencies: [
+        "Simulator", "DHTSimulator", "Swarm", "Wire", "Store", "Metainfo", "TestSupport",
+      ],
       path: "Tests/Simulator/Tests"),
   ] + multiBufferTarget + fuzzDriver,
   swiftLanguageModes: [.v6]

@@ -24,7 +24,7 @@ extension ContentHarness {
   private func take(_ notice: ContentNotice) {
     switch notice {
     case .opened: noteWhatIsHere()
-    case .verified(let block):
+    case .verified(let block, _):
       check(held.values.contains { $0.block == block && $0.isRight }, "verified and wrong")
     case .stored(let block):
       check(isRightOnDisk(block), "stored and wrong: \(block)")

@@ -155,15 +155,9 @@ import Testing
     #expect(picker.isInteresting(all) && picker.isWanted(blocks[2]) && !picker.isWanted(blocks[3]))
     #expect(Self.pick(&picker, 2, all, 1) == [2, 9])
     #expect(Self.pick(&picker, 9, all, 2) == [13, 14])
-    let twice = { (until: Int) in
-      { (options: inout PiecePicker.PickOptions) in
-        options.duplicatesUrgentUntil = .seconds(until)
-      }
-    }
-    #expect(Self.pick(&picker, 9, all, 2, twice(4)) == [2])
-    #expect(Self.pick(&picker, 9, all, 1, twice(6)) == [13, 14])
-    #expect(Self.pick(&picker, 9, all, 3, twice(9)) == [9])
-    #expect(Self.pick(&picker, 9, all, 4, twice(9)).isEmpty)
+    #expect(Self.pick(&picker, 9, all, 3).isEmpty)
+    // Of a second peer and no third.
+    for peer: UInt32 in [2, 1, 3] { picker.requested(blocks[13], of: peer) }
     #expect(picker.requesters(of: blocks[13]) == [2, 1])
     picker.removeUrgent(blocks[13])
     #expect(!picker.isWanted(blocks[13]) && picker.isWanted(blocks[14]))

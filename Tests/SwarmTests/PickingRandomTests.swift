@@ -192,9 +192,6 @@ struct Pair {
     options.isFast = rng.oneIn(2)
     options.avoidsCommon = rng.oneIn(3)
     options.refusesCommon = rng.oneIn(10)
-    if rng.oneIn(3) {
-      options.duplicatesUrgentUntil = .seconds(Int.random(in: 0...10, using: &rng))
-    }
     if rng.oneIn(10) {
       options.allowedOnly = geometry.pieces.filter { _ in rng.oneIn(4) }.shuffled(using: &rng)
     }

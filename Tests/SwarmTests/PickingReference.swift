@@ -174,13 +174,6 @@ struct PickingReference {
     }.sorted { ($0.value, $0.key) < ($1.value, $1.key) }
     if course.current == nil {
       if let read = reads.first(where: { isFree($0.key) }) { return ([read.key], false, true) }
-      if let last = options.duplicatesUrgentUntil,
-        let read = reads.first(where: {
-          $0.value <= last && requesters($0.key).count == 1 && requesters($0.key) != [peer]
-        })
-      {
-        return ([read.key], false, true)
-      }
     }
     if let current = course.current, let block = firstFree(current.piece) {
       return ([block], current.isOwn, false)

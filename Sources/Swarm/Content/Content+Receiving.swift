@@ -101,7 +101,7 @@ extension Content {
   /// The block is right: to disk with it.
   func accept(_ block: BlockIndex, _ buffer: BufferHandle) {
     switch store.write(block, from: buffer, isHashed: true) {
-    case .queued: notices.append(.verified(block))
+    case .queued: notices.append(.verified(block, buffer))
     case .alreadyThere: release(buffer)
     case .refused:
       release(buffer)

@@ -168,6 +168,9 @@ final class Content {
   /// waits for hashes: it need not be fetched before.
   func isClaimed(_ block: BlockIndex) -> Bool { store.standing(of: block) == .claimed }
 
+  /// Whether the block is right and on its way to disk.
+  func isBeingWritten(_ block: BlockIndex) -> Bool { store.isBeingWritten(block) }
+
   /// Whether no block of the piece need be fetched unless a claim is wrong: its own hash then tells as
   /// much as leaves would.
   func isWhollyClaimed(_ piece: PieceIndex) -> Bool {

@@ -5,8 +5,9 @@ import Store
 enum ContentNotice {
   /// The block maps are loaded: `hasPiece` and `isHere` mean something from here on.
   case opened
-  /// The block came and is right by its hash; it is not on disk yet.
-  case verified(BlockIndex)
+  /// The block came and is right by its hash; it is not on disk yet. Its bytes, from the start of the
+  /// buffer, stay as they are until `.release`.
+  case verified(BlockIndex, BufferHandle)
   /// The block is right and on disk: it may be served.
   case stored(BlockIndex)
   /// All blocks of the piece are.

@@ -73,8 +73,10 @@ public struct TorrentRequest: Sendable {
   /// The dataset of which this is a version, or the meeting place: while it is followed
   /// (`Swarm.follow`), its heads are exchanged with the torrent's peers. nil for none.
   public var dataset: DatasetKey?
-  /// The files that are wanted, by their place in the torrent; nil for all.
+  /// The files that are wanted, by their place in the torrent; nil for all, or none if sparse.
   public var wanted: (@Sendable (Int, FileEntry) -> Bool)?
+  /// What is fetched for the sake of reads.
+  public var reading = ReadingPolicy()
   /// Bound on payload from all peers of this torrent, bytes a second.
   public var downloadLimit: UInt64?
   /// Bound on payload to all peers of this torrent, bytes a second.

@@ -67,6 +67,10 @@ public struct TorrentStatus: Sendable {
   public var requestedBlocks = 0
   /// What it waits for.
   public var waiting = Waiting.nothing
+  /// Reads that have waited for more than a second, the oldest first; at most 16.
+  public var stalledReads: [StalledRead] = []
+  /// Whether only what is read is fetched.
+  public var isSparse = false
 
   init() {}
 }

@@ -5,7 +5,8 @@ import Store
 extension Swarm {
   /// When `handleTimeout` is to be called; nil for never.
   public var deadline: Duration? {
-    earliest(earliest(nextTick, limitDeadline), earliest(torrentDeadline, readDeadline))
+    let ofReads = earliest(readDeadline, hedgeDeadline)
+    return earliest(earliest(nextTick, limitDeadline), earliest(torrentDeadline, ofReads))
   }
 
   /// Time passed.
@@ -31,6 +32,7 @@ extension Swarm {
       }
     }
     if let due = readDeadline, due <= self.now { endLateReads() }
+    if let due = hedgeDeadline, due <= self.now { hedge() }
     if let due = nextTick, due <= self.now { tick() }
     settle()
   }

@@ -28,6 +28,8 @@ extension Swarm {
     status.knownPeers = torrent.known.count
     status.requestedBlocks = torrent.peers.reduce(0) { $0 + $1.outstanding.count }
     status.waiting = waiting(torrent)
+    status.stalledReads = stalledReads(torrent)
+    status.isSparse = torrent.reading.isSparse
     return status
   }
 
@@ -40,6 +42,7 @@ extension Swarm {
     case .running: break
     }
     guard let data = torrent.data, !data.isFinished else { return .nothing }
+    if data.isSparse, data.picker.isFinished, data.awaiting.isEmpty { return .nothing }
     if torrent.isDiskFull { return .disk }
     if torrent.peers.contains(where: { !$0.outstanding.isEmpty }) || heldBlocks > 0 {
       return .nothing

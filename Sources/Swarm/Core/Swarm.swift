@@ -65,6 +65,10 @@ public struct Swarm: ~Copyable {
   var nextRead: UInt64 = 0
   /// When the first of the reads must have ended.
   var readDeadline: Duration?
+  /// When the first answer that somebody waits for is late, or before.
+  var hedgeDeadline: Duration?
+  /// Buffers that readers have while the disk has them too.
+  var loans = Loans()
 
   /// Those to be looked at before the event ends.
   var dirtyPeers: [Peer] = []

@@ -48,8 +48,6 @@ enum SwarmLimits {
   static let takenBack = 1_000
   /// How often a peer may become a seed piece by piece: it costs a walk over all pieces.
   static let becomesSeed = 16
-  /// How long before its deadline a block that somebody waits for is asked of a second peer.
-  static let urgency = Duration.seconds(5)
   /// How long a seed's advice holds that brings no more of it.
   static let adviceTime = Duration.seconds(30)
   /// How often time-outs, choking and connections are looked at.
@@ -86,8 +84,6 @@ enum SwarmLimits {
   static let suggestions = 256
   /// How long a leech to which nothing comes waits for what a seed suggested to others.
   static let patience = Duration.seconds(2)
-  /// Blocks of one read on their way at once.
-  static let readWindow = 32
   /// Pieces that are asked of one peer only, because they came wrong from several: as many as
   /// `ContentLimits.suspectPieces`, whose senders are remembered.
   static let alonePieces = 64

@@ -34,6 +34,8 @@ final class Peer {
   struct Request {
     let block: BlockIndex
     let since: Duration
+    /// Whether somebody waits for it.
+    var isUrgent = false
   }
 
   /// A block that the peer asked for.
@@ -122,6 +124,12 @@ final class Peer {
   // MARK: Download
 
   var outstanding = Ring<Request>()
+  /// How many of those are urgent.
+  var urgentOutstanding = 0
+  /// How long it takes to answer urgent ones.
+  var answerTime = AnswerTime()
+  /// Urgent requests that it is late with, since it last sent a block.
+  var overdue = 0
   /// How many requests the peer should have.
   var pipeline = SwarmLimits.firstPipeline
   /// The shortest time between a request and its block.
@@ -248,7 +256,9 @@ final class Peer {
   /// Takes a request off the list; nil when there is none for the block.
   func takeRequest(_ block: BlockIndex) -> Request? {
     for position in 0..<outstanding.count where outstanding[position].block == block {
-      return outstanding.remove(at: position)
+      let request = outstanding.remove(at: position)
+      if request.isUrgent { urgentOutstanding -= 1 }
+      return request
     }
     return nil
   }

@@ -26,6 +26,8 @@ extension Swarm {
     guard let peer = peer(connection), case .connecting = peer.phase else { return }
     halfOpenCount -= 1
     peer.torrent?.connecting -= 1
+    // TCP went there and back.
+    peer.answerTime.guess(self.now - peer.since)
     peer.phase = .handshaking
     peer.since = self.now
     if let torrent = peer.torrent { sendHandshake(peer, torrent) }

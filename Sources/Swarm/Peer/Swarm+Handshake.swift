@@ -123,6 +123,7 @@ extension Swarm {
     if let data = torrent.data {
       prepare(peer, data.geometry)
       sendPieces(peer, data)
+      unchokeBeforeInterest(peer, torrent)
     } else if peer.isFast {
       peer.put(.haveNone)
     }

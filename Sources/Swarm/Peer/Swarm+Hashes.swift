@@ -4,37 +4,73 @@ import Wire
 
 /// The hashes that prove blocks, asked for in the same send as the blocks. BEP 52.
 extension Swarm {
-  /// Sees to it that somebody is asked for the hashes of a piece.
-  mutating func askForHashes(_ peer: Peer, _ torrent: Torrent, _ piece: PieceIndex) {
-    guard torrent.v2 != nil, let data = torrent.data, data.lastHashPiece != piece else { return }
-    if peer.isV2, data.hashAskings[piece]?.peer == nil {
-      ask(peer, torrent, piece)
+  /// Sees to it that somebody is asked for the hashes of a piece. An urgent `request` for a block of it
+  /// goes in between: behind the hashes that prove the block, before others.
+  mutating func askForHashes(
+    _ peer: Peer, _ torrent: Torrent, _ piece: PieceIndex, around request: BlockRequest? = nil
+  ) {
+    var request = request
+    if torrent.v2 != nil, let data = torrent.data, data.lastHashPiece != piece {
+      if peer.isV2, data.hashAskings[piece]?.peer == nil {
+        ask(peer, torrent, piece, around: &request)
+      }
+      torrent.data?.lastHashPiece = piece
     }
-    torrent.data?.lastHashPiece = piece
+    if let request { peer.put(.request(request)) }
   }
 
   /// Asks one peer for all hashes of a piece that are not known.
   private mutating func ask(_ peer: Peer, _ torrent: Torrent, _ piece: PieceIndex) {
+    var request: BlockRequest?
+    ask(peer, torrent, piece, around: &request)
+  }
+
+  private mutating func ask(
+    _ peer: Peer, _ torrent: Torrent, _ piece: PieceIndex, around request: inout BlockRequest?
+  ) {
     guard let data = torrent.data else { return }
     let before = data.hashAskings[piece]
     guard before?.refused.contains(peer.id) != true else { return }
-    var requests = data.content.hashRequests(for: piece)
+    let requests = data.content.hashRequests(for: piece)
     guard !requests.isEmpty else {
       torrent.data?.hashAskings[piece] = nil
       return
     }
     // A torrent that came by its link has no piece layers, and some seeds have no other hashes:
     // with these the piece can at least be judged as a whole.
-    let layers = data.content.pieceLayerRequests(for: piece)
-    requests.insert(contentsOf: layers.filter { data.hashOwners[$0] == nil }, at: 0)
+    let layers = data.content.pieceLayerRequests(for: piece).filter { data.hashOwners[$0] == nil }
+    if request == nil { put(layers, to: peer, torrent, piece) }
+    put(requests, to: peer, torrent, piece)
+    if let block = request.take() {
+      peer.put(.request(block))
+      put(layers, to: peer, torrent, piece)
+    }
+    torrent.data?.hashAskings[piece] = Torrent.HashAsking(
+      peer: peer.id, since: now, refused: before?.refused ?? [])
+    touch(peer)
+  }
+
+  private func put(
+    _ requests: [HashRequest], to peer: Peer, _ torrent: Torrent, _ piece: PieceIndex
+  ) {
     for request in requests {
       peer.put(.hash(.request(request)))
       torrent.data?.hashOwners[request] = piece
     }
     peer.hashRequests += requests.count
-    torrent.data?.hashAskings[piece] = Torrent.HashAsking(
-      peer: peer.id, since: now, refused: before?.refused ?? [])
-    touch(peer)
+  }
+
+  /// Asks a further peer for the hashes of a piece, because the answer of the one that was asked is
+  /// late; that one may still answer.
+  mutating func askAgain(_ peer: Peer, _ torrent: Torrent, _ piece: PieceIndex) {
+    guard let data = torrent.data, peer.isV2, peer.hashRequests < SwarmLimits.hashRequests,
+      data.hashAskings[piece]?.refused.contains(peer.id) != true
+    else { return }
+    let requests = data.content.hashRequests(for: piece)
+    guard !requests.isEmpty else { return }
+    put(requests, to: peer, torrent, piece)
+    data.hashAskings[piece]?.peer = peer.id
+    data.hashAskings[piece]?.since = now
   }
 
   /// Asks for the part of a file's piece layer that has the piece's own hash: that of 512 pieces at

@@ -190,7 +190,10 @@ extension Swarm {
   mutating func updateInterest(_ peer: Peer, _ torrent: Torrent) {
     guard let pieces = peer.pieces, torrent.isRunning else { return }
     let isInteresting =
-      torrent.data.map { $0.content.takesBlocks && $0.picker.isInteresting(pieces) } ?? false
+      torrent.data.map {
+        $0.content.takesBlocks
+          && ($0.picker.isInteresting(pieces) || $0.mayReadAny && pieces.hasMore(than: $0.have))
+      } ?? false
     guard isInteresting != peer.amInterested else { return }
     peer.amInterested = isInteresting
     peer.put(isInteresting ? .interested : .notInterested)

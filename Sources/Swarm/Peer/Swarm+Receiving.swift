@@ -138,11 +138,13 @@ extension Swarm {
     }
     if let request = peer.takeRequest(block) {
       adaptPipeline(peer, latency: now - request.since)
+      if request.isUrgent { peer.answerTime.add(now - request.since) }
+      peer.overdue = 0
       peer.unasked = max(0, peer.unasked - 1)
       peer.gathering = .inChunk(block)
     } else if peer.forgiven > 0 {
       peer.forgiven -= 1
-      if torrent.data?.picker.isWanted(block) == true { peer.gathering = .inChunk(block) }
+      if torrent.data?.wants(block) == true { peer.gathering = .inChunk(block) }
     } else {
       peer.unasked += 1
       if peer.unasked > SwarmLimits.unaskedBlocks {
@@ -201,7 +203,7 @@ extension Swarm {
       give(back: buffer)
       return
     }
-    guard torrent.data?.picker.isWanted(block) == true, !torrent.isDiskFull else {
+    guard torrent.data?.wants(block) == true, !torrent.isDiskFull else {
       torrent.wastedBytes += UInt64(blockLength)
       torrent.data?.picker.abandoned(block, by: peer.id.slot)
       give(back: buffer)

@@ -6,15 +6,22 @@ import Wire
 extension Swarm {
   /// Fills the peer's pipeline.
   mutating func askForBlocks(_ peer: Peer, _ torrent: Torrent) {
-    guard torrent.isRunning, !torrent.isDiskFull, peer.amInterested, let pieces = peer.pieces,
+    guard torrent.isRunning, !torrent.isDiskFull, let data = torrent.data else { return }
+    if data.picker.urgent.freeCount > 0 { askUrgent(torrent) }
+    guard peer.amInterested, let pieces = peer.pieces,
       !peer.peerChoking || !peer.allowedToUs.isEmpty, !peer.isPaused
     else { return }
     let target = min(peer.pipeline, peer.requestQueue, SwarmLimits.pipeline)
-    let room = target - peer.outstanding.count
+    var room = target - peer.outstanding.count
+    if peer.urgentOutstanding > 0 {
+      // Reads without end do not stop all else.
+      room = max(room, ReadLimits.leastBulk - peer.outstanding.count + peer.urgentOutstanding)
+    }
     // In runs, so that neither side is woken for each block.
-    let isUrgent = torrent.data.map { !$0.picker.urgent.isEmpty } ?? false
-    guard room > 0, room >= target / 8 || peer.outstanding.isEmpty || isUrgent else { return }
-    guard !isMemoryFull || isUrgent else { return }
+    guard room > 0, room >= target / 8 || peer.outstanding.isEmpty || torrent.isInDemand(now) else {
+      return
+    }
+    guard !isMemoryFull else { return }
     if isOutOfTurn(downloadBucket, torrent.downloadBucket) { return }
     var rest = room
     while rest > 0 {
@@ -36,19 +43,23 @@ extension Swarm {
     picked.removeAll(keepingCapacity: true)
     let pieces = askable(pieces, of: peer, torrent)
     var options = PiecePicker.PickOptions()
-    options.isEndgameAllowed = !peer.isSnubbed
-    options.duplicatesUrgentUntil = now + SwarmLimits.urgency
+    // Of a sparse torrent all that is wanted is asked at any time: that is no end.
+    options.isEndgameAllowed = !peer.isSnubbed && !torrent.reading.isSparse
     if peer.peerChoking { options.allowedOnly = peer.allowedToUs }
     options.isFast = peer.pipeline >= 64
+    if let data = torrent.data, !data.ahead.isEmpty || !data.prefetch.isEmpty {
+      pickAhead(count, of: peer, torrent, pieces)
+    }
     if peer.isSeed {
       options.avoidsCommon = true
       options.refusesCommon = canSpare(peer, torrent)
       pickSuggested(count, of: peer, torrent, pieces, options)
     }
     // What it does not suggest, it suggested to others: they will have it soon.
-    if !peer.isSeed || !isAdvising(peer) || !hasOtherSources(torrent)
+    if picked.count >= count {
+      // Reads are ahead of all that.
+    } else if !peer.isSeed || !isAdvising(peer) || !hasOtherSources(torrent)
       || torrent.lastBlock + SwarmLimits.patience <= now
-      || torrent.data.map({ !$0.picker.urgent.isEmpty }) == true
     {
       torrent.data?.picker.pick(
         count - picked.count, from: pieces, for: peer.id.slot, options: options, using: &random,
@@ -62,10 +73,17 @@ extension Swarm {
     _ = downloadBucket.take(picked.count * blockLength, now: now)
     _ = torrent.downloadBucket.take(picked.count * blockLength, now: now)
     guard let geometry = torrent.data?.geometry else { return 0 }
+    let isReadFrom = torrent.data?.picker.urgent.isEmpty == false
     for block in picked {
       askForHashes(peer, torrent, geometry.piece(of: block))
       peer.put(.request(geometry.request(for: block)))
-      peer.outstanding.append(Peer.Request(block: block, since: now))
+      var request = Peer.Request(block: block, since: now)
+      if isReadFrom, torrent.data?.picker.urgent.contains(block) == true {
+        request.isUrgent = true
+        peer.urgentOutstanding += 1
+        becameUrgent(block, askedOf: peer, torrent)
+      }
+      peer.outstanding.append(request)
     }
     return picked.count
   }
@@ -75,14 +93,17 @@ extension Swarm {
     _ count: Int, of peer: Peer, _ torrent: Torrent, _ pieces: PieceSet,
     _ options: PiecePicker.PickOptions
   ) {
-    guard !peer.suggestedToUs.isEmpty, !peer.peerChoking, let data = torrent.data else { return }
+    guard !peer.suggestedToUs.isEmpty, !peer.peerChoking, let data = torrent.data,
+      picked.count < count
+    else { return }
     peer.suggestedToUs.removeAll { !data.picker.isWanted($0) }
     var options = options
     options.allowedOnly = peer.suggestedToUs
     options.refusesCommon = false
     options.isEndgameAllowed = false
     data.picker.pick(
-      count, from: pieces, for: peer.id.slot, options: options, using: &random, into: &picked)
+      count - picked.count, from: pieces, for: peer.id.slot, options: options, using: &random,
+      into: &picked)
   }
 
   /// Whether the seed tells whom to ask for what.
@@ -117,6 +138,7 @@ extension Swarm {
       peer.gathering = .skipping
     }
     guard !peer.outstanding.isEmpty else { return }
+    peer.urgentOutstanding = 0
     while let request = peer.outstanding.popFirst() {
       torrent.data?.picker.abandoned(request.block, by: peer.id.slot)
       peer.forgiven += 1
@@ -146,8 +168,11 @@ extension Swarm {
   /// it doubles with each round trip at first, and a slow line never holds more than it can bring.
   func adaptPipeline(_ peer: Peer, latency: Duration) {
     peer.latency = min(peer.latency ?? latency, latency)
-    let goal = max(
-      SwarmLimits.queueTime, (peer.latency ?? .zero) * SwarmLimits.queueLatencies)
+    let least = peer.latency ?? .zero
+    let goal =
+      peer.torrent?.isInDemand(now) == true
+      ? least * ReadLimits.queueShare / 100 + ReadLimits.leastSlack
+      : max(SwarmLimits.queueTime, least * SwarmLimits.queueLatencies)
     if latency < goal {
       peer.pipeline = min(peer.pipeline + 1, SwarmLimits.pipeline)
     } else if latency > goal * 2 {

@@ -16,9 +16,6 @@ extension PiecePicker {
     /// The peer is fast: it begins pieces of its own, and joins others' only when there is no new one.
     /// A slow peer joins first, so that pieces become whole.
     var isFast = true
-    /// Urgent blocks with a deadline up to this that one peer was asked for may be asked of this one
-    /// as well; nil for none.
-    var duplicatesUrgentUntil: Duration?
 
     init() {}
   }

@@ -38,23 +38,12 @@ extension PiecePicker {
     _ goal: Int, _ pieces: PieceSet, _ peer: UInt32, _ options: PickOptions,
     _ blocks: inout [BlockIndex]
   ) {
-    pickUrgent(goal, .free, until: nil, pieces, peer, options, &blocks)
-    if let last = options.duplicatesUrgentUntil {
-      pickUrgent(goal, .askedOnce, until: last, pieces, peer, options, &blocks)
-    }
-  }
-
-  private mutating func pickUrgent(
-    _ goal: Int, _ state: UrgentBlocks.State, until last: Duration?, _ pieces: PieceSet,
-    _ peer: UInt32, _ options: PickOptions, _ blocks: inout [BlockIndex]
-  ) {
-    var left = state == .free ? urgent.freeCount : urgent.askedOnceCount
+    var left = urgent.freeCount
     var index = 0
     while left > 0, blocks.count < goal, index < urgent.entries.count {
       let entry = urgent.entries[index]
       index += 1
-      if let last, entry.deadline > last { return }
-      guard entry.state == state else { continue }
+      guard entry.state == .free else { continue }
       left -= 1
       let piece = piece(of: entry.block)
       guard pieces.contains(piece), options.allowedOnly?.contains(piece) ?? true else { continue }

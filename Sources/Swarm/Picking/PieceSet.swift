@@ -88,6 +88,13 @@ struct PieceSet: Sendable, Hashable {
     return false
   }
 
+  /// Whether some piece is in this set and not in the other, of the same torrent.
+  func hasMore(than other: PieceSet) -> Bool {
+    precondition(other.pieceCount == pieceCount)
+    if isEmpty || other.isFull { return false }
+    return (0..<wordCount).contains { word($0) & ~other.word($0) != 0 }
+  }
+
   /// Calls `body` with the number of each piece in the set, in order.
   @inline(__always)
   func forEach(_ body: (Int) -> Void) {

@@ -5,6 +5,9 @@ import Store
 final class PendingRead {
   let id: ReadID
   let torrent: TorrentID
+  let file: FileIndex
+  let bytes: Range<UInt64>
+  let since: Duration
   let deadline: Duration
   /// Blocks not yet asked of the content, those that are here first.
   var remaining: [BlockIndex]
@@ -13,9 +16,15 @@ final class PendingRead {
   /// Blocks being read from disk.
   var reading = 0
 
-  init(id: ReadID, torrent: TorrentID, deadline: Duration, blocks: [BlockIndex]) {
+  init(
+    id: ReadID, torrent: TorrentID, file: FileIndex, bytes: Range<UInt64>, since: Duration,
+    deadline: Duration, blocks: [BlockIndex]
+  ) {
     self.id = id
     self.torrent = torrent
+    self.file = file
+    self.bytes = bytes
+    self.since = since
     self.deadline = deadline
     remaining = blocks
   }
@@ -50,37 +59,48 @@ extension Swarm {
       return readID
     }
     let read = PendingRead(
-      id: readID, torrent: id, deadline: self.now + timeout, blocks: blocks.reversed())
+      id: readID, torrent: id, file: index, bytes: bytes, since: self.now,
+      deadline: self.now + timeout, blocks: blocks.reversed())
     reads[readID] = read
     readDeadline = earliest(readDeadline, read.deadline)
     pump(read, torrent)
+    readAhead(bytes, of: index, torrent)
     settle()
     return readID
   }
 
   /// The reader is done with a delivered buffer.
   public mutating func finish(_ buffer: BufferHandle) {
-    pool.give(buffer)
+    if loans.isEmpty {
+      pool.give(buffer)
+    } else {
+      switch loans.finish(buffer) {
+      case .notLent: pool.give(buffer)
+      case .free: give(back: buffer)
+      case .inUse: break
+      }
+    }
     pumpReads()
     settle()
   }
 
   /// Begins what the window allows.
   private mutating func pump(_ read: PendingRead, _ torrent: Torrent) {
-    guard let content = torrent.data?.content else { return }
-    while read.reading + read.awaited.count < SwarmLimits.readWindow,
-      let block = read.remaining.last
-    {
-      if content.isHere(block) {
+    guard let data = torrent.data else { return }
+    var isMissing = false
+    while read.reading + read.awaited.count < ReadLimits.window, let block = read.remaining.last {
+      if data.content.isHere(block) {
         guard begin(block, read, torrent) else { break }
       } else {
+        guard data.awaiting[block] != nil || data.awaiting.count < ReadLimits.awaited else { break }
         expect(block, read, torrent)
-        for peer in torrent.peers where peer.isActive && !peer.amInterested {
-          updateInterest(peer, torrent)
-        }
-        touchDownloaders(torrent)
+        isMissing = true
       }
       read.remaining.removeLast()
+    }
+    if isMissing {
+      wakeForReads(torrent)
+      if torrent.peers.isEmpty { lookForPeers(torrent) }
     }
     touch(torrent)
     if read.isDone { end(read, nil) }
@@ -93,7 +113,7 @@ extension Swarm {
       for block in read.awaited.sorted() where data.content.isHere(block) {
         read.awaited.remove(block)
         data.awaiting[block] = nil
-        data.picker.removeUrgent(block)
+        removeUrgent(block, torrent)
         read.remaining.append(block)
       }
       pump(read, torrent)
@@ -101,10 +121,17 @@ extension Swarm {
   }
 
   /// The block must come from peers first, soon.
-  private func expect(_ block: BlockIndex, _ read: PendingRead, _ torrent: Torrent) {
-    guard read.awaited.insert(block).inserted else { return }
-    torrent.data?.awaiting[block, default: []].append(read.id)
-    torrent.data?.picker.addUrgent(block, deadline: read.deadline)
+  private mutating func expect(_ block: BlockIndex, _ read: PendingRead, _ torrent: Torrent) {
+    guard read.awaited.insert(block).inserted, let data = torrent.data else { return }
+    data.awaiting[block, default: []].append(read.id)
+    data.picker.addUrgent(block, deadline: read.deadline)
+    completePiece(of: block, torrent)
+    // It may have been asked for before anybody waited for it.
+    if data.urgentDue[block] == nil, let slot = data.picker.requesters(of: block).first,
+      let peer = slots[Int(slot)]
+    {
+      becameUrgent(block, askedOf: peer, torrent)
+    }
   }
 
   /// Reads a block that is here. False when there is no buffer for it now.
@@ -126,10 +153,26 @@ extension Swarm {
   /// A block is here now: those who wait for it get it.
   mutating func feedReads(_ block: BlockIndex, _ torrent: Torrent) {
     guard let waiting = torrent.data?.awaiting.removeValue(forKey: block) else { return }
-    torrent.data?.picker.removeUrgent(block)
+    removeUrgent(block, torrent)
     for read in waiting.compactMap({ reads[$0] }).sorted(by: PendingRead.isBefore) {
       read.awaited.remove(block)
       if !begin(block, read, torrent) { read.remaining.append(block) }
+    }
+  }
+
+  /// A block is right, and on its way to disk: those who wait for it get it from memory.
+  mutating func feedReads(
+    _ block: BlockIndex, from buffer: BufferHandle, _ torrent: Torrent
+  ) {
+    guard loans.count < ReadLimits.lent,
+      let waiting = torrent.data?.awaiting.removeValue(forKey: block)
+    else { return }
+    removeUrgent(block, torrent)
+    for read in waiting.compactMap({ reads[$0] }).sorted(by: PendingRead.isBefore) {
+      read.awaited.remove(block)
+      loans.lend(buffer)
+      effects.append(.deliver(read.id, block, buffer))
+      pump(read, torrent)
     }
   }
 
@@ -159,7 +202,7 @@ extension Swarm {
         torrent.data?.awaiting[block]?.removeAll { $0 == read.id }
         guard torrent.data?.awaiting[block]?.isEmpty == true else { continue }
         torrent.data?.awaiting[block] = nil
-        torrent.data?.picker.removeUrgent(block)
+        removeUrgent(block, torrent)
       }
     }
     effects.append(.endRead(read.id, failure))

@@ -72,6 +72,15 @@ extension Swarm {
     return torrent.known.nextDeadline(now: now)
   }
 
+  /// Unchokes who comes while hardly anybody else is there, before it says that it wants something:
+  /// else its first read costs one way there and back more.
+  mutating func unchokeBeforeInterest(_ peer: Peer, _ torrent: Torrent) {
+    guard torrent.isRunning, let data = torrent.data, !data.have.isEmpty,
+      torrent.peers.count <= configuration.uploadSlots
+    else { return }
+    unchoke(peer)
+  }
+
   /// Unchokes at once while there are slots: nobody waits for the next round without need.
   mutating func unchokeIfRoom(_ peer: Peer, _ torrent: Torrent) {
     guard peer.amChoking, torrent.isRunning else { return }

@@ -29,7 +29,9 @@ extension Swarm {
   mutating func handle(_ notice: ContentNotice, _ torrent: Torrent) {
     switch notice {
     case .opened: opened(torrent)
-    case .verified(let block): torrent.data?.picker.verified(block)
+    case .verified(let block, let buffer):
+      torrent.data?.picker.verified(block)
+      if torrent.data?.awaiting.isEmpty == false { feedReads(block, from: buffer, torrent) }
     case .stored(let block): feedReads(block, torrent)
     case .have(let piece): gained(piece, torrent)
     case .failed(let block, let culprit):
@@ -54,7 +56,7 @@ extension Swarm {
     case .release(let buffer):
       heldBlocks -= 1
       torrent.heldBlocks -= 1
-      give(back: buffer)
+      if loans.isEmpty || !loans.release(buffer) { give(back: buffer) }
       resumePaused()
     case .changed(let file): effects.append(.notice(.changed(torrent.id, file)))
     case .full(let failure):
@@ -140,7 +142,7 @@ extension Swarm {
     }
     countDone(torrent)
     guard torrent.isRunning else { return }
-    if data.isFinished, !data.picker.isFinished {
+    if data.isFinished, !data.isComplete {
       data.isFinished = false
       tellUploadOnly(torrent)
     }
@@ -180,7 +182,7 @@ extension Swarm {
   }
 
   private mutating func checkFinished(_ torrent: Torrent) {
-    guard torrent.isRunning, let data = torrent.data, !data.isFinished, data.picker.isFinished
+    guard torrent.isRunning, let data = torrent.data, !data.isFinished, data.isComplete
     else { return }
     torrent.data?.isFinished = true
     keepLayers(torrent)

@@ -163,14 +163,17 @@ extension Swarm {
       takeJobID: jobs.next)
     let geometry = content.geometry
     var picker = PiecePicker(geometry: geometry)
-    if let wanted = torrent.request.wanted {
+    let isSparse = torrent.reading.isSparse
+    if isSparse || torrent.request.wanted != nil {
+      let wanted = torrent.request.wanted ?? { _, _ in false }
       for piece in geometry.pieces { picker.setPriority(.skip, of: piece) }
       for (file, entry) in zip(geometry.files, info.files)
       where wanted(Int(file.rawValue), entry) {
         for piece in geometry.pieces(of: file) { picker.setPriority(.normal, of: piece) }
       }
     }
-    let data = Torrent.Data(info: info, layers: layers, content: content, picker: picker)
+    let data = Torrent.Data(
+      info: info, layers: layers, content: content, picker: picker, isSparse: isSparse)
     for piece in geometry.pieces where picker.isWanted(piece) {
       data.wantedBytes += UInt64(geometry.dataLength(of: piece))
     }

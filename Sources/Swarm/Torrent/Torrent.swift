@@ -65,9 +65,24 @@ final class Torrent {
     var isFinished = false
     /// Readers of blocks that must come from peers first.
     var awaiting: [BlockIndex: [ReadID]] = [:]
+    /// Of those blocks, when those that were asked are late.
+    var urgentDue: [BlockIndex: Duration] = [:]
+    /// What is fetched ahead of readers, and what is prefetched behind that.
+    var streams = ReadStreams()
+    var ahead = AheadQueue()
+    var prefetch = AheadQueue()
+    /// Whether blocks are kept that nobody wants any more when they come.
+    var keepsAll: Bool
+    /// Whether nobody wants the whole.
+    let isSparse: Bool
 
-    init(info: InfoDictionary, layers: PieceLayers, content: Content, picker: PiecePicker) {
+    init(
+      info: InfoDictionary, layers: PieceLayers, content: Content, picker: PiecePicker,
+      isSparse: Bool
+    ) {
       self.info = info
+      self.isSparse = isSparse
+      keepsAll = isSparse
       keptLayers = layers
       self.content = content
       self.picker = picker
@@ -78,6 +93,14 @@ final class Torrent {
     /// Whether no block of a peer is of use, all being here, or what is missing cannot be written; and
     /// no hash is.
     var wantsNothing: Bool { (isFinished || !content.takesBlocks) && layersWanted.isEmpty }
+    /// Whether the block is of use when it comes.
+    func wants(_ block: BlockIndex) -> Bool {
+      picker.isWanted(block) || keepsAll && picker.isMissing(block)
+    }
+    /// Whether pieces that nobody wants as such may be read, or fetched ahead of reads.
+    var mayReadAny: Bool { isSparse || !ahead.isEmpty || !prefetch.isEmpty }
+    /// Whether all that is to be here is: of a sparse torrent all there is.
+    var isComplete: Bool { isSparse ? have.isFull : picker.isFinished }
   }
 
   let id: TorrentID
@@ -107,6 +130,10 @@ final class Torrent {
   var heldBlocks = 0
   /// When a block last came.
   var lastBlock = Duration.zero
+  /// When a block was last asked of peers because somebody waits for it.
+  var lastDemand: Duration?
+  /// What is fetched for the sake of reads.
+  var reading: ReadingPolicy
   /// When hashes that nobody had were last asked for.
   var hashesWantedSince = Duration.zero
   /// Where to go on giving peers their turn.
@@ -124,6 +151,7 @@ final class Torrent {
     self.id = id
     self.request = request
     self.phase = phase
+    reading = request.reading
     if case .dataset(let key, let salt) = request.source {
       meetingPlace = MutableItem.target(of: key, salt: salt)
       dataset = key

@@ -233,6 +233,8 @@ final class DiscoveryDriver {
       var result = RendezvousOutcome()
       result.answers = outcome.answered
       result.stored = outcome.stored
+      result.copies = outcome.copies
+      result.isAtAllClosest = outcome.isAtAllClosest
       rendezvous.ended(job, result, now: Self.now)
       drain()
     case .externalAddress(let address):

@@ -81,7 +81,7 @@ extension SearchView {
     self.init(
       key: key, waiting: waiting, asksLocalNetwork: !network.hasNoLocalNetwork,
       seconds: Int((ContinuousClock.now - start).components.seconds))
-    if let dht = node.discoveryStatus?.dht {
+    if let dht = node.discoveryStatus?.dht.status {
       dhtNodes = (dht.v4?.goodNodes ?? 0) + (dht.v6?.goodNodes ?? 0)
     }
     peers = node.status(of: key)?.peers ?? 0

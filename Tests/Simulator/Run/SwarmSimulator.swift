@@ -14,8 +14,14 @@ import Synchronization
     if arguments.first == "--heads" {
       return heads(arguments.dropFirst().first.flatMap(seeds) ?? 1...1)
     }
+    if arguments.first == "--reads" {
+      return reads(arguments.dropFirst().first.flatMap(seeds) ?? 1...1)
+    }
+    if arguments.first == "--dht" { return DHTCommand.run(Array(arguments.dropFirst())) }
     guard let range = arguments.first.flatMap(seeds) else {
-      print("usage: swarm-sim SEED | FIRST-LAST [JOBS] | --crowd SEED | --heads SEED[-LAST]")
+      print(
+        "usage: swarm-sim SEED | FIRST-LAST [JOBS] | --crowd SEED | --heads SEED[-LAST]"
+          + " | --reads SEED[-LAST] | --dht SEED[-LAST] [--nodes N]")
       exit(2)
     }
     if range.count == 1 { return playOne(range.lowerBound) }
@@ -25,7 +31,7 @@ import Synchronization
     exit(Crew(seeds: range, jobs: max(1, jobs)).run() ? 0 : 1)
   }
 
-  private static func seeds(_ text: String) -> ClosedRange<UInt64>? {
+  static func seeds(_ text: String) -> ClosedRange<UInt64>? {
     let parts = text.split(separator: "-").compactMap { UInt64($0) }
     switch parts.count {
     case 1: return parts[0]...parts[0]
@@ -63,6 +69,24 @@ import Synchronization
     var hasFailed = false
     for (seed, result) in results.withLock({ $0 }).sorted(by: { $0.key < $1.key }) {
       print("heads, seed \(seed): \(result.summary)")
+      guard let failure = result.failure else { continue }
+      print(failure)
+      hasFailed = true
+    }
+    if hasFailed { exit(1) }
+  }
+
+  /// Nodes that read what they do not have, from each of the seeds.
+  private static func reads(_ seeds: ClosedRange<UInt64>) {
+    let results = Mutex<[UInt64: ReadSwarm.Result]>([:])
+    DispatchQueue.concurrentPerform(iterations: seeds.count) { index in
+      let seed = seeds.lowerBound + UInt64(index)
+      let result = ReadSwarm.run(seed: seed)
+      results.withLock { $0[seed] = result }
+    }
+    var hasFailed = false
+    for (seed, result) in results.withLock({ $0 }).sorted(by: { $0.key < $1.key }) {
+      for line in result.lines { print("reads, seed \(seed): \(line)") }
       guard let failure = result.failure else { continue }
       print(failure)
       hasFailed = true

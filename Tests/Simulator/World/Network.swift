@@ -17,6 +17,8 @@ final class Network {
   var hangChance = 0.0
   /// How likely a connection attempt is refused although somebody listens.
   var refusalChance = 0.0
+  /// How much a socket holds, as powers of two of bytes.
+  var windowBits = 14...20
   /// How likely a portion of bytes is cut small.
   var shredChance = 0.02
 
@@ -127,7 +129,7 @@ final class Network {
 
   private func makeSocket(_ host: Host, local: PeerEndpoint, remote: PeerEndpoint) -> Socket {
     nextSocket += 1
-    let window = 1 << Int.random(in: 14...20, using: &random)
+    let window = 1 << Int.random(in: windowBits, using: &random)
     let socket = Socket(
       number: nextSocket, network: self, host: host, local: local, remote: remote, window: window)
     sockets.append(socket)

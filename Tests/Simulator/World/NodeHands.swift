@@ -79,7 +79,7 @@ extension SimulatedNode {
       }
     let sum = self.sum(parts)
     let run = incarnation
-    world.after(random.duration(.microseconds(20) ... .milliseconds(4))) { [self] in
+    world.after(random.duration(hashTime)) { [self] in
       guard run == incarnation, isRunning, let torrent else { return }
       hashJobs -= 1
       if self.sum(parts) != sum {

@@ -12,6 +12,8 @@ struct NodeReader {
   var missing: Set<BlockIndex>
   var isEnded = false
   var failure: ReadFailure?
+  /// Called at its end.
+  var ended: ((ReadFailure?) -> Void)?
 }
 
 extension SimulatedNode {
@@ -21,18 +23,29 @@ extension SimulatedNode {
   /// Reads something; nil when there is nothing to be read.
   @discardableResult
   func beginRead(timeout: Duration) -> ReadID? {
-    guard isRunning, isPrepared, let torrent else { return nil }
+    guard isRunning, isPrepared, torrent != nil else { return nil }
     let files = dataset.geometry.files.filter { dataset.geometry.length(of: $0) > 0 }
     guard !files.isEmpty else { return nil }
     let file = random.pick(files)
     let length = dataset.geometry.length(of: file)
     let start = UInt64.random(in: 0..<length, using: &random)
     let end = min(length, start + UInt64(random.logarithmic(1...200_000)))
+    return beginRead(start..<end, of: file, timeout: timeout)
+  }
+
+  /// Reads these bytes of a file.
+  @discardableResult
+  func beginRead(
+    _ bytes: Range<UInt64>, of file: FileIndex, timeout: Duration,
+    ended: ((ReadFailure?) -> Void)? = nil
+  ) -> ReadID? {
+    guard isRunning, isPrepared, let torrent else { return nil }
+    let (start, end) = (bytes.lowerBound, bytes.upperBound)
     let id = swarm.read(
       start..<end, of: Int(file.rawValue), in: torrent, timeout: timeout, now: now)
     let blocks = dataset.geometry.blocks(of: file, bytes: start..<end).map(Array.init) ?? []
     readers[id] = NodeReader(
-      file: file, bytes: start..<end, deadline: now + timeout, missing: Set(blocks))
+      file: file, bytes: start..<end, deadline: now + timeout, missing: Set(blocks), ended: ended)
     world.note(.read, number, Int(start), Int(end))
     let run = incarnation
     world.at(now + timeout + Self.grace) { [self] in
@@ -53,7 +66,7 @@ extension SimulatedNode {
     world.note(.delivered, number, Int(block.rawValue))
     checkDelivered(block, buffer)
     let run = incarnation
-    world.after(random.duration(.zero ... .milliseconds(300))) { [self] in
+    world.after(random.duration(readerTime)) { [self] in
       guard run == incarnation, isRunning else { return }
       checkDelivered(block, buffer)
       swarm.finish(buffer)
@@ -70,6 +83,11 @@ extension SimulatedNode {
     world.note(.readEnded, number, 0, 0, failure.map { "\($0)" } ?? "")
     if failure == nil, readers[id]?.missing.isEmpty == false {
       world.fail("host \(number) ends a read of which blocks are missing")
+    }
+    // Not from in here: who reads on calls the core.
+    if let ended = readers[id]?.ended {
+      let run = incarnation
+      world.after(.zero) { [self] in if run == incarnation, isRunning { ended(failure) } }
     }
   }
 

@@ -15,8 +15,10 @@ final class Scenario {
   /// The node that has all from the beginning, and keeps it.
   private(set) var source: SimulatedNode?
 
-  init(seed: UInt64, makeDataset: (inout SplitMix64) throws -> Dataset) throws {
-    world = World(seed: seed)
+  init(
+    seed: UInt64, replay: String? = nil, makeDataset: (inout SplitMix64) throws -> Dataset
+  ) throws {
+    world = World(seed: seed, replay: replay)
     network = Network(world: world)
     random = world.fork()
     dataset = try makeDataset(&random)

@@ -106,6 +106,7 @@ extension SimulatedNode {
     let (room, base) = memory.makeSlab(count)
     if count > 0 { socket.read(into: room) }
     world.note(.received, number, Int(link.id.slot), continued + count)
+    receivedBytes += continued + count
     let intake = swarm.receive(
       link.id, continued: continued, chunk: UnsafeRawBufferPointer(room).bytes, at: base, now: now)
     if let (range, buffer) = intake.tail {

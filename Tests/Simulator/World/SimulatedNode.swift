@@ -14,6 +14,8 @@ struct NodePlan {
   var peers: [PeerEndpoint] = []
   /// The files that it wants; nil for all.
   var wanted: Set<Int>?
+  /// What it fetches for the sake of reads.
+  var reading = ReadingPolicy()
   /// Sizes and limits; the name is replaced in every run.
   var configuration: SwarmConfiguration
 
@@ -47,6 +49,14 @@ final class SimulatedNode {
   private var timerCount = 0
   private var timeoutsNow = (time: Duration.zero, count: 0)
 
+  /// How long a hash job takes.
+  var hashTime = Duration.microseconds(20) ... .milliseconds(4)
+  /// How long a reader keeps what it was given.
+  var readerTime = Duration.zero ... .milliseconds(300)
+  /// How much later than asked a timer comes.
+  var timerDelay = Duration.zero ... .milliseconds(3)
+  /// Bytes that came over all connections, in all runs.
+  var receivedBytes = 0
   /// Disk operations under way.
   var operations: [UInt64: DiskAction] = [:]
   var hashJobs = 0
@@ -127,6 +137,7 @@ final class SimulatedNode {
     if incarnation > 1, plan.isInPlace { content = .inPlace(claimsAll: true) }
     var request = TorrentRequest(source: source, content: content)
     request.peers = plan.peers
+    request.reading = plan.reading
     if let wanted = plan.wanted { request.wanted = { index, _ in wanted.contains(index) } }
     return request
   }
@@ -246,7 +257,7 @@ final class SimulatedNode {
     armed = deadline
     timerCount += 1
     let count = timerCount
-    let late = random.duration(.zero ... .milliseconds(3))
+    let late = random.duration(timerDelay)
     world.at(max(deadline, now) + late) { [self] in
       guard isRunning, count == timerCount, armed != nil else { return }
       armed = nil

@@ -32,12 +32,11 @@ struct SwarmDHT {
     var configuration = DHTConfiguration()
     configuration.enforcesNodeIDs = false
     configuration.limitsNetworks = false
-    guard
-      let driver = DHTDriver(
-        on: loop, places: [listen], configuration: configuration,
-        bootstrap: Array(places.dropFirst()), file: nil, seed: .random(in: 0 ... .max),
-        log: .standardError(threshold: .debug))
-    else { exit(1) }
+    let driver = DHTDriver(
+      on: loop, places: [listen], configuration: configuration,
+      bootstrap: Array(places.dropFirst()), file: nil, seed: .random(in: 0 ... .max),
+      log: .standardError(threshold: .debug))
+    guard driver.port != nil else { exit(1) }
     let desk = Desk(driver, loop)
     desk.read()
     loop.run()

@@ -1,0 +1,195 @@
+import Metainfo
+import Store
+import Wire
+
+/// Blocks that somebody waits for: each is asked of the peer that will answer first, with the hashes
+/// that prove it in the same send; of a second one when the first is later than its usual worst.
+extension Swarm {
+  /// Asks for all urgent blocks that nobody was asked for, as far as somebody can be.
+  mutating func askUrgent(_ torrent: Torrent) {
+    guard let data = torrent.data, data.content.takesBlocks, torrent.isRunning,
+      !torrent.isDiskFull
+    else { return }
+    let able = torrent.peers.filter(\.canBeAsked)
+    guard !able.isEmpty else { return }
+    var left = data.picker.urgent.freeCount
+    let entries = data.picker.urgent.entries
+    for entry in entries where entry.state == .free {
+      if let peer = quickest(of: able, for: data.geometry.piece(of: entry.block), torrent) {
+        beginDemand(torrent)
+        ask(entry.block, of: peer, torrent)
+      }
+      left -= 1
+      if left == 0 { break }
+    }
+  }
+
+  /// Who will answer first.
+  private mutating func quickest(
+    of peers: [Peer], for piece: PieceIndex, _ torrent: Torrent, besides: [UInt32] = []
+  ) -> Peer? {
+    var best: Peer?
+    var bestTime = Duration.zero
+    for peer in peers where !besides.contains(peer.id.slot) && peer.canBeAsked {
+      guard let pieces = peer.pieces, pieces.contains(piece),
+        !peer.peerChoking || peer.allowedToUs.contains(piece)
+      else { continue }
+      let time = expectedAnswer(peer)
+      guard best == nil || time < bestTime else { continue }
+      if torrent.data?.alone.isEmpty == false,
+        !askable(pieces, of: peer, torrent).contains(piece)
+      {
+        continue
+      }
+      best = peer
+      bestTime = time
+    }
+    return best
+  }
+
+  /// When the answer to one more request may come: after its usual time, and what is queued there at
+  /// the peer's rate. Those that are late now come last.
+  private func expectedAnswer(_ peer: Peer) -> Duration {
+    let usual = peer.answerTime.usual ?? ReadLimits.unknownAnswer
+    let late = peer.overdue + (peer.isSnubbed ? 1 : 0) + (peer.isPaused ? 1 : 0)
+    return usual + queueTime(peer) + ReadLimits.lateness * late
+  }
+
+  /// How long the peer needs for what is asked of it already.
+  private func queueTime(_ peer: Peer) -> Duration {
+    guard !peer.outstanding.isEmpty else { return .zero }
+    let rate = max(peer.bestRate, peer.download.rate(now: now), ReadLimits.unknownRate)
+    let bytes = UInt64(peer.outstanding.count * blockLength)
+    return .microseconds(Int64(clamping: bytes * 1_000_000 / rate))
+  }
+
+  /// Asks for the block, behind the request for its hashes.
+  private mutating func ask(_ block: BlockIndex, of peer: Peer, _ torrent: Torrent) {
+    guard let data = torrent.data else { return }
+    let request = data.geometry.request(for: block)
+    setDue(block, after: peer.answerTime.usualWorst + queueTime(peer), torrent)
+    askForHashes(peer, torrent, data.geometry.piece(of: block), around: request)
+    if peer.outstanding.isEmpty { peer.lastData = now }
+    peer.outstanding.append(Peer.Request(block: block, since: now, isUrgent: true))
+    peer.urgentOutstanding += 1
+    data.picker.requested(block, of: peer.id.slot)
+    // What the user allows is used up; but nobody who reads waits for it.
+    _ = downloadBucket.take(blockLength, now: now)
+    _ = torrent.downloadBucket.take(blockLength, now: now)
+    touch(peer)
+  }
+
+  /// A block that is asked of a peer already is urgent now, or was asked by the picker.
+  mutating func becameUrgent(_ block: BlockIndex, askedOf peer: Peer, _ torrent: Torrent) {
+    setDue(block, after: peer.answerTime.usualWorst + queueTime(peer), torrent)
+  }
+
+  private mutating func setDue(_ block: BlockIndex, after time: Duration, _ torrent: Torrent) {
+    let due = now + time
+    torrent.data?.urgentDue[block] = due
+    hedgeDeadline = earliest(hedgeDeadline, due)
+  }
+
+  /// Nobody waits for the block any more.
+  func removeUrgent(_ block: BlockIndex, _ torrent: Torrent) {
+    torrent.data?.picker.removeUrgent(block)
+    torrent.data?.urgentDue[block] = nil
+  }
+
+  // MARK: Late answers
+
+  /// Asks others where answers are later than they ever were.
+  mutating func hedge() {
+    hedgeDeadline = nil
+    for case let torrent? in torrents {
+      guard let data = torrent.data, !data.urgentDue.isEmpty else { continue }
+      for block in data.urgentDue.filter({ $0.value <= now }).map(\.key).sorted() {
+        data.urgentDue[block] = nil
+        if data.picker.urgent.contains(block) { hedge(block, torrent) }
+      }
+      hedgeDeadline = earliest(hedgeDeadline, data.urgentDue.values.min())
+    }
+  }
+
+  private mutating func hedge(_ block: BlockIndex, _ torrent: Torrent) {
+    guard let data = torrent.data else { return }
+    let piece = data.geometry.piece(of: block)
+    switch data.picker.state(of: block) {
+    case .here, .free: break
+    case .received: hedgeHashes(of: piece, for: block, torrent)
+    case .asked:
+      let asked = data.picker.requesters(of: block)
+      for slot in asked { slots[Int(slot)]?.overdue += 1 }
+      let second = quickest(of: torrent.peers, for: piece, torrent, besides: asked)
+      guard let second else {
+        // There is nobody else. Somebody may come.
+        return setDue(block, after: ReadLimits.lateness, torrent)
+      }
+      if asked.count > 1, let first = asked.first { takeBack(block, from: first, torrent) }
+      if data.hashAskings[piece] != nil { askAgain(second, torrent, piece) }
+      ask(block, of: second, torrent)
+    }
+  }
+
+  /// The block is here, but what proves it is late.
+  private mutating func hedgeHashes(
+    of piece: PieceIndex, for block: BlockIndex, _ torrent: Torrent
+  ) {
+    setDue(block, after: ReadLimits.lateness, torrent)
+    guard let data = torrent.data, let asking = data.hashAskings[piece], let first = asking.peer
+    else { return }
+    let others = torrent.peers.filter {
+      $0.isV2 && $0.hashRequests < SwarmLimits.hashRequests && !asking.refused.contains($0.id)
+    }
+    if let second = quickest(of: others, for: piece, torrent, besides: [first.slot]) {
+      askAgain(second, torrent, piece)
+      touch(second)
+    }
+  }
+
+  /// The peer need not send the block: another one is asked.
+  private mutating func takeBack(_ block: BlockIndex, from slot: UInt32, _ torrent: Torrent) {
+    guard let data = torrent.data, let peer = slots[Int(slot)], peer.takeRequest(block) != nil
+    else { return }
+    data.picker.abandoned(block, by: slot)
+    peer.forgiven += 1
+    peer.put(.cancel(data.geometry.request(for: block)))
+    touch(peer)
+  }
+
+  // MARK: Beside bulk
+
+  /// The first read from peers after a while: what is queued beyond what lines hold is taken back, so
+  /// that the answer does not wait behind it.
+  private mutating func beginDemand(_ torrent: Torrent) {
+    defer { torrent.lastDemand = now }
+    guard !torrent.isInDemand(now) else { return }
+    for peer in torrent.peers where peer.outstanding.count > ReadLimits.leastBulk {
+      let latency = peer.latency ?? peer.answerTime.usual ?? ReadLimits.unknownAnswer
+      let rate = max(peer.bestRate, peer.download.rate(now: now), ReadLimits.unknownRate)
+      let line = Double(rate) * (latency / .seconds(1)) / Double(blockLength)
+      let blocks = Int(min(line * Double(ReadLimits.queueShare) / 100, 1e6)) + ReadLimits.leastBulk
+      peer.pipeline = min(peer.pipeline, blocks)
+      while peer.outstanding.count > blocks {
+        let last = peer.outstanding[peer.outstanding.count - 1]
+        if last.isUrgent { break }
+        takeBack(last.block, from: peer.id.slot, torrent)
+      }
+    }
+  }
+}
+
+extension Peer {
+  /// Whether it can be asked for a block at all.
+  fileprivate var canBeAsked: Bool {
+    isActive && amInterested && (!peerChoking || !allowedToUs.isEmpty)
+      && outstanding.count < min(requestQueue, SwarmLimits.pipeline)
+  }
+}
+
+extension Torrent {
+  /// Whether somebody has waited for peers just now, and may again: queues are kept short.
+  func isInDemand(_ now: Duration) -> Bool {
+    lastDemand.map { $0 + ReadLimits.demandTime > now } ?? false
+  }
+}
