@@ -136,10 +136,6 @@ final class JoinPlace {
     return VersionLinks(directory: directory, name: name)
   }
 
-  private func isThere(_ name: PathElement) -> Bool {
-    access(directory.appending(name: name.bytes).map { CChar(bitPattern: $0) } + [0], F_OK) == 0
-  }
-
   /// The newest versions beside this one that are whole and of which nobody else takes part: to be
   /// shared, since others may ask for them. None while it is not known what the dataset is called.
   func older(atMost count: Int) -> [TransferSession.Other] {
@@ -182,6 +178,10 @@ final class JoinPlace {
     return VersionRemoval(version.links, of: dataset, state: state)
   }
 
+  private func isThere(_ name: PathElement) -> Bool {
+    access(directory.appending(name: name.bytes).map { CChar(bitPattern: $0) } + [0], F_OK) == 0
+  }
+
   /// All that was asked for is here: the name alone leads to it.
   func finish() throws {
     guard let version else { return }
@@ -214,7 +214,8 @@ final class JoinPlace {
     let older = numbers.reversed().compactMap { number -> VersionReuse.Older? in
       guard let infohash = keyed.version(number), let name = DatasetName(v1: nil, v2: infohash),
         let known = (try? state.knownTorrent(name)) ?? nil,
-        let place = try? links(for: known.info).placeName(of: number), isThere(place)
+        let place = try? links(for: known.info).placeName(of: number),
+        isThere(place)
       else { return nil }
       let isFile = known.info.isSingleFile
       return VersionReuse.Older(
