@@ -28,7 +28,7 @@ lint: ## Swift format, shellcheck, Python syntax
 sim: deps ## Simulated swarms with all that goes wrong: SEEDS=1-200; SEED=7 prints the events of one
 	$(SWIFT) build -c release --product swarm-sim
 	.build/release/swarm-sim $(SEED)
-	@[ "$(SEED)" != "$(SEEDS)" ] || { .build/release/swarm-sim --crowd 1 && .build/release/swarm-sim --heads 1-3; }
+	@[ "$(SEED)" != "$(SEEDS)" ] || { .build/release/swarm-sim --crowd 1 && .build/release/swarm-sim --heads 1-3 && .build/release/swarm-sim --dht 1-2 && .build/release/swarm-sim --dht 3-3 --nodes 200 && .build/release/swarm-sim --reads 1; }
 fuzz: deps ## Each fuzzer for FUZZ_SECONDS (60) seconds
 	Tests/Fuzz/fuzz.sh $(FUZZ_SECONDS)
 bench: build ## Figures beside other programs'; BENCH_ARGUMENTS="--size 256M --runs 3"
@@ -36,6 +36,7 @@ bench: build ## Figures beside other programs'; BENCH_ARGUMENTS="--size 256M --r
 interop: build ## Against programs that others wrote
 	$(SWIFT) build -c release --static-swift-stdlib --product swarm-map
 	$(SWIFT) build -c release --static-swift-stdlib --product swarm-lan
+	$(SWIFT) build -c release --static-swift-stdlib --product swarm-dht
 	interop/run.sh
 clean-machine: ## The README on a Debian with nothing but Swift (root, debootstrap, network)
 	interop/clean-machine.sh

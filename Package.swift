@@ -35,6 +35,7 @@ let package = Package(
     .executable(name: "swarm-sim", targets: ["SwarmSimulator"]),
     .executable(name: "swarm-map", targets: ["SwarmMap"]),
     .executable(name: "swarm-lan", targets: ["SwarmLAN"]),
+    .executable(name: "swarm-dht", targets: ["SwarmDHT"]),
     .library(name: "Metainfo", targets: ["Metainfo"]),
     .library(name: "Wire", targets: ["Wire"]),
     .library(name: "Store", targets: ["Store"]),
@@ -80,7 +81,8 @@ let package = Package(
       ]),
     // Figures that make bench compares with.
     .executableTarget(
-      name: "SwarmBench", dependencies: ["Metainfo", "Wire", "Store", "Swarm", "SwarmNode"],
+      name: "SwarmBench",
+      dependencies: ["Metainfo", "Wire", "Store", "Discovery", "Swarm", "SwarmNode"],
       path: "Benchmarks/SwarmBench"
     ),
     // Maps ports and nothing else, for interop/miniupnpd.
@@ -91,6 +93,10 @@ let package = Package(
     .executableTarget(
       name: "SwarmLAN", dependencies: ["Metainfo", "Wire", "SwarmNode"],
       path: "Tests/LocalNetwork"),
+    // A node of the DHT and nothing else, for interop/libtorrent.
+    .executableTarget(
+      name: "SwarmDHT", dependencies: ["Discovery", "Metainfo", "Wire", "SwarmNode"],
+      path: "interop/libtorrent/Program"),
     // Tests.
     .target(name: "TestSupport", path: "Tests/Support"),
     .testTarget(name: "MetainfoTests", dependencies: ["Metainfo", "TestSupport"]),
@@ -114,11 +120,17 @@ let package = Package(
     .target(
       name: "Simulator", dependencies: ["Swarm", "Wire", "Store", "Metainfo", "TestSupport"],
       path: "Tests/Simulator/World"),
+    .target(
+      name: "DHTSimulator", dependencies: ["Discovery", "Wire", "Metainfo", "TestSupport"],
+      path: "Tests/Simulator/DHT"),
     .executableTarget(
-      name: "SwarmSimulator", dependencies: ["Simulator"], path: "Tests/Simulator/Run"),
+      name: "SwarmSimulator", dependencies: ["Simulator", "DHTSimulator"],
+      path: "Tests/Simulator/Run"),
     .testTarget(
       name: "SimulatorTests",
-      dependencies: ["Simulator", "Swarm", "Wire", "Store", "Metainfo", "TestSupport"],
+      dependencies: [
+        "Simulator", "DHTSimulator", "Swarm", "Wire", "Store", "Metainfo", "TestSupport",
+      ],
       path: "Tests/Simulator/Tests"),
   ] + multiBufferTarget + fuzzDriver,
   swiftLanguageModes: [.v6]

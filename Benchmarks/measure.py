@@ -50,6 +50,11 @@ def describe_machine():
         print("version:", (said.stdout + said.stderr).strip().split("\n")[0])
 
 
+def say_load():
+    """Figures are to be read beside what else the machine did."""
+    print("load before: " + " ".join(f"{each:.1f}" for each in os.getloadavg()))
+
+
 def fill(path, byte_count):
     """Bytes that no file system and no hash has a short way for."""
     os.makedirs(os.path.dirname(path), exist_ok=True)
@@ -80,11 +85,11 @@ class Table:
     def show(self):
         if not self.rows:
             return
-        keys = list(next(iter(self.rows.values()))[0])
+        keys = list(dict.fromkeys(key for rows in self.rows.values() for key in rows[0]))
         print(f"{'median (lowest of all runs)':34}" + "".join(f"{key:>18}" for key in keys))
         for case, rows in self.rows.items():
             cells = (f"{self.median(case, key):.2f} ({min(row[key] for row in rows):.2f})"
-                     for key in keys)
+                     if key in rows[0] else "" for key in keys)
             print(f"{case:34}" + "".join(f"{each:>18}" for each in cells))
 
     def compare(self, ours, rivals, by="wall s", also=()):

@@ -62,6 +62,7 @@ ROWS
     echo 'avahi-daemon|cmd:avahi-daemon|a responder of multicast DNS to find and be found by'
     echo 'avahi-utils|cmd:avahi-browse|asks that responder'
     echo 'dbus|cmd:dbus-daemon|by which it is asked'
+    echo 'libfaketime|file:faketime/libfaketime.so.1|a clock that jumps, for one program'
     echo 'python3-venv|py:ensurepip|a place for the newest libtorrent'
     echo 'gcc|cmd:cc|make bench compiles a plain C pipe to compare with'
   fi

@@ -32,15 +32,22 @@ scripts=(
   transmission/same_infohash.py
 )
 side_by_side=(
+  cli/history.py
   cli/kill.py
   libtorrent/both_ways.py
   libtorrent/dht.py
   miniupnpd/mapping.py
   cli/disk_faults.py
+  cli/discovery_faults.py
   cli/strangers.py
   mixed/swarm.py
   transmission/both_ways.py
+  hosts/nats.py
   tshark/dissect.py
+  tshark/discovery.py
+  hosts/key_twice.py
+  hosts/routed.py
+  hosts/local.py
   rtorrent/both_ways.py
   aria2/both_ways.py
   avahi/both_ways.py

@@ -4,18 +4,23 @@ import Metainfo
 import Store
 
 /// What the machine can do without our program around it: `swarm-bench hash [MIB]`, or
-/// `swarm-bench frame [MILLIONS OF MESSAGES]`; and a node with every torrent of a folder, until it is
-/// killed: `swarm-bench idle FOLDER STATE`.
+/// `swarm-bench frame [MILLIONS OF MESSAGES]`; a node with every torrent of a folder, until it is
+/// killed, in a DHT and with a followed dataset for each where places are given:
+/// `swarm-bench idle FOLDER STATE [LISTEN DHT-NODE]`; and a node of the DHT that does what standard input
+/// says: `swarm-bench dht LISTEN DHT-NODE`.
 ///
 /// Prints one JSON object a line; Benchmarks/create_bench.py reads those of `hash`, idle_bench.py those
-/// of `idle`.
+/// of `idle`, discovery_bench.py those of `dht`.
 @main
 struct SwarmBench {
   static func main() {
     let arguments = Array(CommandLine.arguments.dropFirst())
-    if arguments.count == 3, arguments[0] == "idle" {
-      IdleTorrents(folder: arguments[1], state: arguments[2]).run()
-      return
+    switch (arguments.first, arguments.count) {
+    case ("idle", 3), ("idle", 5):
+      let places = arguments.count == 5 ? (listen: arguments[3], node: arguments[4]) : nil
+      return IdleTorrents(folder: arguments[1], state: arguments[2], places: places).run()
+    case ("dht", 3): return DHTNode(listen: arguments[1], node: arguments[2]).run()
+    default: break
     }
     let count = arguments.count == 2 ? Int(arguments[1]) : nil
     switch (arguments.first, arguments.count, count) {
@@ -26,7 +31,11 @@ struct SwarmBench {
     case ("frame", 2, let millions?) where (1...100).contains(millions):
       FrameLimit(messageCount: millions * 1_000_000).measure()
     default:
-      print("usage: swarm-bench hash [MIB] | frame [MILLIONS OF MESSAGES] | idle FOLDER STATE")
+      print(
+        """
+        usage: swarm-bench hash [MIB] | frame [MILLIONS OF MESSAGES] |
+               idle FOLDER STATE [LISTEN DHT-NODE] | dht LISTEN DHT-NODE
+        """)
     }
   }
 }

@@ -209,7 +209,7 @@ int cdatagram_send(
   return sent < 0 ? errno : 0;
 }
 
-int cdatagram_watch_interfaces(void) {
+int cdatagram_watch_network(void) {
   int descriptor =
       socket(AF_NETLINK, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, NETLINK_ROUTE);
   if (descriptor < 0)
@@ -217,7 +217,8 @@ int cdatagram_watch_interfaces(void) {
   struct sockaddr_nl name;
   memset(&name, 0, sizeof name);
   name.nl_family = AF_NETLINK;
-  name.nl_groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR;
+  name.nl_groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR | RTMGRP_IPV4_ROUTE
+      | RTMGRP_IPV6_ROUTE;
   if (bind(descriptor, (struct sockaddr *)&name, sizeof name) != 0)
     return closed(descriptor);
   return descriptor;

@@ -102,7 +102,7 @@ import Wire
       return effects
     }
     let place = PeerEndpoint(address: Self.near.address, port: 7_000)
-    #expect(hear([2, 3, 2]) == [.peer(infohash(2), place)])
+    #expect(hear([2, 3, 2]) == [.peer(infohash(2), place, interface: 3)])
     #expect(hear([2], cookie: local.cookie).isEmpty)
     #expect(hear([2], on: 4).isEmpty)
     let afar = PeerEndpoint(address: .v4(IPv4Address(rawValue: 0xc633_6401)), port: 6_771)

@@ -31,7 +31,7 @@ import Wire
     let driver = LocalNetworkDriver(
       on: loop, configuration: configuration, seed: .random(in: 0 ... .max),
       log: .standardError(threshold: .debug)
-    ) { infohash, endpoint in
+    ) { infohash, endpoint, _ in
       let line = #"{"event": "peer", "infohash": "\#(infohash.hex)", "peer": "\#(endpoint)"}"#
       if seen.insert(line).inserted { say(line) }
     }

@@ -4,6 +4,21 @@ import Testing
 @testable import Metainfo
 
 @Suite struct BencodeDecoderTests {
+  /// What one reads and keeps nowhere may have its keys in any order; the first of equals counts.
+  @Test func keysAsTheyCome() throws {
+    let text = "d1:bi1e1:ad2:zzi1e0:i5ee1:bi2e3:cccle"
+    #expect(throws: BencodeError.self) { try Bencode.decode(Array((text + "e").utf8)) }
+    let root = try Bencode.decode(Array((text + "e").utf8), keys: .asTheyCome)
+    #expect(root["b"]?.integer == 1 && root["a"]?["zz"]?.integer == 1 && root["ccc"]?.list != nil)
+    #expect(root["a"]?[""]?.integer == 5 && root.dictionary?.count == 4)
+    // Nothing else is forgiven.
+    for bad in [text, text + "e0:", "di1e0:e", "d1:ae", "d1:ai01ee", "d1:ai-0ee", "d01:ai1ee"] {
+      #expect(throws: BencodeError.self, "\(bad)") {
+        try Bencode.decode(Array(bad.utf8), keys: .asTheyCome)
+      }
+    }
+  }
+
   /// Input, value; both directions. The first rows are the examples of BEP 3.
   static let canonical: [(String, BencodeValue)] = [
     ("4:spam", .text("spam")),

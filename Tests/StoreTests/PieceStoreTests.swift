@@ -46,6 +46,47 @@ import Testing
       v1Geometry: geometry, entries: entries, infoHash: SHA1Digest(hashing: [1]))
   }
 
+  /// A map that cannot be read is tried again ever more seldom, is told of twice, and opens when it can
+  /// be read after all.
+  @Test func aMapThatCannotBeRead() throws {
+    let failure = DiskFailure(reason: .other, description: "no")
+    var store = PieceStore(owned: try Self.v2(), policy: StoreHarness.policy)
+    store.open(now: .zero)
+    var now = Duration.zero
+    var told: [String] = []
+    var tries = 0
+    var opened = false
+    func pass(fails: Bool) {
+      while let operation = store.nextOperation() {
+        if case .loadMap = operation.action { tries += 1 }
+        store.handle(
+          DiskCompletion(id: operation.id, result: fails ? .failure(failure) : .success(.map(nil))),
+          now: now)
+      }
+      while let notice = store.nextNotice() {
+        if case .failed(let failure) = notice { told.append(failure.description) }
+        if case .opened = notice { opened = true }
+      }
+    }
+    pass(fails: true)
+    #expect(told == ["no"] && !store.isBlocked)
+    let maps = tries
+    for _ in 0..<12 {
+      let due = try #require(store.deadline)
+      #expect(due > now && due - now <= PieceStoreLimits.longestMapRetry)
+      now = due
+      store.handleTimeout(now: now)
+      pass(fails: true)
+    }
+    #expect(tries == 13 * maps && now > .seconds(1_500))
+    #expect(told.count == 2 && told[1].hasPrefix("no; "), "\(told)")
+    #expect(store.isBlocked && !opened)
+    now += PieceStoreLimits.longestMapRetry
+    store.handleTimeout(now: now)
+    pass(fails: false)
+    #expect(opened && !store.isBlocked && told.count == 2)
+  }
+
   @Test(arguments: 0..<3)
   func randomCrashes(kind: Int) throws {
     let layout = try Self.layouts[kind]()

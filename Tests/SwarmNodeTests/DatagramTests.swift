@@ -96,7 +96,7 @@ import Wire
       configuration.usesLocalDiscovery = !byMDNS
       drivers.append(
         LocalNetworkDriver(on: loop, configuration: configuration, seed: UInt64(number)) {
-          #expect($0 == torrent)
+          #expect($0 == torrent && $2 == if_nametoindex("lo"))
           found[number].insert($1)
           if !found[0].isEmpty, !found[1].isEmpty { end() }
         })

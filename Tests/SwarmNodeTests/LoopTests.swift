@@ -43,9 +43,10 @@ import Wire
     let loop = EventLoop()
     var found: [IPAddress]?
     var failure: String?
-    NameLookup.start(try HostName("localhost".utf8), on: loop) { found = try? $0.get() }
+    let lookups = NameLookups(on: loop)
+    lookups.start(try HostName("localhost".utf8)) { found = try? $0.get() }
     let tooLong = String(repeating: "a", count: 70) + ".invalid"
-    NameLookup.start(try HostName(tooLong.utf8), on: loop) {
+    lookups.start(try HostName(tooLong.utf8)) {
       if case .failure(let error) = $0 { failure = "\(error)" }
     }
     loop.run()
@@ -53,5 +54,26 @@ import Wire
     #expect(!addresses.isEmpty)
     #expect(addresses.count == Set(addresses).count)
     #expect(failure?.isEmpty == false)
+  }
+
+  /// More than are looked up at once, all in the end; and what is called off is heard of no more.
+  @Test func lookupsTakeTurnsAndAreCalledOff() throws {
+    let loop = EventLoop()
+    let name = try HostName("localhost".utf8)
+    let lookups = NameLookups(on: loop)
+    var ended = 0
+    for _ in 0..<3 * NetLimits.nameLookups { lookups.start(name) { _ in ended += 1 } }
+    loop.run()
+    #expect(ended == 3 * NetLimits.nameLookups)
+    for _ in 0..<3 * NetLimits.nameLookups {
+      lookups.start(name) { _ in
+        ended += 1
+        lookups.close()
+      }
+    }
+    loop.run()
+    #expect(ended == 3 * NetLimits.nameLookups + 1)
+    lookups.start(name) { _ in Issue.record("closed, and looks up") }
+    loop.run()
   }
 }

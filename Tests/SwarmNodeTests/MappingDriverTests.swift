@@ -77,7 +77,7 @@ import Wire
   /// One after the other, results on the loop, nothing after it is closed.
   @Test func workIsDoneInOrder() {
     let loop = EventLoop()
-    let thread = MappingThread(on: loop)
+    let thread = SideThread(on: loop)
     var seen: [Int] = []
     for number in 0..<20 {
       thread.perform({ number * 2 }) { result in
@@ -98,7 +98,7 @@ import Wire
   /// Work that is under way when it is closed goes on, and nobody hears of it.
   @Test func closingDoesNotWait() {
     let loop = EventLoop()
-    let thread = MappingThread(on: loop)
+    let thread = SideThread(on: loop)
     let gate = Gate()
     thread.perform({ while !gate.isOpen.withLock({ $0 }) { sched_yield() } }) {
       Issue.record("closed, and reports")

@@ -10,7 +10,7 @@ struct NBDClient {
 
   /// Connects, and chooses an export by `NBD_OPT_EXPORT_NAME`, with simple replies.
   init(path: String, export: String) throws {
-    socket = Glibc.socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+    let socket = Glibc.socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
     var address = sockaddr_un()
     address.sun_family = sa_family_t(AF_UNIX)
     withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: Array(path.utf8)) }
@@ -26,6 +26,7 @@ struct NBDClient {
       Array("IHAVEOPT".utf8) + Self.bytes(UInt32(1)) + Self.bytes(UInt32(export.utf8.count))
         + Array(export.utf8), socket)
     size = try Self.number(Self.receive(10, socket)[..<8])
+    self.socket = socket
   }
 
   func close() { _ = Glibc.close(socket) }

@@ -53,6 +53,33 @@ import Wire
     #expect(mesh.nodes.reduce(0) { $0 + $1.sentHeads.count } <= 3 + 3 * 2)
   }
 
+  /// Nobody has announced a new version yet when all who follow look for it: those are asked who are
+  /// connected for the dataset, whoever of the two connected.
+  @Test func aNewVersionsPeersAreThoseOfTheDataset() throws {
+    let mesh = HeadMesh()
+    for node in 0..<3 {
+      try mesh.addNode()
+      mesh.nodes[node].swarm.follow(HeadMesh.key, head: try HeadMesh.head(1), now: .zero)
+      try mesh.meet(node, peers: node == 1 ? [0] : node == 2 ? [1] : [])
+    }
+    try mesh.pass(.seconds(2))
+    let version = TorrentRequest.Source.infohash(v1: nil, v2: SHA256Digest(hashing: [2]))
+    var request = TorrentRequest(source: version, content: .owned)
+    let stranger = try mesh.nodes[0].swarm.add(request, now: mesh.now)
+    let ofNone = mesh.nodes[0].swarm.status(of: stranger)
+    #expect(ofNone?.knownPeers == 0)
+    request.dataset = HeadMesh.key
+    for number in [1, 2] {
+      let torrent = try mesh.nodes[number].swarm.add(request, now: mesh.now)
+      let status = mesh.nodes[number].swarm.status(of: torrent)
+      let peers = mesh.nodes[number].connections
+      #expect(peers > 0 && status?.knownPeers == peers)
+      try mesh.pass(.seconds(1))
+      let found = mesh.nodes[number].swarm.status(of: torrent)
+      #expect((found?.peers ?? 0) > 0)
+    }
+  }
+
   @Test func onlyNewerHeadsAreTaken() throws {
     let mesh = HeadMesh()
     try mesh.addNode()

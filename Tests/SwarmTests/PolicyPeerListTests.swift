@@ -44,6 +44,41 @@ extension PeerList {
     #expect(list.count == 0)
   }
 
+  /// Who is given up and heard on the local network is there again: one attempt each time it is heard,
+  /// and no sooner than the wait after the last one.
+  @Test func theLocalNetworkBringsPeersBack() {
+    var list = PeerList()
+    let peer = endpoint("192.168.1.5:6881")
+    list.add(peer, source: .local, now: .zero)
+    var now = Duration.zero
+    while let due = list.nextDeadline(now: now) {
+      now = due
+      #expect(list.next(now) == peer)
+      list.failed(peer, now: now)
+    }
+    let last = now
+    list.add(peer, source: .dht, now: last + .seconds(200))
+    #expect(list.nextDeadline(now: last + .seconds(200)) == nil, "the DHT says it for half an hour")
+    for second in 0..<400 { list.add(peer, source: .local, now: last + .seconds(second)) }
+    now = last + .seconds(400)
+    #expect(list.next(now) == peer)
+    list.failed(peer, now: now)
+    var attempts = 0
+    for second in 0..<3_600 {
+      list.add(peer, source: .local, now: now + .seconds(second))
+      guard list.next(now + .seconds(second)) != nil else { continue }
+      attempts += 1
+      list.failed(peer, now: now + .seconds(second))
+    }
+    #expect((1...45).contains(attempts), "\(attempts) in an hour")
+    now += .seconds(3_700)
+    list.add(peer, source: .local, now: now)
+    #expect(list.next(now) == peer)
+    list.connected(peer)
+    list.closed(peer, wasUseful: true, now: now)
+    #expect(list.failures(of: peer) == 0)
+  }
+
   @Test func mappedAddressesAreTheSamePeer() {
     var list = PeerList()
     list.add(endpoint("192.0.2.1:5"), source: .dht, now: .zero)

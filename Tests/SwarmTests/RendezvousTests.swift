@@ -120,6 +120,33 @@ import Testing
     #expect(during >= 20 && during <= 70, "\(during) in an hour")
   }
 
+  /// Two that begin at the same moment, of whom each asks before the other has told.
+  @Test func whoIsWaitedForIsLookedUpAgainAtOnce() throws {
+    let harness = Harness()
+    harness.schedule.add(Self.infohash(1), isUrgent: true, now: .zero)
+    harness.pass(.seconds(300))
+    for (gap, wanted) in zip(gaps(harness.lookups), [4.0, 8, 16, 32, 64, 128]) {
+      #expect(gap >= wanted * 0.9 - 1 && gap <= wanted * 1.1 + 1, "\(harness.lookups)")
+    }
+    #expect(harness.lookups.count >= 7)
+    // The swarm of a dataset: until there is a head; who publishes has one from the start.
+    let publisher = Harness()
+    publisher.schedule.follow(Self.secret.key, isUrgent: true, now: .zero)
+    publisher.schedule.setHead(try Self.head(1), isOurs: true, now: .zero)
+    publisher.schedule.add(MutableItem.target(of: Self.secret.key), isUrgent: true, now: .zero)
+    publisher.pass(.seconds(50))
+    #expect(publisher.lookups.count == 1)
+    let follower = Harness()
+    follower.schedule.follow(Self.secret.key, isUrgent: true, now: .zero)
+    follower.pass(.seconds(16))
+    #expect(follower.lookups.count == 3)
+    follower.schedule.setHead(try Self.head(1), isOurs: false, now: follower.now)
+    follower.pass(.seconds(16))
+    let before = follower.lookups.count
+    follower.pass(.seconds(120))
+    #expect(follower.lookups.count == before)
+  }
+
   @Test func whoCannotReachTheDHTAsksAgainSoon() {
     let harness = Harness()
     harness.outcome = RendezvousOutcome()
@@ -253,7 +280,7 @@ import Testing
     harness.schedule.follow(Self.secret.key, now: .zero)
     harness.pass(.seconds(200))
     let early = gaps(harness.gets)
-    for (gap, wanted) in zip(early, [15.0, 30, 60]) {
+    for (gap, wanted) in zip(early, [4.0, 8, 16, 32]) {
       #expect(gap >= wanted * 0.9 - 0.2 && gap <= wanted * 1.1 + 0.2, "\(harness.gets)")
     }
     #expect(early.count >= 3 && harness.puts.isEmpty)

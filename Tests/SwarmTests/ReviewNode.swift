@@ -14,6 +14,9 @@ final class ReviewNode {
   var outgoing: [ConnectionID: Int] = [:]
   var blocksTo: [ConnectionID: Int] = [:]
   var requests: [ConnectionID: [BlockRequest]] = [:]
+  /// What each send had in it.
+  var sends: [ConnectionID: [[PeerMessage]]] = [:]
+  var delivered: [(read: ReadID, block: BlockIndex)] = []
   var closed: Set<ConnectionID> = []
   var ended: [ReadID: ReadFailure?] = [:]
   var framers: [ConnectionID: PeerFramer] = [:]
@@ -70,7 +73,9 @@ final class ReviewNode {
         case .pieceRun(_, _, _, let isLast): result = isLast ? .piece(sha1) : .more
         }
         swarm.hashed(job.id, of: torrent, result, now: now)
-      case .deliver(_, _, let buffer): swarm.finish(buffer)
+      case .deliver(let read, let block, let buffer):
+        delivered.append((read, block))
+        swarm.finish(buffer)
       case .endRead(let read, let failure): ended[read] = failure
       case .notice(.finished): finished = true
       case .prepare, .release, .resumeReading, .notice: break
@@ -96,9 +101,13 @@ final class ReviewNode {
       framers[id] = PeerFramer()
       offset = 68
     }
+    var messages: [PeerMessage] = []
     while let element = try? framers[id]?.next(in: bytes.span.bytes, at: &offset) {
-      if case .message(.request(let block)) = element { requests[id, default: []].append(block) }
+      guard case .message(let message) = element else { continue }
+      messages.append(message)
+      if case .request(let block) = message { requests[id, default: []].append(block) }
     }
+    sends[id, default: []].append(messages)
   }
 
   @discardableResult

@@ -90,7 +90,7 @@ import Testing
 
   @Test func theEventIsOneLine() {
     #expect(
-      Self.downloading.json.line == """
+      JSON.object(Self.downloading.json).line == """
         {"event": "status", "done": 1519386624, "wanted": 3221225472, "finished": false, \
         "downloaded": 0, "uploaded": 0, "wasted": 0, "download_rate": 69206016, \
         "upload_rate": 2097152, "peers": 8, "seeds": 3, "connecting": 0, "known_peers": 12, \

@@ -24,7 +24,7 @@ report = Report()
 
 
 def publish(path, *more, state="state", **keywords):
-    return run_json("publish", path, "--state", state, *more, **keywords)[0]
+    return run_json("publish", path, "--state", state, "--no-spread", *more, **keywords)[0]
 
 
 def refused(name, result, words, status=1):
@@ -123,9 +123,9 @@ def versions_follow(first):
     report.equal("diff the other way", run_json("diff", "data", 3, 2, "--state", "state")[0]
                  ["differing_bytes"], 5_000_000)
     report.equal("log -n 1", len(run_json("log", "data", "-n", 1, "--state", "state")[0]["versions"]), 1)
-    refused("diff: no such version", run("diff", "data", 1, 4, "--state", "state"), "the newest")
+    refused("diff: no such version", run("diff", "data", 1, 4, "--state", "state", "--offline"), "the newest")
     refused("log: no dataset", run("log", "other", "--state", "state"), "not published by key")
-    refused("log: an unknown key", run("log", "0" * 64, "--state", "state"), "no version")
+    refused("log: an unknown key", run("log", "0" * 64, "--state", "state", "--offline"), "no version")
 
 
 def keys_move(first):
@@ -175,7 +175,7 @@ def two_at_once():
     """A killed publishing leaves the former version, and the next one the same number."""
     trees.write(b"data", b"more", trees.content("more", 60_000_000))
     for wait in (0.005, 0.02, 0.05, 0.1, 0.2, 0.4):
-        process = subprocess.Popen([PROGRAM, "publish", "data", "--state", "state"],
+        process = subprocess.Popen([PROGRAM, "publish", "data", "--state", "state", "--no-spread"],
                                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
             process.wait(wait)
@@ -187,7 +187,8 @@ def two_at_once():
                      and [each["version"] for each in log] == list(range(log[0]["version"], 0, -1)),
                      repr(log))
     report.equal("and published", publish("data")["version"], 4)
-    both = [subprocess.Popen([PROGRAM, "publish", "data", "--state", "state", "--json"],
+    both = [subprocess.Popen([PROGRAM, "publish", "data", "--state", "state", "--no-spread",
+                              "--json"],
                              stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(2)]
     for each in both:
         _, err = each.communicate()

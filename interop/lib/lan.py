@@ -111,15 +111,16 @@ class Ours(Program):
 
 
 class Capture:
-    """All packets on the bridge while a `with` lasts; `complaints` are the dissector's afterwards."""
+    """All packets on the bridge, or on another interface, while a `with` lasts. `prefix` stands before
+    a command to run it where the interface is; `more` is for tshark."""
 
-    def __init__(self, path):
-        self.path = path
+    def __init__(self, path, interface=BRIDGE, prefix=(), more=()):
+        self.path, self.interface, self.prefix, self.more = path, interface, prefix, more
 
     def __enter__(self):
         self.process = subprocess.Popen(
-            ["dumpcap", "-q", "-i", BRIDGE, "-w", self.path], stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE, text=True)
+            [*self.prefix, "dumpcap", "-q", "-i", self.interface, "-w", self.path],
+            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
         for line in self.process.stderr:
             if line.startswith("File:"):
                 break
@@ -132,8 +133,8 @@ class Capture:
 
     def read(self, picked, *fields):
         """The fields of packets that a display filter picks, a list for each."""
-        command = ["tshark", "-r", self.path, "-n", "-Y", picked, "-T", "fields",
-                   "-E", "separator=/t"]
+        command = ["tshark", "-r", self.path, "-n", *self.more, "-Y", picked, "-T",
+                   "fields", "-E", "separator=/t"]
         for each in fields:
             command += ["-e", each]
         result = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -47,8 +47,8 @@ int cdatagram_send(
     int descriptor, const void *bytes, size_t length, const struct cdatagram_place *place,
     uint32_t interface, const struct cdatagram_place *source);
 
-/// A non-blocking socket that can be read when links or addresses have changed. -1 with errno.
-int cdatagram_watch_interfaces(void);
+/// A non-blocking socket that can be read when links, addresses or routes have changed. -1 with errno.
+int cdatagram_watch_network(void);
 
 /// Reads all that is there, and forgets it.
 void cdatagram_drain(int descriptor);

@@ -70,7 +70,13 @@ extension DHT {
 
   /// Somebody has asked us. If there is a place for such a node, we see whether it answers as well.
   private mutating func noticed(_ contact: NodeContact, network: Int) {
-    guard !networks[network].table.asked(contact, now: clock), isEligible(contact),
+    if networks[network].table.asked(contact, now: clock) { return }
+    meet(contact, network: network)
+  }
+
+  /// Sees whether a node is there, if the table has a place for it.
+  mutating func meet(_ contact: NodeContact, network: Int) {
+    guard isEligible(contact),
       networks[network].table.hasRoom(for: contact, now: clock),
       !suspects.contains(contact.endpoint, now: clock)
     else { return }

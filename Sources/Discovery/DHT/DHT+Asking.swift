@@ -80,6 +80,7 @@ extension DHT {
         let network = network(of: old.endpoint)
       {
         sendQuery(old.method, id: old.id, to: old.endpoint, network: network)
+        transaction.repeated = clock
       }
       transaction.stage = .repeated
       transaction.next = old.sent + old.patience

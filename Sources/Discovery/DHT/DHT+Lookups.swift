@@ -271,7 +271,8 @@ extension DHT {
   }
 
   private mutating func end(_ index: Int) {
-    let lookup = lookups.remove(at: index)
+    var lookup = lookups.remove(at: index)
+    (lookup.outcome.copies, lookup.outcome.isAtAllClosest) = lookup.spread
     guard lookup.isRefresh else {
       effects.append(.ended(lookup.id, lookup.outcome))
       return

@@ -34,7 +34,12 @@ extension DHT {
     guard bytes.count == 4 else { return nil }
     let id = bytes.reduce(0) { $0 << 8 | UInt32($1) }
     guard let transaction = transactions.take(id, from: endpoint) else { return nil }
-    roundTrips.add(clock - transaction.sent)
+    if let repeated = transaction.repeated {
+      roundTrips.add(
+        sinceFirst: clock - transaction.sent, sinceRepetition: clock - repeated)
+    } else {
+      roundTrips.add(clock - transaction.sent)
+    }
     suspects.remove(endpoint)
     return transaction
   }
@@ -55,7 +60,9 @@ extension DHT {
     met(contact, network: network)
     switch transaction.purpose {
     case .probe, .check:
-      offer(nodes(of: response, network), hops: 1, network: network)
+      let nodes = nodes(of: response, network)
+      offer(nodes, hops: 1, network: network)
+      introduce(nodes, network: network)
       pumpProbes()
     case .visit(let id, let traversal):
       if let index = lookupIndex(id) {
@@ -64,6 +71,7 @@ extension DHT {
     case .store(let id, let traversal):
       if let index = lookupIndex(id) {
         lookups[index].outcome.stored += 1
+        lookups[index].traversals[traversal].stored(contact.id)
         if transaction.stage != .over { storeEnded(index, traversal) }
       }
     }
@@ -130,6 +138,20 @@ extension DHT {
       contact, hops: hops, isEligible: isEligible(contact),
       limitsNetworks: configuration.limitsNetworks)
     lookups[index].needsStep = true
+  }
+
+  /// Nodes that a place told of which was asked outside of a lookup: neighbours of ours that we do not
+  /// know, perhaps those of a part of the network that was cut off.
+  private mutating func introduce(_ contacts: [NodeContact], network: Int) {
+    // Before that, the lookup of our own id finds them.
+    guard networks[network].table.count >= 2 * DHTLimits.bucketSize else { return }
+    for contact in contacts.prefix(DHTLimits.bucketSize)
+    where contact.endpoint.isReachable && contact.endpoint.family == networks[network].family
+      && contact.id != networks[network].table.id
+      && networks[network].table.node(contact.id) == nil
+    {
+      meet(contact, network: network)
+    }
   }
 
   /// The nodes of an answer that are of the family it came by.

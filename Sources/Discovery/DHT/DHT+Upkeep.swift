@@ -44,8 +44,21 @@ extension DHT {
     refresh(networks[network].table.id, network: network)
   }
 
+  /// Asks one of the places where nodes may be for our neighbours: they are ours as well, unless the
+  /// network was in two parts.
+  private mutating func rejoin(_ network: Int) {
+    networks[network].nextRejoin = clock + DHTLimits.rejoinPeriod
+    let family = networks[network].family
+    guard let place = known.filter({ $0.family == family }).randomElement(using: &random),
+      !transactions.contains(endpoint: place)
+    else { return }
+    let target = networks[network].table.id
+    ask(.findNode(target: target, want: want(network)), of: place, node: nil, for: .probe)
+  }
+
   private mutating func keepUp(_ network: Int) {
     startSelfLookup(network)
+    if clock >= networks[network].nextRejoin { rejoin(network) }
     let now = clock
     for contact in networks[network].table.questionable(atMost: DHTLimits.pingsAtOnce, now: now) {
       guard !transactions.contains(endpoint: contact.endpoint) else { continue }

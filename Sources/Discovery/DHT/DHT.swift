@@ -54,6 +54,8 @@ public struct DHT: ~Copyable {
     /// When the known places are asked again, and how long to wait after that.
     var nextBootstrap: DHTTime
     var bootstrapWait = DHTLimits.firstBootstrapWait
+    /// When one of them is asked although all is well.
+    var nextRejoin: DHTTime
   }
 
   /// A node that begins with what was known in an earlier run. All of its random choices follow from
@@ -89,7 +91,9 @@ public struct DHT: ~Copyable {
       networks.append(
         Network(
           family: family, table: table, votes: AddressVotes(known: address),
-          nextBootstrap: clock))
+          nextBootstrap: clock,
+          nextRejoin: clock
+            + Int64.random(in: 0..<DHTLimits.rejoinPeriod, using: &random)))
     }
     maintain()
   }

@@ -30,6 +30,13 @@ public struct DHTOutcome: Hashable, Sendable {
   public var answered = 0
   /// Nodes that have taken the peer or the value.
   public var stored = 0
+  /// Nodes that keep what it was about, as they say themselves: after a put or an announce those that
+  /// have taken it or had it, after a get of a mutable value those whose number is that of the newest
+  /// which was found or known before. A number without a value may be a lie.
+  public var copies = 0
+  /// Whether all of the nearest nodes that answered, at most 8 of each family, are among these: then
+  /// nobody needs to put it again. BEP 44, "Expiration".
+  public var isAtAllClosest = false
   /// The longest chain of nodes that told of each other, up to one that answered.
   public var hops = 0
   /// Errors in answers, by code. A value that was not stored because a newer one was found is counted

@@ -35,6 +35,9 @@ enum DHTLimits {
   /// First and longest wait before these are asked again, while no node is known.
   static let firstBootstrapWait = 1 * second
   static let longestBootstrapWait = 60 * second
+  /// One of them is asked for our neighbours so often while all is well: after a network was in two
+  /// parts for long, neither part knows a node of the other.
+  static let rejoinPeriod = 15 * minute
   /// Unknown nodes which have asked us and are being asked back, at once.
   static let probesAtOnce = 16
   /// How long a node has to answer a ping.
@@ -73,10 +76,9 @@ enum DHTLimits {
   static let longestWait = 1 * second
   /// The wait before anything was measured.
   static let firstWait = 300 * millisecond
-  /// How much longer than that a node has until the lookup goes on without it.
-  static let patienceFactor: Int64 = 4
-  /// The least of these, and of the wait for the answer to an announce or a put.
-  static let shortestPatience = 24 * millisecond
+  /// The least time that a node has until a lookup goes on without it, and to answer an announce or a
+  /// put: a machine may be busy for a moment.
+  static let shortestPatience = 12 * millisecond
   static let shortestStorePatience = 250 * millisecond
   /// Nodes that have missed an answer of late are remembered, so that a lookup does not wait for them.
   static let suspects = 128

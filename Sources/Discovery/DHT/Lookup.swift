@@ -56,6 +56,22 @@ struct Lookup {
   }
 
   var isDone: Bool { traversals.allSatisfy { $0.stage == .done } }
+
+  /// How many nodes keep what it is about, and whether all of the nearest do.
+  var spread: (copies: Int, isAtAllClosest: Bool) {
+    let number: Int64?
+    switch kind {
+    case .mutable(_, _, let newerThan):
+      number = newest.map { max($0.sequence, newerThan ?? $0.sequence) } ?? newerThan
+    case .putMutable(let item, _): number = item.sequence
+    case .refresh, .peers, .immutable, .putImmutable: number = nil
+    }
+    let spreads = traversals.filter { $0.answered > 0 }.map { $0.spread(of: number) }
+    return (
+      spreads.reduce(0) { $0 + $1.copies },
+      !spreads.isEmpty && spreads.allSatisfy(\.isAtAllClosest)
+    )
+  }
 }
 
 /// The search in one of the two networks.
@@ -92,6 +108,8 @@ struct Traversal {
     var token: [UInt8]?
     /// Number of the value that it keeps.
     var sequence: Int64?
+    /// It has taken what was put or announced.
+    var hasStored = false
   }
 
   let family: NodeFamilies
@@ -183,6 +201,27 @@ struct Traversal {
     Array(
       candidates.lazy.filter { $0.state == .answered && $0.isEligible && $0.token != nil }
         .prefix(DHTLimits.bucketSize))
+  }
+
+  /// The same in one network; `number` is that of the value.
+  func spread(of number: Int64?) -> (copies: Int, isAtAllClosest: Bool) {
+    var copies = 0
+    var nearest = 0
+    var isAtAllClosest = true
+    for candidate in candidates where candidate.state == .answered {
+      let isCopy =
+        candidate.hasStored || number.map { candidate.sequence == $0 } ?? false
+      if isCopy { copies += 1 }
+      guard candidate.isEligible, nearest < DHTLimits.bucketSize else { continue }
+      nearest += 1
+      if !isCopy { isAtAllClosest = false }
+    }
+    return (copies, isAtAllClosest && nearest > 0)
+  }
+
+  /// A node has taken what was put or announced.
+  mutating func stored(_ id: NodeID) {
+    if let index = index(of: id) { candidates[index].hasStored = true }
   }
 
   mutating func becameLate(_ id: NodeID) {

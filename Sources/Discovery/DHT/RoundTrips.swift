@@ -15,12 +15,27 @@ struct RoundTrips {
     smoothed = mean + (sample - mean) / 8
   }
 
-  /// After so long without an answer the next node is asked.
-  var wait: DHTTime {
-    guard let smoothed else { return DHTLimits.firstWait }
-    return max(DHTLimits.shortestWait, min(DHTLimits.longestWait, smoothed + 4 * deviation))
+  /// How long after a question that was asked twice an answer came, as a sample: counted from the
+  /// repetition if it can be the answer to that. Counted from the first, each loss would make all
+  /// waits longer (Karn, Partridge 1987).
+  mutating func add(sinceFirst: DHTTime, sinceRepetition: DHTTime) {
+    let isOfSecond = smoothed.map { sinceRepetition >= $0 / 2 } ?? false
+    add(isOfSecond ? sinceRepetition : sinceFirst)
   }
 
-  /// After so long without an answer the lookup goes on without the node.
-  var patience: DHTTime { max(DHTLimits.shortestPatience, DHTLimits.patienceFactor * wait) }
+  /// After so long without an answer the next node is asked: it costs little to do so too early.
+  var wait: DHTTime { estimate(deviations: 2) }
+
+  /// After so long without an answer the lookup goes on without the node; after half of it the node is
+  /// asked once more, so that both questions can still be answered.
+  var patience: DHTTime {
+    guard smoothed != nil else { return 4 * DHTLimits.firstWait }
+    return max(DHTLimits.shortestPatience, 2 * estimate(deviations: 4))
+  }
+
+  private func estimate(deviations: Int64) -> DHTTime {
+    guard let smoothed else { return DHTLimits.firstWait }
+    return max(
+      DHTLimits.shortestWait, min(DHTLimits.longestWait, smoothed + deviations * deviation))
+  }
 }

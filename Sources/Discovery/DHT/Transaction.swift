@@ -32,6 +32,8 @@ struct Transaction {
   let purpose: Purpose
   let method: KRPCMethod
   let sent: DHTTime
+  /// When it was sent once more.
+  var repeated: DHTTime?
   var stage: Stage
   /// When the next stage comes.
   var next: DHTTime

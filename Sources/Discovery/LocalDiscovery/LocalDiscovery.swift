@@ -5,8 +5,8 @@ import Wire
 public enum LocalDiscoveryEffect: Hashable, Sendable {
   /// Send an announcement to the family's group (`LocalAnnouncement.Group`) through an interface.
   case send([UInt8], NetworkLink)
-  /// A machine nearby has a torrent of ours.
-  case peer(SHA1Digest, PeerEndpoint)
+  /// A machine nearby has a torrent of ours; on which interface it was heard.
+  case peer(SHA1Digest, PeerEndpoint, interface: UInt32)
 }
 
 /// Local service discovery, which other BitTorrent clients speak: tells the local network what we have,
@@ -99,7 +99,8 @@ public struct LocalDiscovery: ~Copyable {
     guard announcement.cookie != cookie else { return }
     let endpoint = PeerEndpoint(address: from.address, port: announcement.port)
     for infohash in announcement.infohashes where ours.contains(infohash) {
-      let effect = LocalDiscoveryEffect.peer(infohash, endpoint)
+      let effect = LocalDiscoveryEffect.peer(
+        infohash, endpoint, interface: interface.index)
       if !effects[nextEffectIndex...].contains(effect) { effects.append(effect) }
     }
   }

@@ -219,7 +219,8 @@ extension MDNS {
         interfaces[index].ask(MDNSQuestionKey(name: service.target, type: type), due: now)
       }
     }
-    let usable = addresses.filter { !$0.needsInterface }
+    let elsewhere = addresses.filter { !$0.needsInterface }
+    let usable = elsewhere.isEmpty ? addresses : elsewhere
     guard !usable.isEmpty, service.port > 0 else { return nil }
     let txt = entries.compactMap { entry in
       if case .txt(let texts) = entry.data { (texts, entry.heard) } else { nil }

@@ -107,7 +107,8 @@ public struct MDNSInstance: Hashable, Sendable {
   public var name: [UInt8]
   /// The host that offers it.
   public var host: DomainName
-  /// Where it can be reached. Addresses that need an interface (fe80::/10) are left out.
+  /// Where it can be reached. Addresses that mean something on `interface` only (fe80::/10) are among
+  /// them where there are no others.
   public var endpoints: [PeerEndpoint]
   /// Its texts; none yet when they have not come.
   public var txt: [[UInt8]]

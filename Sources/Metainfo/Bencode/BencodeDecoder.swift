@@ -1,10 +1,19 @@
 /// Canonical bencoding, and nothing else. BEP 3, "bencoding".
 public enum Bencode {
+  /// What is asked of the keys of dictionaries.
+  public enum Keys: Sendable {
+    /// In ascending order, each once: BEP 3. What is hashed or signed has one form only.
+    case canonical
+    /// In any order; of those that come twice the first counts. For messages which are read once and
+    /// kept nowhere: some programs write them so, and there is nothing to gain from not hearing them.
+    case asTheyCome
+  }
+
   /// The one value that `bytes` is, from the first byte to the last.
   public static func decode(
-    _ bytes: [UInt8], limits: BencodeLimits = .message
+    _ bytes: [UInt8], limits: BencodeLimits = .message, keys: Keys = .canonical
   ) throws(BencodeError) -> BencodeNode {
-    let root = try decodePrefix(bytes, limits: limits)
+    let root = try decodePrefix(bytes, limits: limits, keys: keys)
     if root.range.upperBound != bytes.count {
       throw BencodeError(offset: root.range.upperBound, reason: .trailingBytes)
     }
@@ -17,7 +26,8 @@ public enum Bencode {
   ///
   /// Precondition: `offset` is within `bytes` or at its end.
   public static func decodePrefix(
-    _ bytes: [UInt8], from offset: Int = 0, limits: BencodeLimits = .message
+    _ bytes: [UInt8], from offset: Int = 0, limits: BencodeLimits = .message,
+    keys: Keys = .canonical
   ) throws(BencodeError) -> BencodeNode {
     precondition((0...bytes.count).contains(offset))
     // Nodes keep 32-bit offsets.
@@ -25,7 +35,7 @@ public enum Bencode {
     if bytes.count - offset > largest {
       throw BencodeError(offset: offset, reason: .tooLarge(largest))
     }
-    var decoder = BencodeDecoder(bytes: bytes, at: offset, limits: limits)
+    var decoder = BencodeDecoder(bytes: bytes, at: offset, limits: limits, keys: keys)
     try decoder.decodeValue()
     return BencodeNode(
       document: BencodeDocument(bytes: bytes, records: decoder.records), index: 0)
@@ -37,6 +47,7 @@ public enum Bencode {
 struct BencodeDecoder {
   private let bytes: [UInt8]
   private let limits: BencodeLimits
+  private let keys: Bencode.Keys
   /// The next byte to read.
   private var at: Int
   /// The containers that have not ended yet, outermost first.
@@ -55,10 +66,11 @@ struct BencodeDecoder {
     var awaitsKey: Bool { isDictionary && !awaitsValue }
   }
 
-  init(bytes: [UInt8], at: Int, limits: BencodeLimits) {
+  init(bytes: [UInt8], at: Int, limits: BencodeLimits, keys: Bencode.Keys) {
     self.bytes = bytes
     self.at = at
     self.limits = limits
+    self.keys = keys
   }
 
   mutating func decodeValue() throws(BencodeError) {
@@ -106,7 +118,7 @@ struct BencodeDecoder {
     }
     try decodeString()
     let key = records[records.count - 1].contents
-    if let previous = container.key {
+    if keys == .canonical, let previous = container.key {
       switch compare(previous, key) {
       case ..<0: break
       case 0: throw fault(.duplicateKey, at: start)

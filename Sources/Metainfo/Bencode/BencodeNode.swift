@@ -101,7 +101,8 @@ public struct BencodeList: Sequence, IteratorProtocol, Sendable {
   }
 }
 
-/// The pairs of a dictionary, in ascending order of their keys.
+/// The pairs of a dictionary, in ascending order of their keys; where they were read `asTheyCome`, in the
+/// input's order.
 public struct BencodeDictionary: Sequence, IteratorProtocol, Sendable {
   let document: BencodeDocument
   var first: Int

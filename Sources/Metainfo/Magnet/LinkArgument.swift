@@ -1,5 +1,6 @@
 /// What a person writes where a link is asked for: a magnet URI, the bare hexadecimal key of a
-/// dataset, a `urn:btih:`, `urn:btmh:` or `urn:btpk:`, or else the path of a torrent file.
+/// dataset, a `urn:btih:`, `urn:btmh:` or `urn:btpk:`, or else the path of a torrent file. A key may have
+/// `@` and the number of a version behind it.
 public enum LinkArgument: Hashable, Sendable {
   /// A link; the short forms are links that name one thing and say nothing else.
   case link(MagnetLink)
@@ -15,6 +16,13 @@ public enum LinkArgument: Hashable, Sendable {
       try parser.parse(argument)
     } else if argument.startsIgnoringCase(with: "urn:") {
       try parser.parseBareURN(argument)
+    } else if let (digits, number) = Self.versionOfKey(argument) {
+      guard let key = DatasetKey(hex: digits) else {
+        throw MagnetError(parameter: nil, offset: 0, reason: .bareDigits(digits.utf8.count))
+      }
+      try parser.readVersion(number, at: number.startIndex)
+      self = .link(MagnetLink(datasetKey: key, version: parser.link.version))
+      return
     } else if let digits = Self.bareDigits(argument) {
       guard let key = DatasetKey(hex: digits) else {
         throw MagnetError(parameter: nil, offset: 0, reason: .bareDigits(digits.utf8.count))
@@ -38,6 +46,16 @@ public enum LinkArgument: Hashable, Sendable {
       return nil
     }
     return String(decoding: text, as: UTF8.self)
+  }
+
+  /// Digits of a key and the number behind an `@`; nil where the text is something else.
+  private static func versionOfKey(
+    _ text: some Collection<UInt8>
+  ) -> (String, ArraySlice<UInt8>)? {
+    guard text.count <= MagnetLimits.uriBytes,
+      case let (digits, number?) = MagnetParser.splitVersion(Array(text)[...])
+    else { return nil }
+    return bareDigits(digits).map { ($0, number) }
   }
 
   /// Whether a magnet URI's first parameter is anywhere in the text.

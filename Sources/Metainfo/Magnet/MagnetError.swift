@@ -18,6 +18,8 @@ public enum MagnetParameter: String, Hashable, Sendable, CaseIterable {
   case peer = "x.pe"
   /// Select only these files. BEP 53.
   case selectOnly = "so"
+  /// Number of the dataset's version that is meant. Ours.
+  case version = "x.v"
 }
 
 /// Why a text is not a link, and where. Tells lengths, and single bytes of public parameters; never
@@ -69,6 +71,10 @@ public struct MagnetError: Error, Hashable, Sendable {
     case notLength
     /// Item of a file selection, counted from 1, that is not a number or an ascending range.
     case selection(item: Int)
+    /// Not the number of a version: from 1 to 2^63 - 1.
+    case notVersion
+    /// The number of a version without a dataset's key.
+    case versionOfNothing
     /// Not a peer's address.
     case peer(PeerAddressError)
   }
@@ -111,6 +117,8 @@ extension MagnetError.Reason: CustomStringConvertible {
     case .notText: "not UTF-8"
     case .notLength: "not a number of bytes"
     case .selection(let item): "item \(item) is not a file number or an ascending range (BEP 53)"
+    case .notVersion: "not the number of a version, which are counted from 1"
+    case .versionOfNothing: "only a dataset's key (xs=urn:btpk:) has versions"
     case .peer(let error): "\(error) (BEP 9)"
     }
   }

@@ -9,6 +9,9 @@ public struct MagnetLink: Hashable, Sendable {
   public var v2Infohash: SHA256Digest?
   /// Key of a dataset: `xs=urn:btpk:`. BEP 46.
   public var datasetKey: DatasetKey?
+  /// Which version of the dataset is meant, counted from 1; nil for the newest: `x.v`, ours. Only where
+  /// there is a key.
+  public var version: UInt64?
   /// Salt under which the dataset's head is found, at most 64 bytes: `s`. Empty for none, which is
   /// the same thing in BEP 44.
   public var salt: [UInt8]
@@ -28,13 +31,14 @@ public struct MagnetLink: Hashable, Sendable {
   /// A link from its parts.
   public init(
     v1Infohash: SHA1Digest? = nil, v2Infohash: SHA256Digest? = nil, datasetKey: DatasetKey? = nil,
-    salt: [UInt8] = [], name: [UInt8] = [], exactLength: UInt64? = nil,
+    version: UInt64? = nil, salt: [UInt8] = [], name: [UInt8] = [], exactLength: UInt64? = nil,
     trackers: [String] = [], webSeeds: [String] = [], peers: [PeerAddress] = [],
     selection: FileSelection? = nil
   ) {
     self.v1Infohash = v1Infohash
     self.v2Infohash = v2Infohash
     self.datasetKey = datasetKey
+    self.version = version
     self.salt = salt
     self.name = name
     self.exactLength = exactLength
@@ -88,6 +92,7 @@ extension MagnetLink: CustomStringConvertible {
     if let v1Infohash { add(.exactTopic, raw: "urn:btih:\(v1Infohash)") }
     if let v2Infohash { add(.exactTopic, raw: "urn:btmh:1220\(v2Infohash)") }
     if let datasetKey { add(.exactSource, raw: "urn:btpk:\(datasetKey)") }
+    if let version { add(.version, raw: "\(version)") }
     add(.salt, escaping: Array(salt.hex.utf8))
     add(.name, escaping: name)
     if let exactLength { add(.exactLength, raw: "\(exactLength)") }

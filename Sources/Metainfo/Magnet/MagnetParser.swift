@@ -20,13 +20,17 @@ struct MagnetParser {
     }
     link.selection = FileSelection(selected)
     if !link.namesSomething { throw fault(nil, 0, .namesNothing) }
+    if link.version != nil, link.datasetKey == nil { throw fault(.version, 0, .versionOfNothing) }
   }
 
-  /// Reads a bare `urn:btih:`, `urn:btmh:` or `urn:btpk:`.
+  /// Reads a bare `urn:btih:`, `urn:btmh:` or `urn:btpk:`, the last perhaps with `@` and the number
+  /// of a version behind it.
   mutating func parseBareURN(_ urn: some Collection<UInt8>) throws(MagnetError) {
     let bytes = try Self.bounded(urn)
     if bytes.startsIgnoringCase(with: "urn:btpk:") {
-      try readKey(bytes[9...], at: 0)
+      let (key, number) = Self.splitVersion(bytes[9...])
+      try readKey(key, at: 0)
+      if let number { try readVersion(number, at: number.startIndex) }
     } else {
       try readTopic(bytes[...], at: 0)
     }
@@ -67,6 +71,7 @@ struct MagnetParser {
     case .webSeed: link.webSeeds.append(try url(value, .webSeed, offset))
     case .peer: try readPeer(value, at: offset)
     case .selectOnly: try readSelection(value, at: offset)
+    case .version: try readVersion(value[...], at: offset)
     }
   }
 
@@ -120,6 +125,22 @@ struct MagnetParser {
       throw fault(.exactLength, offset, .notLength)
     }
     link.exactLength = length
+  }
+
+  /// Reads the number of a version.
+  mutating func readVersion(_ digits: ArraySlice<UInt8>, at offset: Int) throws(MagnetError) {
+    guard let number = decimal(Array(digits), max: VersionInfo.mostVersions), number > 0 else {
+      throw fault(.version, offset, .notVersion)
+    }
+    try set(\.version, number, .version, offset)
+  }
+
+  /// What stands before the `@`, and behind it; nil where there is none.
+  static func splitVersion(
+    _ text: ArraySlice<UInt8>
+  ) -> (ArraySlice<UInt8>, ArraySlice<UInt8>?) {
+    guard let mark = text.firstIndex(of: UInt8(ascii: "@")) else { return (text, nil) }
+    return (text[..<mark], text[(mark + 1)...])
   }
 
   private mutating func readPeer(_ text: [UInt8], at offset: Int) throws(MagnetError) {

@@ -30,6 +30,9 @@ public struct VersionDiff: Hashable, Sendable {
     public let newLength: UInt64
     /// Bytes of it that are in no place where they would be looked for in the old version.
     public let differingBytes: UInt64
+    /// Whether they may be fewer: the file counts as a whole, since a piece layer that would tell more is
+    /// not known.
+    public let isEstimate: Bool
   }
 
   /// The files that differ, ascending by path.
@@ -37,6 +40,9 @@ public struct VersionDiff: Hashable, Sendable {
 
   /// Bytes that differ in all files together.
   public var differingBytes: UInt64 { files.reduce(0) { $0 + $1.differingBytes } }
+
+  /// Whether they may be fewer, since not all piece layers are known that would tell.
+  public var isEstimate: Bool { files.contains(where: \.isEstimate) }
 
   /// Compares two torrents; nil when one of them has no hash trees, without which files cannot be
   /// compared. BEP 52.
@@ -63,10 +69,11 @@ public struct VersionDiff: Hashable, Sendable {
       if let before = oldByPath[file.path] {
         if before.isSame(as: file) { continue }
         let isHere = file.piecesRoot.map { sources[$0] != nil } ?? true
+        let bytes = isHere ? 0 : pieces.differingBytes(from: before, to: file)
         found.append(
           File(
             path: file.path, change: .changed, oldLength: before.length, newLength: file.length,
-            differingBytes: isHere ? 0 : pieces.differingBytes(from: before, to: file)))
+            differingBytes: bytes ?? file.length, isEstimate: bytes == nil))
         continue
       }
       let paths = file.piecesRoot.flatMap { sources[$0] }
@@ -78,12 +85,13 @@ public struct VersionDiff: Hashable, Sendable {
         File(
           path: file.path, change: change,
           oldLength: paths == nil ? 0 : file.length, newLength: file.length,
-          differingBytes: paths == nil ? file.length : 0))
+          differingBytes: paths == nil ? file.length : 0, isEstimate: false))
     }
     for (path, file) in oldByPath where !newPaths.contains(path) && !moved.contains(path) {
       found.append(
         File(
-          path: path, change: .removed, oldLength: file.length, newLength: 0, differingBytes: 0))
+          path: path, change: .removed, oldLength: file.length, newLength: 0, differingBytes: 0,
+          isEstimate: false))
     }
     files = found.sorted { $0.path < $1.path }
   }
@@ -116,11 +124,12 @@ private struct FilePieces {
     length = UInt64(max(old.0, new.0))
   }
 
-  /// Bytes of pieces of `file` that `before` does not have at the same place.
-  func differingBytes(from before: FileEntry, to file: FileEntry) -> UInt64 {
+  /// Bytes of pieces of `file` that `before` does not have at the same place; nil where a piece layer is
+  /// not known.
+  func differingBytes(from before: FileEntry, to file: FileEntry) -> UInt64? {
     if before.piecesRoot == file.piecesRoot { return 0 }
     guard let now = nodes(of: file, new), let then = nodes(of: before, old) else {
-      return file.length
+      return nil
     }
     var bytes: UInt64 = 0
     for (index, node) in now.enumerated() where index >= then.count || then[index] != node {

@@ -73,12 +73,26 @@ extension PieceStore {
   }
 
   /// What is here is not known without the map, and to write content past it would break what its
-  /// slots promise: the store stays closed until the disk gives it.
+  /// slots promise: the store stays closed until the disk gives it. A disk that was away for a moment
+  /// is back soon; a map that cannot be read after `PieceStoreLimits.mapTries` is the operator's to see
+  /// to, who is told so once.
   private mutating func retryLater(_ index: Int, _ failure: DiskFailure) {
-    notices.append(.failed(failure))
     maps[index].stage = .unloaded
     unreadableMaps.append(index)
-    if retryMapsAt == nil { retryMapsAt = now + policy.retry }
+    if retryMapsAt != nil { return }
+    failedMapReads += 1
+    if failedMapReads == 1 { notices.append(.failed(failure)) }
+    if failedMapReads == PieceStoreLimits.mapTries {
+      notices.append(
+        .failed(
+          DiskFailure(
+            reason: failure.reason,
+            description:
+              "\(failure); what is here is not known without it, and nothing is fetched or "
+              + "shared: put it right or remove it; it is tried again by and by")))
+    }
+    let doublings = min(failedMapReads - 1, 10)
+    retryMapsAt = now + min(policy.retry * (1 << doublings), PieceStoreLimits.longestMapRetry)
   }
 
   /// Reads again what could not be read, when it is time.

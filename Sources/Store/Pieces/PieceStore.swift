@@ -58,6 +58,8 @@ public struct PieceStore: Sendable {
   /// Maps that could not be read, and when that is tried again.
   var unreadableMaps: [Int] = []
   var retryMapsAt: Duration?
+  /// Times in a row that one of them could not be read.
+  var failedMapReads = 0
   /// Maps from here on are still to be looked at for a last checkpoint.
   var nextMapToClose = 0
   var nextSerial: UInt64 = 0
@@ -138,6 +140,11 @@ public struct PieceStore: Sendable {
 
   /// Whether there is anything to write, now or when there is room.
   public var hasWrites: Bool { !pendingWrites.isEmpty || !writing.isEmpty }
+
+  /// Whether a map could not be read again and again, so that what is here stays unknown.
+  public var isBlocked: Bool {
+    mapsToOpen > 0 && failedMapReads >= PieceStoreLimits.mapTries
+  }
 
   /// Whether writes wait because the disk is full.
   public var isFull: Bool { fullUntil != nil }

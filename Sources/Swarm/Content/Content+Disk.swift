@@ -121,12 +121,12 @@ extension Content {
   // MARK: Reads
 
   /// Whether there is a buffer for reading back, within bounds.
-  func takeBuffer() -> BufferHandle? {
-    guard readBackBlocks * blockLength < limits.readBackBytes,
-      pool.freeCount > min(limits.poolReserve, pool.count / 2)
-    else { return nil }
-    return pool.take()
+  var hasBuffer: Bool {
+    readBackBlocks * blockLength < limits.readBackBytes
+      && pool.freeCount > min(limits.poolReserve, pool.count / 2)
   }
+
+  func takeBuffer() -> BufferHandle? { hasBuffer ? pool.take() : nil }
 
   /// Begins to read a block back; false when it is neither verified nor claimed any more.
   func readBack(_ block: BlockIndex, into buffer: BufferHandle, for purpose: ReadPurpose) -> Bool {

@@ -33,11 +33,18 @@ extension Content {
     return geometry.kind.hasV1 && work.isWhole ? .sha1 : nil
   }
 
-  /// Goes on with what waited for buffers.
+  /// Goes on with what waited for buffers, the oldest first. Once there is no buffer those behind are not
+  /// looked at: when the hashes of an update come, thousands of pieces are judged at once.
   func pumpJudging() {
     guard !judging.isEmpty else { return }
-    for work in judging where work.judgement?.method == .tree || work.judgement?.outstanding == 0 {
+    for work in judging {
+      guard let judgement = work.judgement else { continue }
+      if judgement.outstanding > 0 {
+        let isAllRead = judgement.next == work.slots.count
+        if judgement.method == .sha1 || isAllRead { continue }
+      }
       goOn(judging: work)
+      if !hasBuffer { return }
     }
   }
 
@@ -83,7 +90,8 @@ extension Content {
   private func stopJudging(_ work: PieceWork) {
     work.judgement = nil
     count(work, asWaiting: true)
-    judging.removeAll { $0 === work }
+    // Those that end are near the front.
+    if let place = judging.firstIndex(where: { $0 === work }) { judging.remove(at: place) }
   }
 
   // MARK: Hash trees

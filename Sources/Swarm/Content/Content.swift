@@ -64,8 +64,8 @@ final class Content {
   /// Blocks that go to disk without a verdict, for want of memory.
   var spilling: [Arrival] = []
   var jobs: [HashJobID: Job] = [:]
-  var hashJobs = ContentQueue<HashJob>()
-  var notices = ContentQueue<ContentNotice>()
+  var hashJobs = Ring<HashJob>()
+  var notices = Ring<ContentNotice>()
   /// Payload that `receive` brought and no `.release` gave back yet.
   private(set) var heldBytes = 0
   /// Of that, what waits for hashes or for other blocks of its piece.
@@ -74,7 +74,7 @@ final class Content {
   var works: [PieceIndex: PieceWork] = [:]
   /// First tries of pieces that were wrong as a whole.
   var suspects: [PieceIndex: [Suspect]] = [:]
-  var suspectOrder = ContentQueue<PieceIndex>()
+  var suspectOrder = Ring<PieceIndex>()
 
   /// Reads under way, for peers and for hashing, by their buffers.
   var reading: [BufferHandle: ReadPurpose] = [:]
@@ -89,11 +89,11 @@ final class Content {
 
   /// Pieces that are hashed to answer questions: all of them, and those not begun.
   var hashings: [PieceIndex: PieceHashing] = [:]
-  var hashingQueue = ContentQueue<PieceHashing>()
+  var hashingQueue = Ring<PieceHashing>()
   var hashing: [PieceHashing] = []
   var answersWaiting = 0
   /// Pieces with leaves in memory, in the order in which they became known.
-  var learned = ContentQueue<(tree: Int32, piece: FilePieceIndex)>()
+  var learned = Ring<(tree: Int32, piece: FilePieceIndex)>()
   var leafDigests = 0
   /// By tree: roots of pieces as their blocks were hashed, where no piece layer could prove them:
   /// hybrids that come from v1 peers.
@@ -150,6 +150,8 @@ final class Content {
 
   /// Whether the block maps are loaded.
   var isOpen: Bool { store.isOpen }
+  /// Whether it does not open, since what is here cannot be read.
+  var isBlocked: Bool { store.isBlocked }
 
   /// Whether blocks from peers can be kept: nothing is written in the user's own folder, whatever is
   /// missing there.

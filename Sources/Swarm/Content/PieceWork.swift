@@ -136,7 +136,7 @@ struct ReadBack {
 
 /// Pieces whose claims are to be looked at, in runs.
 struct ClaimQueue {
-  private var ranges = ContentQueue<Range<UInt32>>()
+  private var ranges = Ring<Range<UInt32>>()
   private var current: Range<UInt32> = 0..<0
   private var last: Range<UInt32> = 0..<0
   /// The next block of the piece that is first in `current`.

@@ -50,6 +50,14 @@ struct Ring<Element> {
     return element
   }
 
+  /// Takes out all that `matches` says; the others keep their order.
+  mutating func removeAll(where matches: (Element) -> Bool) {
+    for _ in 0..<count {
+      guard let element = popFirst() else { return }
+      if !matches(element) { append(element) }
+    }
+  }
+
   mutating func removeAll() {
     storage = []
     head = 0

@@ -9,6 +9,8 @@ public struct TorrentStatus: Sendable {
     case nothing
     /// Block maps are being loaded, or claims examined.
     case checking
+    /// What is here cannot be learned: a block map cannot be read.
+    case record
     /// No peer is known that could be connected to.
     case peers
     /// Connections are being made.

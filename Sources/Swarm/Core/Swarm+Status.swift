@@ -36,7 +36,7 @@ extension Swarm {
   private func waiting(_ torrent: Torrent) -> TorrentStatus.Waiting {
     switch torrent.phase {
     case .closing, .unusable: return .stopping
-    case .opening: return .checking
+    case .opening: return torrent.data?.content.isBlocked == true ? .record : .checking
     case .fetching: return torrent.peers.isEmpty ? waitingForPeers(torrent) : .metadata
     case .meeting: return torrent.peers.isEmpty ? waitingForPeers(torrent) : .nothing
     case .running: break

@@ -50,6 +50,10 @@ public struct Swarm: ~Copyable {
   var ownAddresses: [IPAddress] = []
   /// What the last peer said of them.
   var toldAddress: IPAddress?
+  /// Addresses of ours that do not depend on what one peer says.
+  var knownAddresses: [IPAddress] = []
+  /// Where we met ourselves, or know that we would: no torrent connects there.
+  var ownEndpoints = RecentSet<PeerEndpoint>(limit: PolicyLimits.ownEndpoints)
 
   /// Payload handles that the contents hold.
   var heldBlocks = 0

@@ -60,13 +60,19 @@ extension Rendezvous {
     switch errand {
     case .peers(let infohash):
       succeeded = places[infohash]?.hasPeers ?? false
-      wait = succeeded ? RendezvousLimits.announceTime : lonely(state.failures)
+      wait =
+        succeeded
+        ? RendezvousLimits.announceTime
+        : doubled(
+          places[infohash]?.isUrgent ?? false
+            ? RendezvousLimits.hurriedTime : RendezvousLimits.lonelyTime, state.failures,
+          RendezvousLimits.announceTime)
     case .get(let key):
       succeeded = followed[key]?.head != nil
       wait =
         succeeded
         ? RendezvousLimits.getTime
-        : doubled(RendezvousLimits.headlessTime, state.failures, RendezvousLimits.getTime)
+        : doubled(RendezvousLimits.hurriedTime, state.failures, RendezvousLimits.getTime)
       if let head = followed[key]?.head, outcome.copies > RendezvousLimits.enoughCopies,
         outcome.isAtAllClosest
       {
@@ -181,10 +187,6 @@ extension Rendezvous {
   }
 
   // MARK: Times
-
-  func lonely(_ failures: Int) -> Duration {
-    doubled(RendezvousLimits.lonelyTime, failures, RendezvousLimits.announceTime)
-  }
 
   private func doubled(_ first: Duration, _ times: Int, _ most: Duration) -> Duration {
     min(first * (1 << min(times, 10)), most)

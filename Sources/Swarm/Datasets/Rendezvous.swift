@@ -38,6 +38,8 @@ public struct Rendezvous {
 
   struct Place: Sendable {
     var hasPeers = false
+    /// Whether somebody waits for a first peer: it is looked up again soon.
+    var isUrgent: Bool
     /// How many want it looked up: a torrent, and perhaps a dataset.
     var users = 1
   }
@@ -85,7 +87,7 @@ public struct Rendezvous {
     if places[infohash] != nil {
       places[infohash]?.users += 1
     } else {
-      places[infohash] = Place()
+      places[infohash] = Place(isUrgent: isUrgent)
       schedule(.peers(infohash), at: self.now, isUrgent: isUrgent)
     }
     pump()
@@ -133,7 +135,9 @@ public struct Rendezvous {
     followed[key] = Followed(salt: salt)
     schedule(.get(key), at: self.now, isUrgent: isUrgent || head == nil)
     if let head { take(head, mustPut: false) }
-    add(MutableItem.target(of: key, salt: salt), isUrgent: isUrgent, now: now)
+    let target = MutableItem.target(of: key, salt: salt)
+    add(target, isUrgent: isUrgent, now: now)
+    if head != nil { places[target]?.isUrgent = false }
   }
 
   /// Follows a dataset no more; also where its torrents turn out to be private.
@@ -178,6 +182,8 @@ public struct Rendezvous {
     drop(.put(head.key))
     let wait = mustPut ? .zero : RendezvousLimits.putSpread * unit()
     schedule(.put(head.key), at: now + wait, isUrgent: mustPut)
+    // Its swarm has told what somebody waited for.
+    places[MutableItem.target(of: head.key, salt: head.salt)]?.isUrgent = false
     // It was asked for ever more seldom while none was known.
     if dataset.head == nil, progress[.get(head.key)]?.since == nil {
       progress[.get(head.key)]?.failures = 0

@@ -9,8 +9,10 @@ enum RendezvousLimits {
   /// Between two questions for a newer head. Heads come from connected peers within seconds; this is
   /// for who has none.
   static let getTime = Duration.seconds(600)
-  /// The first time while no head is known, doubled up to `getTime`: somebody waits for it.
-  static let headlessTime = Duration.seconds(15)
+  /// The first time while somebody waits for a first peer or for any head, doubled up to `announceTime`
+  /// and `getTime`. Two that begin at the same moment miss each other the first time: each asks before the
+  /// other has told, and where nodes have just left, telling takes a second or two.
+  static let hurriedTime = Duration.seconds(4)
   /// Between two times that a head is stored. BEP 44: once an hour, or nodes may forget it after two.
   static let putTime = Duration.seconds(3_600)
   /// In which a head that others published is stored, at random: all who follow learn of it at once.

@@ -182,7 +182,7 @@ extension Swarm {
     } else if !peer.isIncoming {
       torrent.known.failed(endpoint, now: now)
     }
-    if reason == .isSelf { torrent.known.exclude(endpoint) }
+    if reason == .isSelf { exclude(endpoint) }
   }
 
   // MARK: As time passes

@@ -65,6 +65,7 @@ extension Swarm {
   /// How others see us, which only weighs whom to connect to (BEP 40): believed when two in a row say
   /// the same.
   private mutating func learnOwnAddress(_ address: IPAddress) {
+    guard !knownAddresses.contains(where: { $0.isV4 == address.isV4 }) else { return }
     guard toldAddress == address else {
       toldAddress = address
       return

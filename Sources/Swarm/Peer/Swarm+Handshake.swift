@@ -63,7 +63,7 @@ extension Swarm {
     peer.isV2 = torrent.v2.map { $0.truncated == agreed } ?? false
     if handshake.peerID == configuration.peerID {
       if let port = configuration.listenPort {
-        torrent.known.exclude(PeerEndpoint(address: peer.endpoint.address, port: port))
+        exclude(PeerEndpoint(address: peer.endpoint.address, port: port))
       }
       close(peer, .isSelf)
       return

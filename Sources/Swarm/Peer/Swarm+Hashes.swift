@@ -98,6 +98,33 @@ extension Swarm {
     return true
   }
 
+  /// Asks for the piece layers of these files, by their place in the torrent, as soon as there is
+  /// somebody to ask: for who wants nothing else of a torrent that came without them. They come as
+  /// `Effect.keep`. BEP 52.
+  public mutating func fetchPieceLayers(ofFiles files: [Int], in id: TorrentID, now: Duration) {
+    advance(to: now)
+    guard let torrent = torrent(id), let data = torrent.data else { return }
+    for file in files {
+      if let index = UInt32(exactly: file).flatMap({ data.geometry.file($0) }) {
+        data.layersWanted.append(index)
+      }
+    }
+    askForLayers(torrent)
+    settle()
+  }
+
+  private mutating func askForLayers(_ torrent: Torrent) {
+    guard let data = torrent.data, !data.layersWanted.isEmpty else { return }
+    data.layersWanted.removeAll { data.content.pieceLayerRequests(of: $0).isEmpty }
+    for file in data.layersWanted {
+      let pieces = data.geometry.pieces(of: file)
+      for request in data.content.pieceLayerRequests(of: file)
+      where Int(request.index) < pieces.count && data.hashOwners[request] == nil {
+        if !askForLayer(pieces[Int(request.index)], torrent) { return }
+      }
+    }
+  }
+
   mutating func takeHashes(_ peer: Peer, _ torrent: Torrent, _ response: HashResponse) {
     guard peer.hashRequests > 0, let content = torrent.data?.content else {
       countEmpty(peer)
@@ -106,7 +133,9 @@ extension Swarm {
     peer.hashRequests -= 1
     peer.emptyMessages = 0
     switch content.add(response, from: peer.id, now: now) {
-    case .accepted, .notNeeded: settleAsking(peer, torrent, response.request, isGood: true)
+    case .accepted, .notNeeded:
+      settleAsking(peer, torrent, response.request, isGood: true)
+      if torrent.data?.layersWanted.isEmpty == false { keepLayers(torrent) }
     case .mismatch:
       ban(peer, torrent, "it sent wrong hashes of \(response.request.piecesRoot) (BEP 52)")
     case .malformed(let error):
@@ -204,6 +233,7 @@ extension Swarm {
 
   /// Peers that do not answer are passed over.
   mutating func retryHashes(_ torrent: Torrent) {
+    askForLayers(torrent)
     guard let askings = torrent.data?.hashAskings else { return }
     for (piece, asking) in askings.sorted(by: { $0.key < $1.key }) {
       if let id = asking.peer, asking.since + SwarmLimits.hashTime <= now {

@@ -43,7 +43,8 @@ extension Swarm {
     picked.removeAll(keepingCapacity: true)
     let pieces = askable(pieces, of: peer, torrent)
     var options = PiecePicker.PickOptions()
-    options.isEndgameAllowed = !peer.isSnubbed
+    // Of a sparse torrent all that is wanted is asked at any time: that is no end.
+    options.isEndgameAllowed = !peer.isSnubbed && !torrent.reading.isSparse
     if peer.peerChoking { options.allowedOnly = peer.allowedToUs }
     options.isFast = peer.pipeline >= 64
     if let data = torrent.data, !data.ahead.isEmpty || !data.prefetch.isEmpty {

@@ -69,7 +69,7 @@ struct PeerList: Sendable {
     else { return false }
     let isNamed = source == .user && named < PolicyLimits.namedPeers
     if let place = places[endpoint] {
-      refresh(place, isNamed, flags, now)
+      refresh(place, isNamed, source, flags, now)
       return false
     }
     if source != .user && source != .incoming {
@@ -251,7 +251,7 @@ extension PeerList {
 
   /// An endpoint that is known was told again.
   private mutating func refresh(
-    _ place: Int, _ isNamed: Bool, _ flags: PeerExchange.Flags, _ now: Duration
+    _ place: Int, _ isNamed: Bool, _ source: Source, _ flags: PeerExchange.Flags, _ now: Duration
   ) {
     if !flags.isEmpty { entries[place].flags = flags }
     if isNamed, !entries[place].isNamed {
@@ -260,8 +260,14 @@ extension PeerList {
       entries[place].notBefore = now
       named += 1
     }
-    if entries[place].isGivenUp, now >= entries[place].notBefore + PolicyLimits.forgiveness {
+    guard entries[place].isGivenUp else { return }
+    if now >= entries[place].notBefore + PolicyLimits.forgiveness {
       entries[place].failures = 0
+      entries[place].notBefore = now
+    } else if source == .local, now >= entries[place].notBefore {
+      // Who speaks on the local network is there now. One attempt each time that it does, and no
+      // sooner than the last wait was over: who only says so costs little.
+      entries[place].failures = PolicyLimits.tries - 1
       entries[place].notBefore = now
     }
   }

@@ -2,21 +2,24 @@
 struct RecentSet<Element: Hashable & Sendable>: Sendable {
   private let limit: Int
   private var order: [Element] = []
-  private var elements: Set<Element> = []
+  private var members: Set<Element> = []
+
+  /// What there is, the oldest first.
+  var elements: [Element] { order }
 
   /// An empty set of at most `limit` elements.
   init(limit: Int) { self.limit = limit }
 
   /// How many there are.
-  var count: Int { elements.count }
+  var count: Int { members.count }
 
   /// Whether `element` is there.
-  func contains(_ element: Element) -> Bool { elements.contains(element) }
+  func contains(_ element: Element) -> Bool { members.contains(element) }
 
   /// Adds an element if it is not there; the oldest goes if there are too many.
   mutating func insert(_ element: Element) {
-    guard elements.insert(element).inserted else { return }
+    guard members.insert(element).inserted else { return }
     order.append(element)
-    if order.count > limit { elements.remove(order.removeFirst()) }
+    if order.count > limit { members.remove(order.removeFirst()) }
   }
 }

@@ -45,13 +45,13 @@ extension Swarm {
     reads.values.filter {
       $0.torrent == torrent.id && $0.since + ReadLimits.stalledAfter <= now
     }.sorted { ($0.since, $0.id.rawValue) < ($1.since, $1.id.rawValue) }
-    .prefix(ReadLimits.toldStalls).map { read in
-      StalledRead(
-        file: Int(read.file.rawValue), bytes: read.bytes, age: now - read.since,
-        timeLeft: max(.zero, read.deadline - now),
-        blocks: read.remaining.count + read.awaited.count + read.reading,
-        reason: reason(read, torrent))
-    }
+      .prefix(ReadLimits.toldStalls).map { read in
+        StalledRead(
+          file: Int(read.file.rawValue), bytes: read.bytes, age: now - read.since,
+          timeLeft: max(.zero, read.deadline - now),
+          blocks: read.remaining.count + read.awaited.count + read.reading,
+          reason: reason(read, torrent))
+      }
   }
 
   private func reason(_ read: PendingRead, _ torrent: Torrent) -> StalledRead.Reason {

@@ -4,6 +4,31 @@ import Wire
 
 /// Whom to connect to, and whom to unchoke.
 extension Swarm {
+  /// Our address of its family, as several agree who do not know each other: the DHT's nodes (BEP 42),
+  /// or a router. It weighs whom to connect to (BEP 40), and what single peers say counts no more.
+  public mutating func learned(ownAddress address: IPAddress, now: Duration) {
+    advance(to: now)
+    let address = address.unmapped
+    guard address.isUnicast else { return }
+    knownAddresses.removeAll { $0.isV4 == address.isV4 }
+    ownAddresses.removeAll { $0.isV4 == address.isV4 }
+    knownAddresses.append(address)
+    ownAddresses.append(address)
+  }
+
+  /// A place at which others reach us, such as the port that a router maps to ours: nobody is to be met
+  /// there.
+  public mutating func learned(ownEndpoint endpoint: PeerEndpoint, now: Duration) {
+    advance(to: now)
+    exclude(endpoint)
+  }
+
+  /// It is ourselves, whatever the torrent.
+  mutating func exclude(_ endpoint: PeerEndpoint) {
+    ownEndpoints.insert(endpoint.unmapped)
+    for case let torrent? in torrents { torrent.known.exclude(endpoint) }
+  }
+
   /// Whether the torrent has use for more peers.
   private func wantsPeers(_ torrent: Torrent) -> Bool {
     hasRoom(torrent) && hasRoomForAll

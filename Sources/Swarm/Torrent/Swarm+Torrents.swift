@@ -49,9 +49,17 @@ extension Swarm {
     } else {
       torrent.metadata = MetadataFetch(v1: hashes.v1, v2: hashes.v2)
     }
+    // Who has one version or the key alone wants the next one or has it, and is found here sooner than in
+    // the DHT, where all who begin with a version at once look for it before anybody is announced.
+    if let key = torrent.dataset {
+      for peer in torrents(of: key).flatMap(\.peers) {
+        if let place = peer.listening { torrent.known.add(place, source: .incoming, now: self.now) }
+      }
+    }
     torrents.append(torrent)
     for infohash in torrent.infohashes { torrentsByInfohash[infohash] = torrent.id }
     if let key = torrent.dataset { torrentsByDataset[key, default: []].append(torrent.id) }
+    for endpoint in ownEndpoints.elements { torrent.known.exclude(endpoint) }
     for endpoint in request.peers { torrent.known.add(endpoint, source: .user, now: self.now) }
     touch(torrent)
     settle()

@@ -48,6 +48,8 @@ final class Torrent {
     var hashAskings: [PieceIndex: HashAsking] = [:]
     /// Pieces whose hashes are wanted and that nobody is asked for now, in turn.
     var hashWanted: [PieceIndex] = []
+    /// Files whose piece layers are wanted, whatever else is.
+    var layersWanted: [FileIndex] = []
     /// The piece for whose sake hashes were asked for.
     var hashOwners: [HashRequest: PieceIndex] = [:]
     /// The piece that blocks were asked of last, whose hashes are known or asked for.
@@ -88,8 +90,9 @@ final class Torrent {
     }
 
     var geometry: PieceGeometry { content.geometry }
-    /// Whether no block of a peer is of use: all is here, or what is missing cannot be written.
-    var wantsNothing: Bool { isFinished || !content.takesBlocks }
+    /// Whether no block of a peer is of use, all being here, or what is missing cannot be written; and
+    /// no hash is.
+    var wantsNothing: Bool { (isFinished || !content.takesBlocks) && layersWanted.isEmpty }
     /// Whether the block is of use when it comes.
     func wants(_ block: BlockIndex) -> Bool {
       picker.isWanted(block) || keepsAll && picker.isMissing(block)

@@ -4,15 +4,18 @@ import Metainfo
 import Wire
 
 /// A node of the DHT on the loop: sockets, timer and file for `DHT`. Stays on its loop's thread.
-final class DHTDriver {
+public final class DHTDriver {
   /// What comes of a lookup: all effects but those that are this driver's.
-  var onEffect: (DHTEffect) -> Void = { _ in }
+  public var onEffect: (DHTEffect) -> Void = { _ in }
 
   private var dht: DHT
-  private let loop: EventLoop
+  private let lookups: NameLookups
   private let log: Log
   private let file: [UInt8]?
   private var sockets: [DatagramSocket] = []
+  /// Whether datagrams go to this machine itself: not where all the world says who is a node, since
+  /// anybody could have us talk to the programs of this machine then.
+  private let reachesLoopback: Bool
   private var timer: DeadlineTimer?
   private var saving: EventTimer?
   private var isDraining = false
@@ -25,13 +28,13 @@ final class DHTDriver {
   /// Bytes of a datagram: what fits a packet of any link is answered, what is longer is none of ours.
   private static let datagramBytes = 4_096
 
-  /// Begins at once, at the UDP ports of the same numbers as the TCP ports in `places`. nil when none
-  /// of them can be had, which the log tells.
-  init?(
+  /// Begins at once, at the UDP ports of the same numbers as the TCP ports in `places`. Where none of
+  /// them can be had, which the log tells, it does nothing: `fault` says why.
+  public init(
     on loop: EventLoop, places: [PeerEndpoint], configuration: DHTConfiguration,
     bootstrap: [PeerAddress], file: [UInt8]?, seed: UInt64, log: Log
   ) {
-    self.loop = loop
+    lookups = NameLookups(on: loop)
     self.log = log
     self.file = file
     var configuration = configuration
@@ -41,6 +44,13 @@ final class DHTDriver {
       if case .v6 = place.address { configuration.families.insert(.v6) }
     }
     configuration.secret = (0..<16).map { _ in UInt8.random(in: 0...255) }
+    // Addresses of the Internet are what others see, too. BEP 42.
+    configuration.knownAddresses += places.map(\.address).filter {
+      !$0.isOfASite && !$0.isEverywhere
+    }
+    reachesLoopback =
+      !configuration.enforcesNodeIDs || places.allSatisfy { $0.address.isLoopback }
+      || bootstrap.contains { $0.host.isLoopback }
     dht = DHT(
       configuration: configuration, saved: Self.saved(in: file, log: log), seed: seed,
       now: Self.now)
@@ -53,10 +63,14 @@ final class DHTDriver {
       switch opened {
       case .success(let socket): sockets.append(socket)
       case .failure(let error):
-        log(.warning, "no DHT at \(place): the UDP port cannot be had: \(error)")
+        fault = "the UDP port \(place) cannot be had: \(error)"
+        log(.warning, "no DHT there: \(fault ?? "")")
       }
     }
-    if sockets.isEmpty { return nil }
+    if sockets.isEmpty {
+      isClosed = true
+      return
+    }
     timer = DeadlineTimer(on: loop) { [unowned self] in
       dht.handleTimeout(now: Self.now)
       drain()
@@ -68,25 +82,32 @@ final class DHTDriver {
     drain()
   }
 
-  /// Its UDP port.
-  var port: UInt16 { sockets[0].endpoint.port }
+  /// Its UDP port; nil where it has none, and does nothing.
+  public var port: UInt16? { sockets.first?.endpoint.port }
+
+  /// Why it has no port, or lacks one of its families; nil when all is well.
+  private(set) var fault: String?
 
   /// How it is doing.
-  var status: DHTStatus { dht.status }
+  public var status: DHTStatus { dht.status }
 
   /// Calls the state machine, and carries out what it wants.
-  func with(_ body: (inout DHT, Duration) -> Void) {
+  public func with(_ body: (inout DHT, Duration) -> Void) {
+    guard !isClosed else { return }
     body(&dht, Self.now)
     drain()
   }
 
   /// Begins a lookup. Nothing is told of it before `drain` is called, which must follow.
-  func begin(_ body: (inout DHT, Duration) -> DHTLookupID) -> DHTLookupID { body(&dht, Self.now) }
+  public func begin(_ body: (inout DHT, Duration) -> DHTLookupID) -> DHTLookupID {
+    body(&dht, Self.now)
+  }
 
   /// Keeps what is known for the next run, and ends.
-  func close() {
+  public func close() {
     guard !isClosed else { return }
     isClosed = true
+    lookups.close()
     save()
     for socket in sockets { socket.close() }
     timer?.close()
@@ -103,8 +124,7 @@ final class DHTDriver {
     case .ipv4(let address): add([.v4(address)])
     case .ipv6(let address): add([.v6(address)])
     case .name(let name):
-      NameLookup.start(name, on: loop) { [weak self] result in
-        guard let self, !isClosed else { return }
+      lookups.start(name) { [unowned self] result in
         switch result {
         case .success(let addresses): add(addresses)
         case .failure(let error): log(.debug, "cannot find the DHT's node \(node): \(error)")
@@ -114,12 +134,13 @@ final class DHTDriver {
   }
 
   /// Carries out what the state machine wants.
-  func drain() {
+  public func drain() {
     // An effect may call the user, who may call us.
     guard !isDraining, !isClosed else { return }
     isDraining = true
     while !isClosed, let effect = dht.nextEffect() {
       if case .send(let bytes, let place) = effect {
+        if place.address.isLoopback, !reachesLoopback { continue }
         let socket = sockets.first { $0.endpoint.address.isV4 == place.address.isV4 }
         _ = socket?.send(bytes, to: place)
       } else {
@@ -136,7 +157,17 @@ final class DHTDriver {
   // MARK: The file
 
   private static func saved(in file: [UInt8]?, log: Log) -> DHTState? {
-    guard let file, let bytes = try? WholeFile.read(file, limit: fileBytes) else { return nil }
+    guard let file else { return nil }
+    let bytes: [UInt8]
+    do throws(SystemError) {
+      bytes = try WholeFile.read(file, limit: fileBytes)
+    } catch {
+      // In the first run there is none.
+      if error.number != ENOENT {
+        log(.warning, "what was known of the DHT cannot be used: \(error): it begins anew")
+      }
+      return nil
+    }
     do {
       return try DHTState(decoding: bytes)
     } catch {
@@ -169,4 +200,26 @@ final class DHTDriver {
 
 extension IPAddress {
   fileprivate var isV4: Bool { if case .v4 = self { true } else { false } }
+
+  /// Whether it stands for all addresses of its family.
+  var isEverywhere: Bool { compact.allSatisfy { $0 == 0 } }
+
+  /// Whether only this machine reaches it.
+  var isLoopback: Bool {
+    switch self {
+    case .v4(let address): address.rawValue >> 24 == 127
+    case .v6(let address): address.high == 0 && address.low == 1
+    }
+  }
+}
+
+extension PeerAddress.Host {
+  /// Whether it is a number of this machine itself.
+  fileprivate var isLoopback: Bool {
+    switch self {
+    case .ipv4(let address): IPAddress.v4(address).isLoopback
+    case .ipv6(let address): IPAddress.v6(address).isLoopback
+    case .name: false
+    }
+  }
 }

@@ -26,11 +26,3 @@ public struct DiscoveryConfiguration: Sendable {
     "dht.transmissionbt.com:6881",
   ].compactMap { try? PeerAddress(parsing: Array($0.utf8)) }
 }
-
-/// How discovery is doing.
-public struct DiscoveryStatus: Sendable {
-  /// The DHT; nil where it is not used.
-  public var dht: DHTStatus?
-  /// How it stands with each wanted port at each router.
-  public var mappings: [Mapping] = []
-}

@@ -9,8 +9,16 @@ import Wire
 final class DiscoveryDriver {
   /// Somebody who takes part in a swarm was found; perhaps again and again.
   var onPeers: (SHA1Digest, [PeerEndpoint], PeerOrigin) -> Void = { _, _, _ in }
+  /// A peer with a link-local address is on that interface. Before `onPeers` tells of the peer.
+  var onLinkLocal: (IPAddress, UInt32) -> Void = { _, _ in }
+  /// Several who do not know each other say that this is our address.
+  var onOwnAddress: (IPAddress) -> Void = { _ in }
+  /// Others reach us here.
+  var onOwnEndpoint: (PeerEndpoint) -> Void = { _ in }
   /// A head was found.
   var onHead: (MutableItem) -> Void = { _ in }
+  /// The DHT was given a head to keep; so many of its nodes took it.
+  var onStored: (MutableItem, Int) -> Void = { _, _ in }
   /// How it stands with ports in routers has changed.
   var onMappings: ([Mapping]) -> Void = { _ in }
 
@@ -22,10 +30,21 @@ final class DiscoveryDriver {
   private var timer: DeadlineTimer?
   private var jobs: [DHTLookupID: (job: RendezvousJob, infohash: SHA1Digest?)] = [:]
   private var lookups: [RendezvousJob: DHTLookupID] = [:]
+  /// What is being stored.
+  private var stores: [DHTLookupID: MutableItem] = [:]
   private let listenPort: UInt16
   /// Swarms by infohash, and how many users each has. Private ones are not among them.
   private var swarms: [SHA1Digest: Int] = [:]
   private var hasNewSwarms = false
+  /// Those of which we have all there is. BEP 33.
+  private var seeds: Set<SHA1Digest> = []
+  /// Our addresses as the DHT's nodes see them.
+  private var voted: [IPAddress] = []
+  private let reachesLoopback: Bool
+  /// Why there is no node of the DHT; nil where there is one, or none is wanted.
+  private var dhtFault: String?
+  /// Why there is no port in routers to be asked for; nil where there is.
+  private let unmapped: String?
   private var isDraining = false
   private var isStopping = false
 
@@ -36,39 +55,44 @@ final class DiscoveryDriver {
   ) {
     self.log = log
     listenPort = places[0].port
+    // Who listens for this machine alone is not to be found by others.
+    let isLocal = places.allSatisfy(\.address.isLoopback)
+    reachesLoopback = isLocal || !configuration.dht.enforcesNodeIDs
+    unmapped = isLocal && configuration.mapsPorts ? "it listens for this machine alone" : nil
     rendezvous = Rendezvous(port: listenPort, seed: seed ^ 0x51)
     timer = DeadlineTimer(on: loop) { [unowned self] in
       rendezvous.handleTimeout(now: Self.now)
       drain()
     }
-    // Who listens for this machine alone is not to be found by others.
-    let isLocal = places.allSatisfy(\.isLoopback)
     let bootstrap = configuration.bootstrapNodes.filter { node in
       if isLocal, case .name = node.host { false } else { true }
     }
     if configuration.usesDHT {
-      dht = DHTDriver(
+      let driver = DHTDriver(
         on: loop, places: places, configuration: configuration.dht,
         bootstrap: bootstrap, file: configuration.dhtFile, seed: seed, log: log)
-      dht?.onEffect = { [unowned self] in take($0) }
+      driver.onEffect = { [unowned self] in take($0) }
+      if driver.port != nil { dht = driver } else { dhtFault = driver.fault }
     }
+    // One for both.
+    let network =
+      configuration.usesLocalNetwork || configuration.mapsPorts && !isLocal
+      ? NetworkWatch(on: loop) : nil
     if configuration.usesLocalNetwork {
       var own = LocalNetworkConfiguration(peerID: peerID, port: listenPort)
-      if !places.contains(where: \.isEverywhere) { own.addresses = Set(places.map(\.address)) }
-      local = LocalNetworkDriver(on: loop, configuration: own, seed: seed ^ 0x26, log: log) {
-        [unowned self] in
-        found($0, [$1], .local)
-        // Others of our kind have their node of the DHT at the same port.
-        let endpoint = $1
-        dht?.with { $0.addNodes([endpoint], now: $1) }
+      if !places.contains(where: \.address.isEverywhere) {
+        own.addresses = Set(places.map(\.address))
       }
+      local = LocalNetworkDriver(
+        on: loop, network: network, configuration: own, seed: seed ^ 0x26, log: log
+      ) { [unowned self] in foundNearby($0, $1, on: $2) }
     }
     if configuration.mapsPorts, !isLocal {
       var wanted = [PortWanted(.tcp, listenPort)]
       if dht != nil { wanted.append(PortWanted(.udp, listenPort)) }
-      mapping = PortMappingDriver(on: loop, wanted: wanted, log: log, seed: seed ^ 0x6887) {
-        [unowned self] in take($0)
-      }
+      mapping = PortMappingDriver(
+        on: loop, network: network, wanted: wanted, log: log, seed: seed ^ 0x6887
+      ) { [unowned self] in take($0) }
     }
   }
 
@@ -77,7 +101,16 @@ final class DiscoveryDriver {
 
   /// How it is doing.
   var status: DiscoveryStatus {
-    DiscoveryStatus(dht: dht?.status, mappings: mapping?.mappings ?? [])
+    var status = DiscoveryStatus()
+    if let dht { status.dht = .used(dht.status) }
+    if let dhtFault { status.dht = .impossible(dhtFault) }
+    if let local { status.localNetwork = .used(local.status) }
+    if let mapping {
+      status.mappings = .used(mapping.mappings)
+    } else if let unmapped {
+      status.mappings = .impossible(unmapped)
+    }
+    return status
   }
 
   // MARK: What is looked for
@@ -95,6 +128,7 @@ final class DiscoveryDriver {
   func remove(_ infohash: SHA1Digest) {
     guard let count = swarms[infohash] else { return }
     swarms[infohash] = count > 1 ? count - 1 : nil
+    if count == 1 { seeds.remove(infohash) }
     hasNewSwarms = true
     rendezvous.remove(infohash, now: Self.now)
     drain()
@@ -104,6 +138,15 @@ final class DiscoveryDriver {
   func setHasPeers(_ hasPeers: Bool, of infohash: SHA1Digest) {
     rendezvous.setHasPeers(hasPeers, of: infohash, now: Self.now)
     drain()
+  }
+
+  /// Whether we have all there is of the swarm's content: others are told so when it is announced.
+  func setIsSeed(_ isSeed: Bool, of infohash: SHA1Digest) {
+    if isSeed, swarms[infohash] != nil {
+      seeds.insert(infohash)
+    } else {
+      seeds.remove(infohash)
+    }
   }
 
   /// Follows a dataset.
@@ -119,7 +162,10 @@ final class DiscoveryDriver {
   }
 
   /// A peer has told where its node of the DHT is. BEP 5, "port".
-  func add(dhtNode: PeerEndpoint) { dht?.with { $0.addNodes([dhtNode], now: $1) } }
+  func add(dhtNode: PeerEndpoint) {
+    if dhtNode.address.needsInterface { return }
+    dht?.with { $0.addNodes([dhtNode], now: $1) }
+  }
 
   /// Once all was told that happened at once.
   func flush() {
@@ -159,11 +205,22 @@ final class DiscoveryDriver {
     onPeers(infohash, peers, origin)
   }
 
+  private func foundNearby(_ infohash: SHA1Digest, _ peer: PeerEndpoint, on interface: UInt32) {
+    guard !isStopping else { return }
+    if peer.address.needsInterface { onLinkLocal(peer.address, interface) }
+    found(infohash, [peer], .local)
+    // Others of our kind have their node of the DHT at the same port. Nodes of the DHT are told to others,
+    // to whom a link-local address means nothing.
+    if !peer.address.needsInterface { dht?.with { $0.addNodes([peer], now: $1) } }
+  }
+
   private func take(_ effect: DHTEffect) {
     switch effect {
     case .send: break
     case .peers(let lookup, let peers):
-      if let infohash = jobs[lookup]?.infohash { found(infohash, peers, .dht) }
+      // Anybody can announce anything in the DHT: nobody there sends us to this machine's own programs.
+      let others = reachesLoopback ? peers : peers.filter { !$0.address.isLoopback }
+      if let infohash = jobs[lookup]?.infohash { found(infohash, others, .dht) }
     case .mutable(_, let item):
       rendezvous.setHead(item, isOurs: false, now: Self.now)
       onHead(item)
@@ -172,12 +229,19 @@ final class DiscoveryDriver {
     case .ended(let lookup, let outcome):
       guard let job = jobs.removeValue(forKey: lookup)?.job else { return }
       lookups[job] = nil
+      if let head = stores.removeValue(forKey: lookup) { onStored(head, outcome.stored) }
       var result = RendezvousOutcome()
       result.answers = outcome.answered
       result.stored = outcome.stored
+      result.copies = outcome.copies
+      result.isAtAllClosest = outcome.isAtAllClosest
       rendezvous.ended(job, result, now: Self.now)
       drain()
-    case .externalAddress(let address): log(.debug, "the DHT sees us at \(address)")
+    case .externalAddress(let address):
+      log(.debug, "the DHT sees us at \(address)")
+      voted.removeAll { $0.ipFamily == address.ipFamily }
+      voted.append(address)
+      onOwnAddress(address)
     }
   }
 
@@ -186,6 +250,12 @@ final class DiscoveryDriver {
     for mapping in mappings {
       guard mapping.wanted.transport == .tcp, case .mapped(let port) = mapping.state else {
         continue
+      }
+      // With the router's address, or else the one of its family that the DHT sees.
+      let isV4 = mapping.gateway.map { $0.ipFamily == .v4 } ?? true
+      if let address = port.externalAddress ?? voted.first(where: { ($0.ipFamily == .v4) == isV4 })
+      {
+        onOwnEndpoint(PeerEndpoint(address: address, port: port.externalPort))
       }
       rendezvous.setPort(port.externalPort, now: Self.now)
       drain()
@@ -202,16 +272,21 @@ final class DiscoveryDriver {
       switch effect {
       case .lookup(let job, let infohash, let port):
         keep(
-          dht.begin { $0.findPeers(of: infohash, announcing: port, isSeed: false, now: $1) }, job,
-          infohash)
+          dht.begin { [seeds] in
+            $0.findPeers(
+              of: infohash, announcing: port, isSeed: seeds.contains(infohash), now: $1)
+          }, job, infohash)
       case .getHead(let job, let key, let salt, let newerThan):
         keep(
           dht.begin { $0.get(mutable: key, salt: salt, newerThan: newerThan, now: $1) }, job, nil)
       case .putHead(let job, let item):
-        keep(dht.begin { $0.put(item, cas: nil, now: $1) }, job, nil)
+        let lookup = dht.begin { $0.put(item, cas: nil, now: $1) }
+        stores[lookup] = item
+        keep(lookup, job, nil)
       case .cancel(let job):
         guard let lookup = lookups.removeValue(forKey: job) else { continue }
         jobs[lookup] = nil
+        stores[lookup] = nil
         dht.with { dht, _ in dht.cancel(lookup) }
       }
     }
@@ -234,17 +309,4 @@ final class DiscoveryDriver {
   }
 
   private static var now: Duration { .nanoseconds(Int64(clamping: uv_hrtime())) }
-}
-
-extension PeerEndpoint {
-  /// Whether it stands for all addresses of its family.
-  fileprivate var isEverywhere: Bool { address.compact.allSatisfy { $0 == 0 } }
-
-  /// Whether only this machine reaches it.
-  fileprivate var isLoopback: Bool {
-    switch address {
-    case .v4(let address): address.rawValue >> 24 == 127
-    case .v6(let address): address.high == 0 && address.low == 1
-    }
-  }
 }

@@ -30,12 +30,14 @@ public struct LocalNetworkConfiguration: Sendable {
 public final class LocalNetworkDriver {
   private let configuration: LocalNetworkConfiguration
   private let log: Log
-  private let onPeer: (SHA1Digest, PeerEndpoint) -> Void
+  private let onPeer: (SHA1Digest, PeerEndpoint, UInt32) -> Void
   private var mdns: MDNS
   private var local: LocalDiscovery
   private var mdnsSocket: MulticastSocket?
   private var localSocket: MulticastSocket?
-  private var watcher: InterfaceWatcher?
+  private let network: NetworkWatch?
+  private var listener: NetworkWatch.Listener?
+  private var interfaces: [NetworkInterface] = []
   private var timer: DeadlineTimer?
   private var timerDeadline: Duration?
   private var service: MDNSServiceID?
@@ -46,12 +48,23 @@ public final class LocalNetworkDriver {
   private var ending: Duration?
   private var isClosed = false
 
-  /// Begins at once. `onPeer` is called on the loop, never before this returns, for each place found,
-  /// perhaps again and again.
-  public init(
+  /// Begins at once. `onPeer` is called on the loop, never before this returns, for each place found and
+  /// the interface on which it was, perhaps again and again.
+  public convenience init(
     on loop: EventLoop, configuration: LocalNetworkConfiguration, seed: UInt64, log: Log = .none,
-    onPeer: @escaping (SHA1Digest, PeerEndpoint) -> Void
+    onPeer: @escaping (SHA1Digest, PeerEndpoint, UInt32) -> Void
   ) {
+    self.init(
+      on: loop, network: NetworkWatch(on: loop), configuration: configuration, seed: seed, log: log,
+      onPeer: onPeer)
+  }
+
+  /// With a watch that others listen to as well.
+  init(
+    on loop: EventLoop, network: NetworkWatch?, configuration: LocalNetworkConfiguration,
+    seed: UInt64, log: Log, onPeer: @escaping (SHA1Digest, PeerEndpoint, UInt32) -> Void
+  ) {
+    self.network = network
     self.configuration = configuration
     self.log = log
     self.onPeer = onPeer
@@ -82,8 +95,18 @@ public final class LocalNetworkDriver {
         carryOut()
       }
     }
-    watcher = InterfaceWatcher(on: loop) { [unowned self] in lookAtInterfaces() }
+    listener = network?.listen { [unowned self] in lookAtInterfaces() }
     lookAtInterfaces()
+  }
+
+  /// How it is doing.
+  public var status: LocalNetworkStatus {
+    var status = LocalNetworkStatus()
+    status.interfaces = interfaces
+    status.hasMDNS = mdnsSocket?.isOpen ?? false
+    status.hasLocalDiscovery = localSocket?.isOpen ?? false
+    status.faults = (mdnsSocket?.faults ?? []) + (localSocket?.faults ?? [])
+    return status
   }
 
   /// The torrents and datasets that are shared and wanted, by truncated infohash or BEP 44 target.
@@ -125,8 +148,8 @@ public final class LocalNetworkDriver {
     ending = now + .seconds(1)
     local.withdraw(now: now)
     mdns.shutDown(now: now)
-    watcher?.close()
-    watcher = nil
+    if let listener { network?.stop(listener) }
+    listener = nil
     carryOut()
     // Never from within the call.
     if mdns.hasEnded { set(timer: now) }
@@ -153,6 +176,7 @@ public final class LocalNetworkDriver {
       }
       interfaces.removeAll { $0.addresses.isEmpty }
     }
+    self.interfaces = interfaces
     mdnsSocket?.join(interfaces)
     localSocket?.join(interfaces)
     if configuration.usesMDNS { mdns.setInterfaces(interfaces, now: now) }
@@ -177,7 +201,7 @@ public final class LocalNetworkDriver {
         mdnsSocket?.send(bytes, to: place, through: interface)
       case .found(let browse, let instance):
         guard let infohash = searched[browse] else { continue }
-        for endpoint in instance.endpoints { onPeer(infohash, endpoint) }
+        for endpoint in instance.endpoints { onPeer(infohash, endpoint, instance.interface) }
       case .lost: continue
       case .renamed(_, let name):
         log(.info, "the local network has our name already; now we are \(printable(name))")
@@ -186,7 +210,7 @@ public final class LocalNetworkDriver {
     while let effect = local.nextEffect() {
       switch effect {
       case .send(let bytes, let link): localSocket?.multicast(bytes, on: link)
-      case .peer(let infohash, let endpoint): onPeer(infohash, endpoint)
+      case .peer(let infohash, let endpoint, let interface): onPeer(infohash, endpoint, interface)
       }
     }
     if ending == nil || !mdns.hasEnded {

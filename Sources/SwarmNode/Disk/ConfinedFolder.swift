@@ -68,6 +68,30 @@ public struct ConfinedFolder: ~Copyable, Sendable {
   /// Removes a file in this folder itself; one that is not there, or cannot be removed, is no error.
   func remove(_ name: PathElement) { _ = unlinkat(descriptor, Self.text(name.bytes), 0) }
 
+  /// Removes the file or symlink at a path, if `isMeant` says so by how it looks. What has it open keeps
+  /// it. False where it is left, or is not there.
+  func remove(_ names: [PathElement], if isMeant: (stat) -> Bool) throws(DiskError) -> Bool {
+    try withFolder(above: names) { (folder, name) throws(DiskError) in
+      var status = stat()
+      guard fstatat(folder, Self.text(name.bytes), &status, AT_SYMLINK_NOFOLLOW) == 0 else {
+        if errno == ENOENT { return false }
+        throw DiskError(.remove, Self.joined(names), errno)
+      }
+      guard isMeant(status) else { return false }
+      guard unlinkat(folder, Self.text(name.bytes), 0) == 0 else {
+        throw DiskError(.remove, Self.joined(names), errno)
+      }
+      return true
+    }
+  }
+
+  /// Removes a folder if it is empty.
+  func removeFolder(_ names: [PathElement]) {
+    _ = try? withFolder(above: names) { (folder, name) throws(DiskError) in
+      _ = unlinkat(folder, Self.text(name.bytes), AT_REMOVEDIR)
+    }
+  }
+
   /// Moves a file of this folder to a path where nothing is yet (else EEXIST), in folders that are
   /// there.
   func name(_ file: PathElement, _ names: [PathElement]) throws(DiskError) {

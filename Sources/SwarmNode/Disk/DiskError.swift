@@ -18,6 +18,8 @@ public struct DiskError: Error, Hashable, Sendable, CustomStringConvertible {
     case sync
     /// Putting a new file in an old one's place.
     case replace
+    /// Removing a file or symlink.
+    case remove
     /// Closing a file.
     case close
   }

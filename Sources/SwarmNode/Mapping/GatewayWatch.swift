@@ -8,30 +8,25 @@ import Wire
 final class GatewayWatch {
   private let onChange: ([Gateway]) -> Void
   private var last: [Gateway]?
-  private var socket: Int32 = -1
-  private var poll: SocketPoll?
+  private let network: NetworkWatch?
+  private var listener: NetworkWatch.Listener?
   private var timer: DeadlineTimer?
 
-  /// Calls `onChange` on the loop, soon and at each change until `close`.
-  init(on loop: EventLoop, onChange: @escaping ([Gateway]) -> Void) {
+  /// Calls `onChange` on the loop, soon and at each change that `network` tells of, until `close`.
+  init(on loop: EventLoop, network: NetworkWatch?, onChange: @escaping ([Gateway]) -> Void) {
+    self.network = network
     self.onChange = onChange
     let timer = DeadlineTimer(on: loop) { [unowned self] in look() }
     self.timer = timer
     timer.set(milliseconds: 0)
-    socket = Self.openNetlink()
-    if socket >= 0 {
-      poll = SocketPoll(on: loop, socket: socket) { [unowned self] _ in drain() }
-      poll?.watch(.readable)
-    }
+    listener = network?.listen { [unowned self] in look() }
   }
 
   func close() {
-    poll?.close()
-    poll = nil
+    if let listener { network?.stop(listener) }
+    listener = nil
     timer?.close()
     timer = nil
-    if socket >= 0 { Glibc.close(socket) }
-    socket = -1
   }
 
   private func look() {
@@ -39,13 +34,6 @@ final class GatewayWatch {
     guard found != last else { return }
     last = found
     onChange(found)
-  }
-
-  /// What changed does not matter: all is read again when it has settled.
-  private func drain() {
-    var buffer = [UInt8](repeating: 0, count: 8_192)
-    while recv(socket, &buffer, buffer.count, 0) > 0 {}
-    timer?.set(milliseconds: MappingDriverLimits.settleMilliseconds)
   }
 
   /// The routers now: one a family at most.
@@ -91,24 +79,5 @@ final class GatewayWatch {
       bytes += chunk[..<count]
     }
     return bytes
-  }
-
-  /// A socket that the kernel tells of links, addresses and routes; -1 where it does not.
-  private static func openNetlink() -> Int32 {
-    let kind = SOCK_RAW.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue
-    let socket = Glibc.socket(AF_NETLINK, Int32(kind), 0)
-    guard socket >= 0 else { return -1 }
-    // struct sockaddr_nl of linux/netlink.h: family, padding, port, groups. RTMGRP_LINK,
-    // RTMGRP_IPV4_IFADDR, RTMGRP_IPV4_ROUTE, RTMGRP_IPV6_IFADDR, RTMGRP_IPV6_ROUTE.
-    var name: (UInt16, UInt16, UInt32, UInt32) = (
-      UInt16(AF_NETLINK), 0, 0, 0x1 | 0x10 | 0x40 | 0x100 | 0x400
-    )
-    let length = socklen_t(MemoryLayout.size(ofValue: name))
-    let status = withUnsafePointer(to: &name) {
-      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { bind(socket, $0, length) }
-    }
-    if status == 0 { return socket }
-    Glibc.close(socket)
-    return -1
   }
 }

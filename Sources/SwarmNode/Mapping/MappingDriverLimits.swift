@@ -15,8 +15,6 @@ enum MappingDriverLimits {
   static let natPMPMilliseconds: Int64 = 3_500
   /// Datagrams read from one socket before others have their turn.
   static let datagramsInARow = 16
-  /// Time that routes and addresses may settle before they are read, in milliseconds.
-  static let settleMilliseconds: UInt64 = 200
   /// Bytes of the system's table of routes that are read: a host has a few lines.
   static let routeTableBytes = 1 << 20
   /// Longest wait of the timer, in milliseconds; it only wakes up in vain then.

@@ -11,7 +11,7 @@ public final class PortMappingDriver {
   private let log: Log
   private let onChange: ([Mapping]) -> Void
   private var mapper: PortMapper
-  private let thread: MappingThread
+  private let thread: SideThread
   private var timer: DeadlineTimer?
   private var watch: GatewayWatch?
   private var gateways: [(gateway: Gateway, socket: PCPSocket)] = []
@@ -24,20 +24,30 @@ public final class PortMappingDriver {
 
   /// Begins to map. `onChange` is called on the loop, never from here, whenever how it stands has
   /// changed.
-  public init(
+  public convenience init(
     on loop: EventLoop, wanted: [PortWanted], log: Log,
     seed: UInt64 = .random(in: 0 ... .max), onChange: @escaping ([Mapping]) -> Void
+  ) {
+    self.init(
+      on: loop, network: NetworkWatch(on: loop), wanted: wanted, log: log, seed: seed,
+      onChange: onChange)
+  }
+
+  /// With a watch that others listen to as well.
+  init(
+    on loop: EventLoop, network: NetworkWatch?, wanted: [PortWanted], log: Log, seed: UInt64,
+    onChange: @escaping ([Mapping]) -> Void
   ) {
     self.loop = loop
     self.log = log
     self.onChange = onChange
     mapper = PortMapper(wanted: wanted, seed: seed)
-    thread = MappingThread(on: loop)
+    thread = SideThread(on: loop)
     timer = DeadlineTimer(on: loop) { [unowned self] in
       mapper.handleTimeout(now: Self.now)
       drain()
     }
-    watch = GatewayWatch(on: loop) { [unowned self] in take($0) }
+    watch = GatewayWatch(on: loop, network: network) { [unowned self] in take($0) }
     announcements = [AF_INET, AF_INET6].compactMap { family in
       PCPSocket(announcementsOf: family, on: loop) { [unowned self] in receive($0, from: $1) }
     }

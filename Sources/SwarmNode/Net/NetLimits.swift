@@ -37,4 +37,11 @@ enum NetLimits {
   /// milliseconds of work for whoever gets them.
   static let datagramsInACall = 32
   static let datagramCallsInATurn = 4
+  /// Time in which interfaces, addresses and routes may settle before they are read, in milliseconds: a
+  /// cable that is plugged in changes a dozen things.
+  static let networkSettleMilliseconds: UInt64 = 200
+  /// Link-local addresses of which it is known on which interface they are: a LAN has fewer peers.
+  static let linkScopes = 256
+  /// Names that are looked up at once: each waits on a thread of its own.
+  static let nameLookups = 8
 }

@@ -4,9 +4,11 @@ import Wire
 
 /// An endpoint as the system takes and gives it.
 enum SocketAddress {
-  /// Calls `body` with the endpoint as a `sockaddr`.
+  /// Calls `body` with the endpoint as a `sockaddr`; `scope` is the interface of an IPv6 address that
+  /// means something there only (RFC 4007).
   static func with<Result>(
-    _ endpoint: PeerEndpoint, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Result
+    _ endpoint: PeerEndpoint, scope: UInt32 = 0,
+    _ body: (UnsafePointer<sockaddr>, socklen_t) -> Result
   ) -> Result {
     switch endpoint.address {
     case .v4(let address):
@@ -19,6 +21,7 @@ enum SocketAddress {
       var name = sockaddr_in6()
       name.sin6_family = sa_family_t(AF_INET6)
       name.sin6_port = endpoint.port.bigEndian
+      name.sin6_scope_id = scope
       withUnsafeMutableBytes(of: &name.sin6_addr) { bytes in
         bytes.storeBytes(of: address.high.bigEndian, toByteOffset: 0, as: UInt64.self)
         bytes.storeBytes(of: address.low.bigEndian, toByteOffset: 8, as: UInt64.self)

@@ -24,11 +24,16 @@ enum Sockets {
   }
 
   /// A socket on its way to `peer`: non-blocking, ready when it can be written to.
-  static func connect(to peer: PeerEndpoint) -> Result<Int32, ErrorNumber> {
+  /// `scope` is the interface of a link-local address.
+  static func connect(
+    to peer: PeerEndpoint, scope: UInt32 = 0
+  ) -> Result<Int32, ErrorNumber> {
     let made = make(for: peer.address)
     guard made >= 0 else { return .failure(.last) }
     prepare(made)
-    guard SocketAddress.with(peer, { Glibc.connect(made, $0, $1) }) == 0 || errno == EINPROGRESS
+    guard
+      SocketAddress.with(peer, scope: scope, { Glibc.connect(made, $0, $1) }) == 0
+        || errno == EINPROGRESS
     else {
       let error = ErrorNumber.last
       close(made)
@@ -45,6 +50,16 @@ enum Sockets {
     _ = fcntl(accepted, F_SETFL, O_NONBLOCK)
     prepare(accepted)
     return .success((accepted, peer))
+  }
+
+  /// The interface over which a link-local peer is connected; 0 when the system does not say.
+  static func scope(ofPeerAt socket: Int32) -> UInt32 {
+    var name = sockaddr_in6()
+    var length = socklen_t(MemoryLayout<sockaddr_in6>.size)
+    let status = withUnsafeMutablePointer(to: &name) {
+      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { getpeername(socket, $0, &length) }
+    }
+    return status == 0 && Int32(name.sin6_family) == AF_INET6 ? name.sin6_scope_id : 0
   }
 
   /// What is wrong with the socket, and that once; 0 for nothing.

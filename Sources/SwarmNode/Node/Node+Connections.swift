@@ -1,3 +1,4 @@
+import Discovery
 import Glibc
 import Metainfo
 import Store
@@ -14,11 +15,19 @@ extension Node {
       return
     }
     needsTurn = true
+    if peer.address.needsInterface {
+      scopes.met(peer.address, on: Sockets.scope(ofPeerAt: socket))
+    }
     open(id, peer, owning: socket, isConnecting: false)
   }
 
   func connect(_ id: ConnectionID, to peer: PeerEndpoint) {
-    switch Sockets.connect(to: peer) {
+    let scope = scopes[peer.address]
+    if scope == nil, peer.address.needsInterface {
+      failedAttempts.append((id, "it is of a local link, and nobody has said of which (RFC 4007)"))
+      return
+    }
+    switch Sockets.connect(to: peer, scope: scope ?? 0) {
     case .success(let socket): open(id, peer, owning: socket, isConnecting: true)
     case .failure(let error): failedAttempts.append((id, error.description))
     }

@@ -24,6 +24,9 @@ extension Node {
     needsTurn = true
   }
 
+  /// How a dataset is doing that is followed; nil for others.
+  public func status(of key: DatasetKey) -> DatasetStatus? { swarm.status(of: key) }
+
   func listenToDiscovery() {
     discovery?.onPeers = { [unowned self] infohash, peers, origin in
       for (torrent, state) in torrents where state.infohashes.contains(infohash) {
@@ -35,7 +38,11 @@ extension Node {
       swarm.offer(head, now: now)
       needsTurn = true
     }
+    discovery?.onStored = { [unowned self] in onHeadStored($0, $1) }
     discovery?.onMappings = { [unowned self] in onMappings($0) }
+    discovery?.onLinkLocal = { [unowned self] in scopes.met($0, on: $1) }
+    discovery?.onOwnAddress = { [unowned self] in swarm.learned(ownAddress: $0, now: now) }
+    discovery?.onOwnEndpoint = { [unowned self] in swarm.learned(ownEndpoint: $0, now: now) }
   }
 
   /// A torrent was added: it is looked for, unless it is known to be private. BEP 27.
@@ -63,6 +70,13 @@ extension Node {
     }
   }
 
+  /// Whether it is a seed may have changed.
+  private func weigh(_ torrent: TorrentID) {
+    guard let discovery else { return }
+    let isSeed = swarm.status(of: torrent)?.isSeed ?? false
+    for name in torrents[torrent]?.infohashes ?? [] { discovery.setIsSeed(isSeed, of: name) }
+  }
+
   private func forget(_ torrent: TorrentID) {
     for name in torrents[torrent]?.infohashes ?? [] { discovery?.remove(name) }
     torrents[torrent]?.infohashes = []
@@ -78,6 +92,7 @@ extension Node {
       for name in torrents[torrent]?.infohashes ?? [] {
         discovery?.setHasPeers(hasPeers, of: name)
       }
+    case .opened(let torrent), .finished(let torrent), .lost(let torrent, _): weigh(torrent)
     case .head(_, let item): discovery?.setHead(item, isOurs: false)
     case .dhtNode(let endpoint):
       discovery?.add(dhtNode: endpoint)

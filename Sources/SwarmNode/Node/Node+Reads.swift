@@ -52,17 +52,30 @@ extension Node {
     return disk.readCached(index, at: bytes.lowerBound, into: buffer)
   }
 
-  /// Fetches bytes of a file before they are read, behind all reads.
-  func prefetch(_ bytes: Range<UInt64>, of file: Int, in torrent: TorrentID) {
-    swarm.prefetch(bytes, of: file, in: torrent, now: now)
-    needsTurn = true
-  }
-
   /// Which of these bytes can be read without any peer, from the first on.
   func presence(
     of bytes: Range<UInt64>, of file: Int, in torrent: TorrentID
   ) -> [PresenceRun] {
     swarm.presence(of: bytes, of: file, in: torrent, limit: NBDServerLimits.statusBlocks)
+  }
+
+  /// Fetches bytes of a file before they are read: behind all reads, before what is wanted as a whole,
+  /// in the order of the calls. Of what is here nothing is done. False when there are no such bytes, or
+  /// some 65,000 ranges wait already.
+  @discardableResult
+  public func prefetch(_ bytes: Range<UInt64>, of file: Int, in torrent: TorrentID) -> Bool {
+    guard !isStopping else { return false }
+    needsTurn = true
+    return swarm.prefetch(bytes, of: file, in: torrent, now: now)
+  }
+
+  /// Forgets what waits to be prefetched and was not asked of anybody yet.
+  public func cancelPrefetch(in torrent: TorrentID) { swarm.cancelPrefetch(in: torrent) }
+
+  /// What is fetched for the sake of reads from now on; `isSparse` stays as `TorrentRequest.reading` had
+  /// it.
+  public func setReading(_ policy: ReadingPolicy, of torrent: TorrentID) {
+    swarm.setReading(policy, of: torrent)
   }
 
   func deliver(_ block: BlockIndex, _ buffer: BufferHandle, to read: ReadID) {

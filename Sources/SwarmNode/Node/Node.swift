@@ -24,6 +24,9 @@ public final class Node {
   /// Called when readers were told all there was to tell at once.
   var onTurnEnd: () -> Void = {}
 
+  /// Told when the DHT was given a head to keep: how many of its nodes took it. BEP 44.
+  public var onHeadStored: (MutableItem, _ nodes: Int) -> Void = { _, _ in }
+
   let loop: EventLoop
   let log: Log
   var swarm: Swarm
@@ -54,6 +57,9 @@ public final class Node {
   private var timer: DeadlineTimer?
   /// When the timer will call, in the core's time; nil when it is not set.
   private var timerDeadline: Duration?
+  /// Where link-local peers are.
+  var scopes = LinkScopes()
+  let lookups: NameLookups
   /// Finds peers and heads; nil where nobody is looked for.
   var discovery: DiscoveryDriver?
   private let start = uv_hrtime()
@@ -84,6 +90,7 @@ public final class Node {
       core.dhtPort = discovery?.dhtPort
     }
     self.loop = loop
+    lookups = NameLookups(on: loop)
     self.log = configuration.log
     self.memory = memory
     receiver = Receiver(
@@ -137,8 +144,7 @@ public final class Node {
     case .ipv6(let host):
       add(peers: [PeerEndpoint(address: .v6(host), port: address.port)], to: torrent)
     case .name(let name):
-      NameLookup.start(name, on: loop) { [weak self] result in
-        guard let self, !isStopping else { return }
+      lookups.start(name) { [unowned self] result in
         switch result {
         case .success(let found):
           add(peers: found.map { PeerEndpoint(address: $0, port: address.port) }, to: torrent)
@@ -159,6 +165,13 @@ public final class Node {
   /// How a torrent is doing; nil when it was removed.
   public func status(of torrent: TorrentID) -> TorrentStatus? { swarm.status(of: torrent) }
 
+  /// Asks for the piece layers of these files, by their place in the torrent, though nothing else of it
+  /// may be wanted: they come to `onPieceLayers`.
+  public func fetchPieceLayers(ofFiles files: [Int], in torrent: TorrentID) {
+    swarm.fetchPieceLayers(ofFiles: files, in: torrent, now: now)
+    needsTurn = true
+  }
+
   /// How a torrent's peers are doing.
   public func peers(of torrent: TorrentID) -> [PeerStatus] { swarm.peers(of: torrent) }
 
@@ -171,6 +184,7 @@ public final class Node {
     isStopping = true
     onStopped = completion
     for listener in listeners { listener.close() }
+    lookups.close()
     for torrent in torrents.keys { swarm.remove(torrent, now: now) }
     discovery?.stop { [unowned self] in
       discovery = nil

@@ -31,8 +31,11 @@ public struct ContentRecord: Hashable, Sendable {
   public var owner: Owner
   /// Whether all of it was right when it was hashed.
   public var isWhole: Bool
-  /// What there is, ascending by path. Empty where we write.
+  /// What there is, ascending by path. Empty where we write, until all is there.
   public var items: [Item]
+  /// Whether the program made it to follow a dataset, so that it may remove it when newer versions are
+  /// here; false where somebody asked for this version, or put files there.
+  public var isDisposable = false
 
   /// A record from its parts.
   public init(path: [UInt8], owner: Owner, isWhole: Bool, items: [Item]) {
@@ -97,7 +100,7 @@ public struct ContentRecord: Hashable, Sendable {
     return Array(text[..<max(count, 0)])
   }
 
-  private static func evidence(_ stamp: FileStamp) -> FileEvidence {
+  static func evidence(_ stamp: FileStamp) -> FileEvidence {
     FileEvidence(
       size: stamp.length, modified: nanoseconds(stamp.modified),
       changed: nanoseconds(stamp.changed),
@@ -125,6 +128,10 @@ public struct ContentRecord: Hashable, Sendable {
   var encoded: [UInt8] {
     var encoder = BencodeEncoder()
     encoder.beginDictionary()
+    if isDisposable {
+      encoder.key("disposable")
+      encoder.integer(1)
+    }
     encoder.key("items")
     encoder.beginList()
     for item in items {
@@ -165,6 +172,7 @@ public struct ContentRecord: Hashable, Sendable {
       items.append(item)
     }
     self.init(path: Array(path), owner: owner, isWhole: whole == 1, items: items)
+    isDisposable = node["disposable"]?.integer == 1
   }
 
   private static func item(_ node: BencodeNode) -> Item? {

@@ -25,6 +25,10 @@ public final class DatasetFolder: Sendable {
 
   /// Keeps the torrent, whole or not at all. What is there already and the same is left alone.
   public func keep(_ torrent: KnownTorrent) throws(SystemError) {
+    try Self.keep(torrent, in: dataset)
+  }
+
+  static func keep(_ torrent: KnownTorrent, in dataset: [UInt8]) throws(SystemError) {
     let bytes = torrent.encoded
     let file = Self.torrentPath(in: dataset)
     if (try? WholeFile.read(file, limit: bytes.count)) == bytes { return }
@@ -105,6 +109,12 @@ public final class DatasetFolder: Sendable {
       return
     }
     try WholeFile.write(bytes, to: file)
+  }
+
+  /// Forgets where the content is: it is there no more.
+  public func forgetContent() throws(SystemError) {
+    let file = path.appending(path: Array("content".utf8))
+    if file.withCPath({ unlink($0) }) != 0, errno != ENOENT { throw SystemError("remove", file) }
   }
 
   /// Forgets what the block maps say: the content is another now.

@@ -12,6 +12,7 @@ import Metainfo
 ///     datasets/<infohash>/at-<digest>/         lock, blocks and content of a further copy elsewhere
 ///     datasets/<key>/                          head and versions of a dataset (`KeyedDataset`)
 ///     keys/<key>                               its secret, where it is published (`KeyFolder`)
+///     metadata/<infohash>/                     of a version that is shared without content: nothing
 ///     dht.nodes                                nodes of the DHT that an earlier run knew
 ///     sources/<digest>                         what a path became a torrent as, or its key
 ///
@@ -91,6 +92,18 @@ public struct StateFolder: Sendable {
       }
     }
     return nil
+  }
+
+  /// Keeps a torrent, with the piece layers that were kept of it before, without holding it against
+  /// others: whoever takes part in it goes on.
+  public func keep(_ torrent: KnownTorrent) throws(SystemError) {
+    let folder = try makeDataset(DatasetName(torrent.info))
+    let before = (try? DatasetFolder.torrent(in: folder)) ?? nil
+    try DatasetFolder.keep(
+      KnownTorrent(
+        info: torrent.info,
+        pieceLayers: torrent.pieceLayers.merging(before?.pieceLayers ?? [:]) { new, _ in new }),
+      in: folder)
   }
 
   /// What a path became a torrent as; nil when that is not known.

@@ -7,7 +7,10 @@ struct LogCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "log",
     abstract: "List the versions of a dataset, newest first.",
-    discussion: "With each version's time, message, size, and what was new in it.")
+    discussion: """
+      With each version's time, message, size, and what was new in it. What is not known here is asked \
+      of those who share the dataset, and kept: each version names the one before it.
+      """)
 
   @Argument(
     help: "A dataset's key, a link that has it, or a path that is published.", completion: .file())
@@ -16,6 +19,7 @@ struct LogCommand: ParsableCommand {
   @Option(name: [.customShort("n"), .long], help: "How many versions at the most.")
   var limit: Int = 1_000
 
+  @OptionGroup var lookup: LookupOptions
   @OptionGroup var options: StateOptions
 
   func validate() throws {
@@ -24,12 +28,19 @@ struct LogCommand: ParsableCommand {
 
   func run() throws {
     let state = try options.stateFolder()
-    let dataset = try KnownDataset(subject.bytes, state: state)
+    var dataset = try KnownDataset(subject.bytes, state: state)
+    var others = VersionLookup(
+      dataset, state: state, options: lookup,
+      display: options.isJSON ? nil : StatusDisplay(isJSON: false))
+    try others.find(.newest(limit))
+    try dataset.update()
     let entries = try dataset.history(limit: limit)
     if entries.isEmpty {
       throw Failure(
-        "no version of \(dataset.key) is known here; swarm join \(dataset.key) looks for them")
+        others.shortfall.flatMap { lookup.offline ? nil : $0 }
+          ?? "no version of \(dataset.key) is known here")
     }
+    defer { if let text = others.shortfall { Console.note("swarm: warning: \(text)") } }
     let diffs = entries.indices.map { index -> VersionDiff? in
       guard index + 1 < entries.count, let new = entries[index].kept?.torrent,
         let old = entries[index + 1].kept?.torrent,
@@ -76,7 +87,10 @@ struct LogCommand: ParsableCommand {
       ("message", .text(orNull: info?.version.map { shown($0.message) })),
       ("length", .number(orNull: info?.contentLength)),
       ("file_count", .number(orNull: info.map { UInt64($0.files.count) })),
-      ("differing_bytes", .number(orNull: diff?.differingBytes)),
+      (
+        "differing_bytes",
+        .number(orNull: diff.flatMap { $0.isEstimate ? nil : $0.differingBytes })
+      ),
     ]
   }
 }

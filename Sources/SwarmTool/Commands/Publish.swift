@@ -9,9 +9,10 @@ struct Publish: ParsableCommand {
     abstract: "Publish what a folder or file has become as its dataset's next version.",
     discussion: """
       Hashes what changed since the version before, signs the new one, and prints the link, which \
-      stays the same but for the infohash of the newest version. Everyone who joined by the key \
-      follows, once a swarm seed of the folder tells of it. Where nothing changed nothing is \
-      published, and the exit status is 0.
+      stays the same but for the infohash of the newest version. Tells nodes of the DHT and peers of \
+      it, so that everyone who joined by the key follows; a swarm seed of the folder that runs does \
+      that itself, and the content comes from it. Where nothing changed nothing is published, and the \
+      exit status is 0.
       """)
 
   @Argument(
@@ -23,10 +24,18 @@ struct Publish: ParsableCommand {
   @Option(name: .shortAndLong, help: "What is new, for those who fetch it.")
   var message: BytePath?
 
+  @Flag(name: .customLong("no-spread"), help: "Tell nobody: swarm seed will.")
+  var isQuiet = false
+
+  @Option(help: "Seconds to look for others who can be told. (default: 20)")
+  var timeout: Int = 20
+
   @OptionGroup var dataset: DatasetOptions
+  @OptionGroup var network: NetworkOptions
   @OptionGroup var options: StateOptions
 
   func validate() throws {
+    if timeout < 1 { throw ValidationError("--timeout \(timeout): at least 1") }
     if let message, String(validating: message.bytes, as: UTF8.self) == nil {
       throw ValidationError("the message \(printable(message.bytes)) is not UTF-8")
     }
@@ -37,37 +46,75 @@ struct Publish: ParsableCommand {
     let source = try dataset.source(of: path.bytes, in: state)
     let text = message.map { String(decoding: $0.bytes, as: UTF8.self) } ?? ""
     var warnings: [String] = []
-    let run = try PublicationRun(source, message: text, state: state) { warnings.append($0) }
+    var run = try PublicationRun(source, message: text, state: state) { warnings.append($0) }
+    // A seed of the folder that runs is to have it at once.
+    run.folder = nil
     if !options.isJSON {
       for warning in warnings { Console.note("swarm: warning: \(warning)") }
     }
     switch run.outcome {
     case .unchanged(let torrent):
       try report(torrent.info, source, isNew: false, run, warnings, nil)
-    case .published(let torrent, let folder, _):
+    case .published(let torrent, let head):
       let before = run.previous?.infohashV2.flatMap { state.keptVersion($0) }
       let diff = before.flatMap { before in
         VersionDiff(
           from: before.torrent.info, before.torrent.pieceLayers, to: torrent.info,
           torrent.pieceLayers)
       }
-      try report(torrent.info, source, isNew: true, run, warnings, diff)
-      withExtendedLifetime(folder) {}
+      try report(torrent.info, source, isNew: true, run, warnings, diff) { () throws(Failure) in
+        try spread(head, after: run.previous, source, state)
+      }
     }
+  }
+
+  /// Who tells of the new version.
+  private enum Spread {
+    case nobody
+    /// A seed of the folder that runs: its process, where that is known.
+    case seed(Int?)
+    case told(HeadSpread)
+  }
+
+  private func spread(
+    _ head: Head, after previous: Head?, _ source: PublishedSource, _ state: StateFolder
+  ) throws(Failure) -> Spread {
+    if isQuiet { return .nobody }
+    if let infohash = previous?.infohashV2, let name = DatasetName(v1: nil, v2: infohash) {
+      do throws(StateError) {
+        _ = try state.open(name, content: source.path)
+      } catch {
+        if case .inUse(let process, _) = error { return .seed(process) }
+      }
+    }
+    return .told(
+      try HeadSpread.run(
+        head, network, state: state, display: options.isJSON ? nil : StatusDisplay(isJSON: false),
+        atMost: timeout))
   }
 
   private func report(
     _ info: InfoDictionary, _ source: PublishedSource, isNew: Bool, _ run: PublicationRun,
-    _ warnings: [String], _ diff: VersionDiff?
+    _ warnings: [String], _ diff: VersionDiff?,
+    spread: () throws(Failure) -> Spread = { () throws(Failure) in .nobody }
   ) throws(Failure) {
     let link = MagnetLink(info, key: source.key)
     let summary = InfoSummary(info)
     if options.isJSON {
+      var (nodes, peers, process): (Int?, Int?, Int?) = (nil, nil, nil)
+      switch try spread() {
+      case .nobody: break
+      case .seed(let number): process = number
+      case .told(let told): (nodes, peers) = (told.nodes, told.peers)
+      }
       let more: [(String, JSON)] = [
         ("dataset_key", .text(source.key.hex)), ("magnet", .text(link.uri)),
         ("path", .text(printable(source.path))), ("published_now", .bool(isNew)),
         ("hashed", .number(run.hashed)), ("differing_bytes", .number(orNull: diff?.differingBytes)),
         ("warnings", .list(warnings.map { .text($0) })),
+        ("dht_nodes", .number(orNull: nodes.map { UInt64($0) })),
+        ("peers", .number(orNull: peers.map { UInt64($0) })),
+        ("seed_process", .number(orNull: process.map { UInt64($0) })),
       ]
       try Console.result(JSON.object(summary.json + more).rendered)
       return
@@ -83,6 +130,16 @@ struct Publish: ParsableCommand {
     }
     rows += [("dataset key", source.key.hex), ("path", printable(source.path)), ("link", link.uri)]
     try Console.result(table(rows))
+    guard isNew else { return }
+    switch try spread() {
+    case .nobody: Console.note("swarm seed \(printable(source.path)) tells others of it")
+    case .seed(let process):
+      let number = process.map { ", process \($0)," } ?? ""
+      Console.note("the swarm seed of it that runs\(number) tells others")
+    case .told(let told):
+      Console.note(told.text(version: info.version?.number ?? 0))
+      Console.note("swarm seed \(printable(source.path)) shares its content")
+    }
   }
 }
 

@@ -38,12 +38,18 @@ struct Seed: ParsableCommand {
     let display = StatusDisplay(isJSON: options.isJSON)
     let state = try options.stateFolder()
     let source = try source(display, state)
-    let older = try source.older.map {
-      TransferSession.Other(request: $0.request, folders: try $0.folders())
+    var others = try source.older.map {
+      TransferSession.Other(
+        request: $0.request, folders: try $0.folders(), holder: $0.folder)
+    }
+    if let head = source.head {
+      let shared = ([source] + source.older).compactMap { $0.torrent.info.version?.number }
+      others += MetadataShare.versions(
+        of: state.dataset(head.key), except: Set(shared), state: state)
     }
     let plan = TransferSession.Plan(
       subject: try subject(source), dataset: source.head.map { follow($0, source, state, display) },
-      peers: options.peers.map(\.address), others: older,
+      peers: options.network.peers.map(\.address), others: others,
       changeAdvice: source.head == nil
         ? "" : "; swarm publish \(printable(source.content)) publishes the change", isSeed: true,
       endsWhenFinished: false
@@ -58,7 +64,17 @@ struct Seed: ParsableCommand {
     let folders = try source.folders()
     return TransferSession.Subject(
       request: { source.request }, folders: { _, _ in folders }, content: { source.content },
-      recheck: source.isNew ? source.recheck : nil)
+      recheck: source.isNew ? source.recheck : nil, published: published(source))
+  }
+
+  /// The folder may be changed at any time, and is the publisher's to change.
+  private func published(_ source: SeedSource) -> TransferSession.Published? {
+    guard source.head != nil, let number = source.torrent.info.version?.number else { return nil }
+    return TransferSession.Published(
+      version: number, path: source.content, changes: source.changes,
+      look: { [path = source.content, items = source.items] in
+        FolderChanges.look(at: path, since: items)
+      })
   }
 
   /// What another process publishes is shared as soon as it is there.

@@ -16,9 +16,13 @@ struct DiffView {
     }
     let bytes =
       files == 0
-      ? "no bytes" : "\(Quantity.bytes(diff.differingBytes)) in \(Quantity.count(files, "file"))"
+      ? "no bytes"
+      : "\(upTo)\(Quantity.bytes(diff.differingBytes)) in \(Quantity.count(files, "file"))"
     return bytes + "; " + counts.joined(separator: ", ")
   }
+
+  /// Where not all hashes are known that would tell.
+  private var upTo: String { diff.isEstimate ? "up to " : "" }
 
   /// One line a file: what became of it, bytes that differ, path.
   var lines: [String] {
@@ -35,7 +39,7 @@ struct DiffView {
   /// Members of the documented object (docs/json.md).
   var json: [(String, JSON)] {
     [
-      ("differing_bytes", .number(diff.differingBytes)),
+      ("differing_bytes", .number(diff.differingBytes)), ("exact", .bool(!diff.isEstimate)),
       (
         "files",
         .list(

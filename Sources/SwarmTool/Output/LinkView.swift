@@ -11,6 +11,7 @@ struct LinkView {
     var rows: [(String, String)] = []
     if !link.name.isEmpty { rows.append(("name", printable(link.name))) }
     if let key = link.datasetKey { rows.append(("dataset key", key.hex)) }
+    if let version = link.version { rows.append(("version", "\(version)")) }
     if !link.salt.isEmpty { rows.append(("salt", link.salt.hex)) }
     if let hash = link.v2Infohash { rows.append(("infohash v2", hash.hex)) }
     if let hash = link.v1Infohash { rows.append(("infohash v1", hash.hex)) }
@@ -28,6 +29,7 @@ struct LinkView {
       ("name", .text(orNull: link.name.isEmpty ? nil : printable(link.name))),
       ("kind", .text("link")),
       ("dataset_key", .text(orNull: link.datasetKey?.hex)),
+      ("version", .number(orNull: link.version)),
       ("salt", .text(orNull: link.salt.isEmpty ? nil : link.salt.hex)),
       ("infohash_v2", .text(orNull: link.v2Infohash?.hex)),
       ("infohash_v1", .text(orNull: link.v1Infohash?.hex)),

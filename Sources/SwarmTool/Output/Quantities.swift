@@ -25,6 +25,14 @@ enum Quantity {
     return hours > 0 ? "\(hours):\(two(minutes)):\(two(rest))" : "\(minutes):\(two(rest))"
   }
 
+  /// "12 s", "5 min", "3 h", "20 days": the largest unit that fits.
+  static func age(seconds: UInt64) -> String {
+    if seconds < 60 { return "\(seconds) s" }
+    if seconds < 3_600 { return "\(seconds / 60) min" }
+    if seconds < 172_800 { return "\(seconds / 3_600) h" }
+    return "\(seconds / 86_400) days"
+  }
+
   /// "1 file", "12 files".
   static func count(_ number: Int, _ noun: String) -> String {
     "\(number) \(noun)\(number == 1 ? "" : "s")"

@@ -10,7 +10,10 @@ final class StatusDisplay {
   /// Whether lines on a terminal are written anew.
   let isInteractive: Bool
   private var drawn = 0
+  private var lastSettled: [String] = []
   private var lastPlain: (time: ContinuousClock.Instant, waiting: String?, isFinished: Bool)?
+
+  private var lastSearch: (time: ContinuousClock.Instant, view: SearchView)?
 
   /// Seconds between plain lines.
   private static let plainInterval = Duration.seconds(10)
@@ -21,16 +24,41 @@ final class StatusDisplay {
   }
 
   /// The figures changed, or time passed.
-  func show(_ figures: TransferFigures) {
+  func show(_ figures: TransferFigures, _ surroundings: Surroundings) {
     if isJSON {
-      emit(figures.json)
+      emit(.object(figures.json + surroundings.json))
     } else if isInteractive {
       clear()
-      let lines = figures.lines(width: Console.width)
+      let width = Console.width
+      let lines = figures.lines(width: width) + surroundings.lines(width: width)
       Console.overwrite(lines.joined(separator: "\n"))
       drawn = lines.count
     } else {
+      let settled = surroundings.settled
+      for text in settled where !lastSettled.contains(text) { Console.note(text) }
+      lastSettled = settled
       showPlain(figures)
+    }
+  }
+
+  /// Nothing is known yet but what is looked for.
+  func show(_ search: SearchView) {
+    if isJSON {
+      emit(search.json)
+    } else if isInteractive {
+      clear()
+      let lines = search.lines(width: Console.width)
+      Console.overwrite(lines.joined(separator: "\n"))
+      drawn = lines.count
+    } else {
+      let now = ContinuousClock.now
+      let isNew =
+        lastSearch?.view.waiting != search.waiting
+        || lastSearch?.view.advice == nil && search.advice != nil
+      if let last = lastSearch, !isNew, now - last.time < Self.plainInterval { return }
+      lastSearch = (now, search)
+      Console.note(search.text)
+      if let advice = search.advice { Console.note(advice) }
     }
   }
 
@@ -50,6 +78,14 @@ final class StatusDisplay {
     if isJSON { return }
     clear()
     Console.note(text)
+  }
+
+  /// A line of the node's log, as "warning: what is wrong". With `--json` warnings are events, too.
+  func log(_ line: String) {
+    guard isJSON else { return note("swarm: " + line) }
+    for level in ["warning: ", "error: "] where line.hasPrefix(level) {
+      warn(String(line.dropFirst(level.count)))
+    }
   }
 
   /// Something that is not as it should be.

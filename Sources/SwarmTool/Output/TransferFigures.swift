@@ -80,6 +80,7 @@ struct TransferFigures: Hashable {
     switch waiting {
     case .nothing: nil
     case .checking: "checking what is here"
+    case .record: "waiting: the record of what is here cannot be read"
     case .peers:
       if hasAll {
         nil
@@ -151,9 +152,9 @@ struct TransferFigures: Hashable {
 
   // MARK: For programs
 
-  /// The documented event (docs/json.md).
-  var json: JSON {
-    .object([
+  /// Members of the documented event (docs/json.md).
+  var json: [(String, JSON)] {
+    [
       ("event", .text("status")),
       ("done", .number(done)),
       ("wanted", wanted == 0 ? .null : .number(wanted)),
@@ -169,13 +170,14 @@ struct TransferFigures: Hashable {
       ("known_peers", .number(UInt64(knownPeers))),
       ("seconds_left", secondsLeft.map { .number($0) } ?? .null),
       ("waiting", .text(orNull: waitingName)),
-    ])
+    ]
   }
 
   private var waitingName: String? {
     switch waiting {
     case .nothing: nil
     case .checking: "checking"
+    case .record: "record"
     case .peers: "peers"
     case .connections: "connections"
     case .metadata: "metadata"

@@ -16,19 +16,26 @@ final class JoinPlace {
   private let directory: [UInt8]
   private let globs: [Glob]
   private let selection: FileSelection?
-  private let dataset: DatasetKey?
-  private let head: Head?
+  private let dataset: KeyedDataset?
+  /// Which version it is, where its head or a newer version says so; what a torrent says of itself is
+  /// believed of nobody else's dataset.
+  private let number: UInt64?
+  /// Whether somebody asked for this very version.
+  private let isPinned: Bool
   private let state: StateFolder
   private let display: StatusDisplay
   /// Where versions are, and which one this is; nil for what is no version.
   private var version: (links: VersionLinks, number: UInt64)?
+  /// Whether an earlier run had all of it, as far as is remembered.
+  private(set) var wasWhole = false
   /// Held until the program ends.
   private var folder: DatasetFolder?
 
   /// A place in a folder, which is made when it is not there.
   init(
     in directory: [UInt8], globs: [Glob], selection: FileSelection?, torrent: KnownTorrent?,
-    dataset: DatasetKey? = nil, head: Head? = nil, state: StateFolder, display: StatusDisplay
+    dataset: DatasetKey? = nil, number: UInt64? = nil, isPinned: Bool = false, state: StateFolder,
+    display: StatusDisplay
   ) throws(Failure) {
     try Failure.wrap { try StateFolder.make(directory) }
     let real = try Failure.wrap { try RealPath.resolve(directory) }
@@ -41,8 +48,9 @@ final class JoinPlace {
     self.globs = globs
     self.selection = selection
     self.torrent = torrent
-    self.dataset = dataset
-    self.head = head
+    self.dataset = dataset.map { state.dataset($0) }
+    self.number = number
+    self.isPinned = isPinned
     self.state = state
     self.display = display
   }
@@ -91,13 +99,17 @@ final class JoinPlace {
     }
     let written = FileChoice.written(choice, in: info)
     let target = try JoinTarget(info, in: directory, as: name) { index, _ in written[index] }
-    let isContinued = isOurs(target, folder)
-    try settle(target, info, folder)
-    try folder.keep(
-      ContentRecord(path: target.content, owner: .program, isWhole: false, items: []))
+    let former = try settle(target, info, folder)
+    wasWhole = former?.isWhole ?? false
+    var record =
+      former
+      ?? ContentRecord(path: target.content, owner: .program, isWhole: false, items: [])
+    if former == nil { record.isDisposable = version != nil && target.present.isEmpty }
+    if isPinned { record.isDisposable = false }
+    try folder.keep(record)
     var folders = TorrentFolders(
       content: target.folder, maps: folder.mapsPath, fileName: target.fileName)
-    if !isContinued, target.present.isEmpty {
+    if former == nil, target.present.isEmpty {
       folders.preparation = reuse(info, folders, written, folder)
     }
     return folders
@@ -109,34 +121,101 @@ final class JoinPlace {
   /// with the name alone leads to the newest that is whole, and until there is one to the first.
   private func place(of info: InfoDictionary) throws -> PathElement? {
     guard let dataset else { return nil }
-    let number = info.version?.number ?? UInt64(clamping: head?.version ?? 1)
-    let name = info.isSingleFile ? info.files[0].path.elements[0] : try PathElement(info.name.bytes)
-    let links = VersionLinks(directory: directory, name: name)
+    let number = self.number ?? info.version?.number ?? 1
+    let links = try links(for: info)
     version = (links, number)
-    if let infohash = info.infohashV2 {
-      try state.dataset(dataset).keep(version: number, infohash: infohash)
+    if self.number != nil, let infohash = info.infohashV2 {
+      try dataset.keep(version: number, infohash: infohash)
     }
     if try links.current() == nil { try links.point(to: number) }
     return try links.placeName(of: number)
   }
 
+  private func links(for info: InfoDictionary) throws -> VersionLinks {
+    let name = info.isSingleFile ? info.files[0].path.elements[0] : try PathElement(info.name.bytes)
+    return VersionLinks(directory: directory, name: name)
+  }
+
+  /// The newest versions beside this one that are whole and of which nobody else takes part: to be
+  /// shared, since others may ask for them. None while it is not known what the dataset is called.
+  func older(atMost count: Int) -> [TransferSession.Other] {
+    guard let dataset, let info = torrent?.info, let links = try? links(for: info),
+      let numbers = try? links.versions()
+    else { return [] }
+    let own = number ?? info.version?.number
+    return numbers.reversed().lazy.filter { $0 != own }.compactMap { number in
+      self.other(number, of: dataset, at: links)
+    }.prefix(count).map { $0 }
+  }
+
+  private func other(
+    _ number: UInt64, of dataset: KeyedDataset, at links: VersionLinks
+  ) -> TransferSession.Other? {
+    guard let infohash = dataset.version(number), let name = DatasetName(v1: nil, v2: infohash),
+      let element = try? links.placeName(of: number), let place = try? links.place(of: number),
+      let kept = state.keptVersion(infohash, content: place), kept.record?.owner == .program,
+      kept.record?.isWhole == true, let folder = try? state.open(name, content: place)
+    else { return nil }
+    let info = kept.torrent.info
+    var request = TorrentRequest(
+      source: .torrent(info, kept.torrent.pieceLayers), content: .owned)
+    request.wanted = { _, _ in false }
+    request.dataset = dataset.key
+    return TransferSession.Other(
+      request: request,
+      folders: TorrentFolders(
+        content: info.isSingleFile ? directory : place, maps: folder.mapsPath,
+        fileName: info.isSingleFile ? element : nil),
+      version: number, holder: folder)
+  }
+
+  /// Which version it is, once that is known; nil for what is none.
+  var versionNumber: UInt64? { version?.number }
+
+  /// What removes old versions beside this one; nil where it is none.
+  var removal: VersionRemoval? {
+    guard let dataset, let version else { return nil }
+    return VersionRemoval(version.links, of: dataset, state: state)
+  }
+
+  private func isThere(_ name: PathElement) -> Bool {
+    access(directory.appending(name: name.bytes).map { CChar(bitPattern: $0) } + [0], F_OK) == 0
+  }
+
   /// All that was asked for is here: the name alone leads to it.
   func finish() throws {
-    guard let version, try version.links.current() ?? 0 < version.number else { return }
+    guard let version else { return }
+    try rememberLooks()
+    guard try version.links.current() ?? 0 < version.number else { return }
     try version.links.point(to: version.number)
+  }
+
+  /// Keeps how the files look now that nobody but us has written to them, so that it can be seen later
+  /// whether somebody has.
+  private func rememberLooks() throws {
+    guard let info = torrent?.info, let content, let folder, var record = folder.content else {
+      return
+    }
+    let known = Set(record.items.map(\.path))
+    let new = ContentRecord.items(of: info, at: content).filter { !known.contains($0.path) }
+    if record.isWhole, new.isEmpty { return }
+    record.items = (record.items + new).sorted { $0.path.lexicographicallyPrecedes($1.path) }
+    record.isWhole = true
+    try folder.keep(record)
   }
 
   /// Takes from older versions what they have; nil where there are none.
   private func reuse(
     _ info: InfoDictionary, _ folders: TorrentFolders, _ written: [Bool], _ folder: DatasetFolder
   ) -> (@Sendable () -> Void)? {
-    guard let dataset, let version else { return nil }
-    let keyed = state.dataset(dataset)
-    let numbers = ((try? version.links.versions()) ?? []).filter { $0 != version.number }
+    guard let keyed = dataset, let version else { return nil }
+    // Each under its own name: a version with one file is called as that is, and others as the folder.
+    let numbers = ((try? keyed.versions()) ?? []).filter { $0 != version.number }
     let older = numbers.reversed().compactMap { number -> VersionReuse.Older? in
       guard let infohash = keyed.version(number), let name = DatasetName(v1: nil, v2: infohash),
         let known = (try? state.knownTorrent(name)) ?? nil,
-        let place = try? version.links.placeName(of: number)
+        let place = try? links(for: known.info).placeName(of: number),
+        isThere(place)
       else { return nil }
       let isFile = known.info.isSingleFile
       return VersionReuse.Older(
@@ -169,21 +248,26 @@ final class JoinPlace {
   }
 
   /// Whether an earlier run of this dataset's own join left what is there.
-  private func isOurs(_ target: JoinTarget, _ folder: DatasetFolder) -> Bool {
-    let record = folder.content
-    return record?.path == target.content && record?.owner == .program
+  private func isOurs(_ record: ContentRecord, _ target: JoinTarget) -> Bool {
+    record.path == target.content && record.owner == .program
   }
 
   /// Decides what becomes of what is there. What this dataset's own join left is continued; other
   /// files of the right size are checked before they are used; anything else is in the way.
-  private func settle(_ target: JoinTarget, _ info: InfoDictionary, _ folder: DatasetFolder) throws
-  {
-    if isOurs(target, folder) {
+  ///
+  /// Returns what is remembered of what an earlier run has left; nil where this is the first.
+  private func settle(
+    _ target: JoinTarget, _ info: InfoDictionary, _ folder: DatasetFolder
+  ) throws -> ContentRecord? {
+    if let record = folder.content, isOurs(record, target) {
       // Somebody removed all of it: what the maps say is of no use.
       let name = try version.map { try $0.links.placeName(of: $0.number) }
       let all = try JoinTarget(info, in: directory, as: name) { _, _ in true }
-      if all.present.isEmpty { try folder.forgetMaps() }
-      return
+      if !all.present.isEmpty { return record }
+      try folder.forgetMaps()
+      var empty = ContentRecord(path: record.path, owner: .program, isWhole: false, items: [])
+      empty.isDisposable = record.isDisposable
+      return empty
     }
     if !target.obstacles.isEmpty {
       let shown = target.obstacles.prefix(5).map(\.description)
@@ -200,5 +284,6 @@ final class JoinPlace {
           + "in \(printable(target.content)) are there already: they are checked, and what is "
           + "not right in them is replaced")
     }
+    return nil
   }
 }

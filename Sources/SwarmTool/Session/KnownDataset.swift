@@ -7,8 +7,12 @@ struct KnownDataset {
   let key: DatasetKey
   /// What there is about it.
   let dataset: KeyedDataset
+  /// Under which its head is found; empty for none.
+  let salt: [UInt8]
+  /// Peers that the link names.
+  let peers: [PeerAddress]
   /// The newest head; nil where none was ever seen.
-  let head: Head?
+  private(set) var head: Head?
 
   private let state: StateFolder
 
@@ -20,7 +24,11 @@ struct KnownDataset {
       guard let key = link.datasetKey else {
         throw Failure("the link has no dataset's key (xs=urn:btpk:), and so no versions")
       }
+      if link.version != nil {
+        throw Failure("name the dataset without the number of a version")
+      }
       self.key = key
+      (salt, peers) = (link.salt, link.peers)
     case .path(let path):
       let real = try Failure.wrap { try RealPath.resolve(path) }
       guard let source = state.publishedSource(at: real) else {
@@ -28,9 +36,15 @@ struct KnownDataset {
           "\(printable(path)) is not published by key here; name the key, or a link that has it")
       }
       key = source.key
+      (salt, peers) = ([], [])
     }
     self.state = state
     dataset = state.dataset(key)
+    head = try Failure.wrap { [dataset] in try dataset.head() }
+  }
+
+  /// Looks again what the newest head is.
+  mutating func update() throws(Failure) {
     head = try Failure.wrap { [dataset] in try dataset.head() }
   }
 
@@ -60,9 +74,10 @@ struct KnownDataset {
     while let (number, infohash) = next, entries.count < limit {
       let kept = infohash.flatMap { state.keptVersion($0) }
       entries.append(Entry(number: number, infohash: infohash, kept: kept))
-      // A number that does not go down would have no end.
       if let previous = kept?.torrent.info.version?.previous, number > 1 {
-        next = (number - 1, previous)
+        // Numbers may have gaps; one that does not go down would have no end.
+        let said = state.keptVersion(previous)?.torrent.info.version?.number
+        next = (said.map { min($0, number - 1) } ?? number - 1, previous)
       } else {
         next = known.last { $0 < number }.map { ($0, dataset.version($0)) }
       }

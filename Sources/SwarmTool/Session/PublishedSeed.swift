@@ -37,6 +37,7 @@ extension SeedSource {
       isNew: false, isWhole: true)
     shared.head = head
     if sharesOlder { shared.older = older(than: number, source, state) }
+    shared.changes = FolderChanges(from: record.items, to: now)
     if let path = record.firstDifference(from: now) {
       shared.isWhole = false
       shared.ahead = printable(source.path.appending(name: path))
@@ -94,7 +95,8 @@ extension SeedSource {
     _ source: PublishedSource, state: StateFolder, display: StatusDisplay
   ) throws(Failure) -> SeedSource {
     let published = try PublicationRun(source, message: "", state: state) { display.warn($0) }
-    guard case .published(let torrent, let folder, let head) = published.outcome else {
+    guard case .published(let torrent, let head) = published.outcome, let folder = published.folder
+    else {
       throw Failure("\(printable(source.path)): nothing was published")
     }
     let items = published.items
@@ -108,7 +110,15 @@ extension SeedSource {
 
 /// One publishing from start to end, with its progress shown.
 struct PublicationRun {
-  let outcome: Publication.Outcome
+  /// What came of it.
+  enum Outcome {
+    case unchanged(KnownTorrent)
+    case published(KnownTorrent, Head)
+  }
+
+  let outcome: Outcome
+  /// Holds the version against other processes; nil where nothing is new.
+  var folder: DatasetFolder?
   /// How the content looked when it was hashed.
   let items: [ContentRecord.Item]
   /// The newest version before; nil for none.
@@ -125,15 +135,21 @@ struct PublicationRun {
     }
     previous = publication.head
     items = publication.record.items
-    guard let content = publication.import else {
+    var description: TorrentDescription?
+    if let content = publication.import {
+      for warning in content.warnings { warn("\(warning)") }
+      description = try content.hash()
+      hashed = content.totalLength - content.knownLength
+    } else {
       hashed = 0
-      outcome = try Failure.wrap { try publication.finish(nil) }
-      return
     }
-    for warning in content.warnings { warn("\(warning)") }
-    let description = try content.hash()
-    hashed = content.totalLength - content.knownLength
-    outcome = try Failure.wrap { try publication.finish(description) }
+    let result = try Failure.wrap { [description] in try publication.finish(description) }
+    switch result {
+    case .unchanged(let torrent): outcome = .unchanged(torrent)
+    case .published(let torrent, let folder, let head):
+      outcome = .published(torrent, head)
+      self.folder = folder
+    }
   }
 }
 

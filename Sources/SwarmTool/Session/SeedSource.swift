@@ -23,6 +23,8 @@ struct SeedSource {
   var head: Head?
   /// What has changed first since the version was published; nil when nothing has.
   var ahead: String?
+  /// How it differs from that version.
+  var changes = FolderChanges()
   /// Earlier versions of it, of which there is what did not change since.
   var older: [SeedSource] = []
 

@@ -4,11 +4,14 @@ extension KRPCMessage {
   /// Reads a datagram.
   ///
   /// What we do not know is left out: unknown fields, unknown families in "want", peers of a size that
-  /// is no address. Lists are read up to the numbers of `KRPCLimits`.
+  /// is no address. Lists are read up to the numbers of `KRPCLimits`. Keys may come in any order, as
+  /// some nodes of the public DHT write them; a value of BEP 44 is judged by `MutableItem` and
+  /// `ImmutableItem`, which take canonical ones only.
   public init(_ datagram: [UInt8]) throws(KRPCProtocolError) {
     let root: KRPCFields
     do {
-      root = KRPCFields(node: try Bencode.decode(datagram, limits: KRPCLimits.values))
+      root = KRPCFields(
+        node: try Bencode.decode(datagram, limits: KRPCLimits.values, keys: .asTheyCome))
     } catch {
       throw KRPCProtocolError(offset: error.offset, reason: .bencode(error.reason))
     }

@@ -90,6 +90,63 @@ import Wire
     #expect(third.outcome?.stored == 0 && third.outcome?.errors[302] == 1)
   }
 
+  /// Who has a value now, and whether that is enough. BEP 44, "Expiration".
+  @Test func copiesAreCounted() throws {
+    let world = DHTWorld.network(of: 60, seed: 16)
+    let (putter, reader) = (world.nodes[1], world.nodes[40])
+    func get(newerThan: Int64?) throws -> DHTOutcome {
+      let lookup = world.with(reader) {
+        $0.get(mutable: Self.secret(1).key, salt: [], newerThan: newerThan, now: $1)
+      }
+      return try #require(world.result(of: lookup, at: reader).outcome)
+    }
+    let nothing = try get(newerThan: nil)
+    #expect(nothing.copies == 0 && !nothing.isAtAllClosest)
+    let item = try Self.item(1)
+    let put = world.with(putter) { $0.put(item, cas: nil, now: $1) }
+    let stored = try #require(world.result(of: put, at: putter).outcome)
+    #expect(stored.copies == 8 && stored.isAtAllClosest)
+    for newerThan in [nil, Int64(1)] {
+      let outcome = try get(newerThan: newerThan)
+      #expect(outcome.copies == 8 && outcome.isAtAllClosest)
+    }
+    // Of a newer one, which only we know, there are none.
+    let newer = try get(newerThan: 2)
+    #expect(newer.copies == 0 && !newer.isAtAllClosest)
+    // One of those that had it is gone: the next nearest has none.
+    try #require(world.nodes.first { $0.dht.status.items == 1 }).isUp = false
+    let fewer = try get(newerThan: 1)
+    #expect(fewer.copies == 7 && !fewer.isAtAllClosest)
+    // Putting again reaches those that had it and the one that had not.
+    let again = world.with(putter) { $0.put(item, cas: nil, now: $1) }
+    let second = try #require(world.result(of: again, at: putter).outcome)
+    #expect(second.copies == 8 && second.isAtAllClosest)
+  }
+
+  /// Two networks that know nothing of each other but a place that was configured become one.
+  @Test func partsMeetAgain() throws {
+    let world = DHTWorld.network(of: 24, seed: 17)
+    let others = world.nodes
+    for node in others { node.isUp = false }
+    var part: [DHTWorld.Node] = []
+    for number in 100..<124 {
+      part.append(
+        world.add(at: DHTWorld.v4(number), bootstrap: [DHTWorld.v4(100), DHTWorld.v4(0)]))
+      world.run(for: .milliseconds(50))
+    }
+    world.run(for: .seconds(60))
+    for node in others { node.isUp = true }
+    world.run(for: .seconds(1_200))
+    let item = try ImmutableItem(value: Array("5:hello".utf8))
+    let put = world.with(part[3]) { $0.put(item, now: $1) }
+    #expect(world.result(of: put, at: part[3]).outcome?.stored == 8)
+    #expect(others.contains { $0.dht.status.items == 1 })
+    for reader in [others[5], others[9], part[7]] {
+      let get = world.with(reader) { $0.get(immutable: item.target, now: $1) }
+      #expect(world.result(of: get, at: reader).all.immutable == [item])
+    }
+  }
+
   @Test func comparedAndSwapped() throws {
     let world = DHTWorld.network(of: 40, seed: 5)
     let node = world.nodes[1]

@@ -30,6 +30,10 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
   case krpc
   /// Sequences of all that can happen to a node of the DHT.
   case dht
+  /// Streams of a client of NBD, in chunks, with answers in any order.
+  case nbd
+  /// Boot traces, and what becomes one.
+  case trace
 
   /// Feeds one input. Bad input must end in an error; a broken promise stops the process.
   public func run(_ bytes: UnsafeRawBufferPointer) {
@@ -49,6 +53,8 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     case .session: fuzzSession(bytes)
     case .krpc: fuzzKRPC(bytes)
     case .dht: fuzzDHT(bytes)
+    case .nbd: fuzzNBD(bytes)
+    case .trace: fuzzTrace(bytes)
     }
   }
 }

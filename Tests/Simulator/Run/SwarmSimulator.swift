@@ -17,10 +17,11 @@ import Synchronization
     if arguments.first == "--reads" {
       return reads(arguments.dropFirst().first.flatMap(seeds) ?? 1...1)
     }
+    if arguments.first == "--dht" { return DHTCommand.run(Array(arguments.dropFirst())) }
     guard let range = arguments.first.flatMap(seeds) else {
       print(
         "usage: swarm-sim SEED | FIRST-LAST [JOBS] | --crowd SEED | --heads SEED[-LAST]"
-          + " | --reads SEED[-LAST]")
+          + " | --reads SEED[-LAST] | --dht SEED[-LAST] [--nodes N]")
       exit(2)
     }
     if range.count == 1 { return playOne(range.lowerBound) }
@@ -30,7 +31,7 @@ import Synchronization
     exit(Crew(seeds: range, jobs: max(1, jobs)).run() ? 0 : 1)
   }
 
-  private static func seeds(_ text: String) -> ClosedRange<UInt64>? {
+  static func seeds(_ text: String) -> ClosedRange<UInt64>? {
     let parts = text.split(separator: "-").compactMap { UInt64($0) }
     switch parts.count {
     case 1: return parts[0]...parts[0]

@@ -23,7 +23,7 @@ extension SimulatedNode {
   /// Reads something; nil when there is nothing to be read.
   @discardableResult
   func beginRead(timeout: Duration) -> ReadID? {
-    guard isRunning, isPrepared, let torrent else { return nil }
+    guard isRunning, isPrepared, torrent != nil else { return nil }
     let files = dataset.geometry.files.filter { dataset.geometry.length(of: $0) > 0 }
     guard !files.isEmpty else { return nil }
     let file = random.pick(files)

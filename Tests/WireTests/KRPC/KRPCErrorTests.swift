@@ -4,6 +4,36 @@ import Testing
 import Wire
 
 @Suite struct KRPCErrorTests {
+  /// As some nodes of the public DHT write: read, and written in order.
+  @Test func keysInAnyOrder() throws {
+    let query = "d1:y1:q1:t2:aa1:q4:ping1:ad2:id20:abcdefghij01234567891:xi1eee"
+    let read = try KRPCMessage(Array(query.utf8))
+    let ordered = "d1:ad2:id20:abcdefghij0123456789e1:q4:ping1:t2:aa1:y1:qe"
+    #expect(read == (try KRPCMessage(Array(ordered.utf8))))
+    #expect(read.encoded == Array(ordered.utf8))
+    let answer =
+      "d1:rd5:token2:xy2:id20:abcdefghij01234567895:nodes0:e1:y1:r1:v4:LT\u{1}\u{2}1:t2:bbe"
+    guard case .response(let response) = try KRPCMessage(Array(answer.utf8)).body else {
+      Issue.record("no answer")
+      return
+    }
+    #expect(response.token == Array("xy".utf8) && response.nodes == [])
+  }
+
+  /// A value that is signed or hashed has one form only: in disorder it is no item, whoever sends it.
+  @Test func valuesStayCanonical() throws {
+    let text = "d1:v" + "d1:bi1e1:ai2ee" + "2:id20:abcdefghij01234567895:token1:xe"
+    let query = "d1:y1:q1:t2:aa1:q3:put1:a\(text)e"
+    guard case .query(let put) = try KRPCMessage(Array(query.utf8)).body,
+      case .put(let arguments) = put.method
+    else {
+      Issue.record("no query")
+      return
+    }
+    #expect(arguments.value == Array("d1:bi1e1:ai2ee".utf8))
+    #expect(throws: ItemError.self) { try ImmutableItem(value: arguments.value) }
+  }
+
   struct Bad: CustomTestStringConvertible {
     let text: String
     let reason: KRPCProtocolError.Reason

@@ -91,7 +91,8 @@ import Wire
     (
       "unknown, with data, then list with data",
       B.option(0x1234_5678, [UInt8](repeating: 0x49, count: 70_000)) + B.option(3, [7]),
-      B.optionError(0x1234_5678, 1, "unknown option") + B.optionError(3, 3, "this option has no data")
+      B.optionError(0x1234_5678, 1, "unknown option")
+        + B.optionError(3, 3, "this option has no data")
     ),
     ("option 0", B.option(0), B.optionError(0, 1, "unknown option")),
     ("abort", B.option(2), B.optionReply(2, 1)),
@@ -120,7 +121,8 @@ import Wire
       meta(9, 0, "base:allocation") + B.optionReply(9, 1)
     ),
     (
-      "list of one by name, one by namespace", B.contexts(9, "disk", ["base:allocation", "x-swarm:"]),
+      "list of one by name, one by namespace",
+      B.contexts(9, "disk", ["base:allocation", "x-swarm:"]),
       meta(9, 0, "base:allocation") + meta(9, 0, "x-swarm:present") + B.optionReply(9, 1)
     ),
     (
@@ -128,9 +130,13 @@ import Wire
       B.optionReply(9, 1)
     ),
     ("choice of none", B.contexts(10, "disk", []), B.optionReply(10, 1)),
-    ("wildcards choose nothing", B.contexts(10, "disk", ["base:", "x-swarm:"]), B.optionReply(10, 1)),
     (
-      "choice of both, one twice", B.contexts(
+      "wildcards choose nothing", B.contexts(10, "disk", ["base:", "x-swarm:"]),
+      B.optionReply(10, 1)
+    ),
+    (
+      "choice of both, one twice",
+      B.contexts(
         10, "disk", ["x-swarm:present", "base:allocation", "base:allocation", "qemu:x"]),
       meta(10, 1, "base:allocation") + meta(10, 2, "x-swarm:present") + B.optionReply(10, 1)
     ),

@@ -66,7 +66,8 @@ import Wire
     #expect(
       harness.answer(to: B.request(0, flags: 4, cookie: 1, 0, 1)) == B.simple(1, error: 22))
     #expect(
-      harness.answer(to: B.request(0, cookie: 1, 0, 0)) == B.simple(1), "a read of nothing succeeds")
+      harness.answer(to: B.request(0, cookie: 1, 0, 0)) == B.simple(1), "a read of nothing succeeds"
+    )
   }
 
   @Test func structuredReadInChunks() throws {
@@ -130,7 +131,8 @@ import Wire
       (.simple, B.simple(7, error: 5)),
       (
         .structured,
-        B.hexBytes("668e33ef 0001 8002 0000000000000007 00000013 00000005 0005") + Array("3 out".utf8)
+        B.hexBytes("668e33ef 0001 8002 0000000000000007 00000013 00000005 0005")
+          + Array("3 out".utf8)
           + B.hexBytes("0000000000000064")
       ),
       (.extended, B.extendedChunk(0x8002, 7, 50, B.errorPayload(5, "3 out") + B.big(UInt64(100)))),

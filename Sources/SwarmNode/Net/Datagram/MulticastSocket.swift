@@ -14,6 +14,8 @@ final class MulticastSocket {
   /// another interface's. Of IPv6 it takes the link-local one.
   private var sources: [NetworkLink: IPAddress] = [:]
   private let log: Log
+  /// Why it does without a family that the system has, as the log was told.
+  private(set) var faults: [String] = []
 
   /// Binds the port for each family that the system has. `hops` is the hop limit of all that is sent;
   /// packets of more than `datagramBytes` are dropped.
@@ -35,15 +37,22 @@ final class MulticastSocket {
       switch opened {
       case .success(let socket):
         guard cdatagram_prepare_multicast(socket.descriptor, family.rawValue, hops) else {
-          log(.warning, "no multicasts to \(group): \(ErrorNumber.last)")
+          let fault = "no multicasts to \(group): \(ErrorNumber.last)"
+          faults.append(fault)
+          log(.warning, fault)
           socket.close()
           continue
         }
         sockets[family] = socket
       case .failure(let error):
+        let fault = "no multicasts to \(group): \(error)"
         // A system without a family is as it should be.
-        let level: Log.Level = error.rawValue == EAFNOSUPPORT ? .debug : .warning
-        log(level, "no multicasts to \(group): \(error)")
+        if error.rawValue == EAFNOSUPPORT {
+          log(.debug, fault)
+        } else {
+          faults.append(fault)
+          log(.warning, "\(fault); nobody is found there on the local network")
+        }
       }
     }
   }

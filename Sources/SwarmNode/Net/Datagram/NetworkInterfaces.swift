@@ -56,33 +56,3 @@ enum NetworkInterfaces {
     return found
   }
 }
-
-/// Tells when interfaces or their addresses have changed.
-final class InterfaceWatcher {
-  private let descriptor: Int32
-  private var poll: SocketPoll?
-
-  /// nil when the system refuses: then nothing is told.
-  init?(on loop: EventLoop, onChange: @escaping () -> Void) {
-    let descriptor = cdatagram_watch_interfaces()
-    guard descriptor >= 0 else { return nil }
-    self.descriptor = descriptor
-    poll = SocketPoll(on: loop, socket: descriptor) { _ in
-      cdatagram_drain(descriptor)
-      onChange()
-    }
-    guard let poll else {
-      Glibc.close(descriptor)
-      return nil
-    }
-    poll.watch(.readable)
-  }
-
-  /// Tells no more. The loop must run once more after it.
-  func close() {
-    guard let poll else { return }
-    poll.close()
-    self.poll = nil
-    Glibc.close(descriptor)
-  }
-}

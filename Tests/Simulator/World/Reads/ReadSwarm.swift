@@ -24,9 +24,11 @@ public enum ReadSwarm {
   /// All parts, from one seed. `scale` makes them shorter, in percent.
   public static func run(seed: UInt64, scale: Int = 100) -> Result {
     var result = Result()
-    let parts: [(inout Result, Scenario) -> Void] = [
-      { cold(&$0, $1, reads: 4 * scale) }, { sequential(&$0, $1, bytes: scale << 18) },
-      { faults(&$0, $1, seconds: scale) }, { crowd(&$0, $1, reads: 2 * scale) },
+    let parts: [(bytes: Int, play: (inout Result, Scenario) -> Void)] = [
+      (scale << 17, { cold(&$0, $1, reads: 4 * scale) }),
+      (scale << 18, { sequential(&$0, $1) }),
+      (10 << 20, { faults(&$0, $1, seconds: scale) }),
+      (scale << 17, { crowd(&$0, $1, reads: scale) }),
     ]
     for part in parts where result.failure == nil {
       do {
@@ -34,10 +36,10 @@ public enum ReadSwarm {
           seed: seed, replay: "swarm-sim --reads \(seed)"
         ) { random in
           try Dataset(
-            kind: .v2, sizes: [max(scale << 18, 4 << 20)], pieceLength: pieceLength,
+            kind: .v2, sizes: [max(part.bytes, 1 << 20)], pieceLength: pieceLength,
             random: &random)
         }
-        part(&result, scenario)
+        part.play(&result, scenario)
         if let failure = scenario.world.failure { result.failure = failure.description }
         scenario.tearDown()
       } catch {
@@ -60,18 +62,21 @@ public enum ReadSwarm {
   }
 
   static func reader(
-    _ scenario: Scenario, of others: [PeerEndpoint], _ change: (inout ReadingPolicy) -> Void
+    _ scenario: Scenario, of others: [PeerEndpoint], on host: Host? = nil,
+    _ change: (inout ReadingPolicy) -> Void
   ) -> SimulatedNode {
     var plan = plan(scenario, .owned)
     plan.peers = others
     plan.reading = .sparse
     change(&plan.reading)
-    return node(scenario, plan)
+    return node(scenario, plan, on: host)
   }
 
   /// A node of a quiet machine: what it takes itself is little beside the way there and back.
-  private static func node(_ scenario: Scenario, _ plan: NodePlan) -> SimulatedNode {
-    let node = scenario.addNode(plan, on: host(scenario))
+  private static func node(
+    _ scenario: Scenario, _ plan: NodePlan, on place: Host? = nil
+  ) -> SimulatedNode {
+    let node = scenario.addNode(plan, on: place ?? host(scenario))
     node.disk.latency = .microseconds(20) ... .microseconds(60)
     node.hashTime = .microseconds(20) ... .microseconds(100)
     node.readerTime = .zero ... .microseconds(100)

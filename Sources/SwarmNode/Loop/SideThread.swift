@@ -2,10 +2,10 @@ import CUV
 import Glibc
 import Synchronization
 
-/// Runs one piece of work after the other on a thread of its own: libraries that wait for routers
-/// would take a thread of libuv's pool, of which there is one a core, from hashing and the disk for
-/// seconds.
-final class MappingThread {
+/// Runs one piece of work after the other on a thread of its own: what waits for routers or for name
+/// servers would take a thread of libuv's pool, of which there is one a core, from hashing and the disk
+/// for seconds, and would keep the loop running as long.
+final class SideThread {
   /// What the thread and the loop share.
   private final class Bell: Sendable {
     /// nil when the loop does not listen any more.
@@ -28,7 +28,7 @@ final class MappingThread {
     handle = .allocate(capacity: 1)
     bell = Bell(handle)
     let status = uv_async_init(loop.raw, handle) { handle in
-      Unmanaged<MappingThread>.fromOpaque(handle!.pointee.data).takeUnretainedValue().finish()
+      Unmanaged<SideThread>.fromOpaque(handle!.pointee.data).takeUnretainedValue().finish()
     }
     precondition(status == 0, "libuv cannot wake its loop: \(String(cString: uv_strerror(status)))")
     handle.pointee.data = Unmanaged.passRetained(self).toOpaque()
@@ -52,7 +52,7 @@ final class MappingThread {
     running = nil
     bell.handle.withLock { $0 = nil }
     uv_close(uvHandle(handle)) { handle in
-      let thread = Unmanaged<MappingThread>.fromOpaque(handle!.pointee.data).takeRetainedValue()
+      let thread = Unmanaged<SideThread>.fromOpaque(handle!.pointee.data).takeRetainedValue()
       thread.handle.deallocate()
     }
   }

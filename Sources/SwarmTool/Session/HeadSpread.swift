@@ -1,0 +1,57 @@
+import Metainfo
+import Swarm
+import SwarmNode
+import Wire
+
+/// Tells others of a head that was just published: nodes of the DHT, who keep it, and peers.
+struct HeadSpread {
+  /// Nodes of the DHT that took it; nil where the DHT was not asked.
+  let nodes: Int?
+  /// Peers that have it now.
+  let peers: Int
+
+  /// How long peers are waited for once the DHT has it: those of the local network answer within.
+  private static let peerSeconds = 3
+
+  /// Runs a node until some have it, or the time is over.
+  static func run(
+    _ head: Head, _ network: NetworkOptions, state: StateFolder, display: StatusDisplay?,
+    atMost limit: Int
+  ) throws(Failure) -> HeadSpread {
+    let run = try ShortRun(network, state: state, display: display)
+    let (node, key, salt) = (run.node, head.key, head.item.salt)
+    var stored = 0
+    node.onHeadStored = { item, nodes in
+      if item.sequence == head.version { stored = max(stored, nodes) }
+    }
+    node.follow(key, salt: salt, head: nil)
+    node.offer(head.item, isOurs: true)
+    let meeting = try? node.add(TorrentRequest(meeting: key, salt: salt)) { _, _ in
+      preconditionFailure("where heads are exchanged there are no files")
+    }
+    if let meeting { for peer in network.peers { node.resolve(peer.address, for: meeting) } }
+    let usesDHT = node.discoveryStatus?.dht.status != nil
+    var told = 0
+    var lastNote: Int?
+    run.run(atMost: limit) {
+      told = max(told, node.status(of: key)?.peersWithHead ?? 0)
+      if usesDHT ? stored > 0 && (told > 0 || run.seconds >= peerSeconds) : told > 0 { return true }
+      if run.seconds >= peerSeconds, lastNote == nil {
+        lastNote = run.seconds
+        display?.note("telling others of version \(head.version): the DHT, the local network")
+      }
+      return false
+    }
+    return HeadSpread(nodes: usesDHT ? stored : nil, peers: told)
+  }
+
+  /// What came of it, for people.
+  func text(version: UInt64) -> String {
+    var places: [String] = []
+    if let nodes, nodes > 0 { places.append("\(Quantity.count(nodes, "node")) of the DHT") }
+    if peers > 0 { places.append(Quantity.count(peers, "peer")) }
+    return places.isEmpty
+      ? "nobody could be told of version \(version) yet: swarm seed does when it runs"
+      : "told of version \(version): " + places.joined(separator: " and ")
+  }
+}

@@ -1,0 +1,105 @@
+import ArgumentParser
+import Glibc
+import Metainfo
+import Swarm
+import SwarmNode
+import Wire
+
+/// How a node finds others and is found, whatever it is for.
+struct NetworkOptions: ParsableArguments {
+  @Option(
+    name: .customLong("peer"),
+    help: "A peer to connect to, HOST:PORT; can be repeated.")
+  var peers: [PeerArgument] = []
+
+  @Option(
+    help: """
+      Where peers connect to us: ADDR:PORT, or a port at all addresses; can be repeated. \
+      (default: the first free port from 6881 on)
+      """)
+  var listen: [ListenArgument] = []
+
+  @Option(
+    name: .customLong("dht-node"),
+    help: """
+      A node of the DHT to begin with, HOST:PORT; can be repeated. With it only these are asked, and \
+      the rules that guard the public DHT (BEP 42) are off.
+      """)
+  var dhtNodes: [PeerArgument] = []
+
+  @Flag(name: .customLong("no-dht"), help: "Take no part in the DHT.")
+  var hasNoDHT = false
+
+  @Flag(
+    name: .customLong("no-lan"),
+    help: "Neither look for others on the local network nor tell it (mDNS, BEP 14).")
+  var hasNoLocalNetwork = false
+
+  /// What the core of every node is told.
+  static var core: SwarmConfiguration {
+    var core = SwarmConfiguration(peerID: peerID())
+    core.client = "swarm \(SwarmTool.configuration.version)"
+    return core
+  }
+
+  /// A node that listens.
+  func node(
+    _ core: SwarmConfiguration, on loop: EventLoop, state: StateFolder, mapsPorts: Bool, log: Log
+  ) throws(Failure) -> Node {
+    let discovery = discovery(in: state, mapsPorts: mapsPorts)
+    func make(_ addresses: [ListenAddress]) throws(NodeError) -> Node {
+      var configuration = NodeConfiguration(swarm: core, listen: addresses, log: log)
+      configuration.discovery = discovery
+      return try Node(on: loop, configuration: configuration)
+    }
+    do throws(NodeError) {
+      if !listen.isEmpty { return try make(listen.flatMap(\.addresses)) }
+      // Nobody asked for a port: one that another program has is no reason to fail.
+      for port: UInt16 in 6881...6889 {
+        do throws(NodeError) {
+          return try make(ListenArgument.everywhere(port: port))
+        } catch {
+          guard case .listen(_, EADDRINUSE, _) = error else { throw error }
+        }
+      }
+      return try make(ListenArgument.everywhere(port: 0))
+    } catch {
+      throw Failure(error.description + Self.advice(error))
+    }
+  }
+
+  /// How others are found; nil for not at all.
+  private func discovery(in state: StateFolder, mapsPorts: Bool) -> DiscoveryConfiguration? {
+    var discovery = DiscoveryConfiguration()
+    discovery.usesDHT = !hasNoDHT
+    discovery.usesLocalNetwork = !hasNoLocalNetwork
+    discovery.mapsPorts = mapsPorts
+    discovery.dhtFile = state.dhtFile
+    if !dhtNodes.isEmpty {
+      discovery.bootstrapNodes = dhtNodes.map(\.address)
+      discovery.dht.enforcesNodeIDs = false
+      discovery.dht.limitsNetworks = false
+    }
+    let isAny = discovery.usesDHT || discovery.usesLocalNetwork || discovery.mapsPorts
+    return isAny ? discovery : nil
+  }
+
+  private static func advice(_ error: NodeError) -> String {
+    guard case .listen(_, let number, _) = error else { return "" }
+    return switch number {
+    case EADDRINUSE: "; another program has the port, choose another by --listen"
+    case EADDRNOTAVAIL: "; this machine has no such address, choose another by --listen"
+    case EACCES: "; ports below 1024 are for root, choose another by --listen"
+    default: ""
+    }
+  }
+
+  /// Program and version, then what tells this run from others. BEP 20.
+  private static func peerID() -> PeerID {
+    let letters = Array("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ".utf8)
+    let head = Array("-SW0010-".utf8)
+    let tail = (head.count..<PeerID.byteCount).map { _ in letters[Int.random(in: letters.indices)] }
+    guard let id = PeerID(head + tail) else { preconditionFailure("8 and 12 are 20") }
+    return id
+  }
+}

@@ -1,0 +1,78 @@
+import ArgumentParser
+import Glibc
+import Metainfo
+import SwarmNode
+
+/// How a session ends, and what is said then.
+extension TransferSession {
+  /// Nobody presses a key twice in this time.
+  private static let echo = Duration.milliseconds(200)
+
+  func watchSignals() {
+    for number in SignalWatcher.endings where !Self.isIgnored(number) {
+      signals.append(
+        SignalWatcher(on: loop, signal: number) { [unowned self] number in interrupted(by: number) }
+      )
+    }
+  }
+
+  /// As nohup wants it.
+  private static func isIgnored(_ number: CInt) -> Bool {
+    var action = sigaction()
+    guard sigaction(number, nil, &action) == 0 else { return false }
+    let handler = action.__sigaction_handler.sa_handler
+    return unsafeBitCast(handler, to: Int.self) == unsafeBitCast(SIG_IGN, to: Int.self)
+  }
+
+  private func interrupted(by number: CInt) {
+    if let interruption {
+      // timeout(1) and the like send it to the process and to its group: that is one.
+      if ContinuousClock.now - interruption < Self.echo { return }
+      display.clear()
+      Console.note("swarm: left at once; what was not on disk yet will be fetched again")
+      _exit(128 + number)
+    }
+    interruption = .now
+    stop(.signal(number))
+    display.note("stopping: what came is put on disk; once more leaves at once")
+  }
+
+  func fail(_ message: String) { stop(.failed(message)) }
+
+  func stop(_ end: End) {
+    guard self.end == nil else { return }
+    updateFigures()
+    self.end = end
+    node?.stop { [unowned self] in
+      timer?.cancel()
+      timer = nil
+      surroundings.close()
+      for watcher in signals { watcher.close() }
+      signals = []
+    }
+  }
+
+  /// Says what is kept, and how the program ends.
+  func conclude() throws {
+    let place = (subject?.content()).flatMap { $0 }.map { printable($0) }
+    let reason =
+      switch end {
+      case .signal(let number): "signal \(number)"
+      case .finished, nil: "finished"
+      case .failed(let message): message
+      }
+    display.event(
+      "stopped",
+      [
+        ("reason", .text(reason)), ("finished", .bool(figures.isFinished)),
+        ("done", .number(figures.done)), ("wanted", .number(figures.wanted)),
+        ("downloaded", .number(figures.downloaded)), ("uploaded", .number(figures.uploaded)),
+        ("path", .text(orNull: place)),
+      ])
+    if case .failed(let message) = end { throw Failure(message) }
+    display.note(figures.summary(place: place))
+    if case .signal(let number) = end, !plan.isSeed, !figures.isFinished {
+      throw ExitCode(128 + number)
+    }
+  }
+}

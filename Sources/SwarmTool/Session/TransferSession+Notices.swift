@@ -1,0 +1,120 @@
+import Metainfo
+import Swarm
+import SwarmNode
+import Wire
+
+/// What the node tells, passed on to people and programs.
+extension TransferSession {
+  func take(_ notice: Notice) {
+    if case .closed(let torrent) = notice { closed(torrent) }
+    if let search = plan.search?.versions {
+      search.take(notice)
+      if let about = notice.torrent, search.owns(about) { return }
+    }
+    if let about = notice.torrent, about != torrent, torrent != nil { return }
+    switch notice {
+    case .metadata: tellMetadata()
+    case .unusable(_, let reason): fail("the torrent cannot be used: \(reason)")
+    case .opened: opened()
+    case .finished: finished()
+    case .peerConnected(_, _, let endpoint): tellPeer("connected", endpoint, nil)
+    case .peerGone(_, _, let endpoint, let end): tellPeer("gone", endpoint, end.text)
+    case .banned(_, let endpoint, let reason):
+      tellPeer("banned", endpoint, reason)
+      if !options.isJSON { display.warn("the peer \(endpoint) lied and is banned: \(reason)") }
+    case .lost(_, let blocks):
+      warn(
+        "\(Quantity.count(blocks, "block")) on disk are not what they were, and are no longer used")
+    case .changed(_, let file):
+      surroundings.folderChanged()
+      warn(
+        "\(path(of: file)) was changed by another program; it is checked before it is shared"
+          + plan.changeAdvice)
+    case .contradiction(_, let file):
+      warn("\(path(of: file)): the torrent's v1 and v2 descriptions contradict each other")
+    case .diskFull(_, let failure):
+      if !isDiskFull { display.warn("\(failure); waiting for room") }
+      isDiskFull = true
+    case .diskHasRoom:
+      if isDiskFull { display.note("swarm: there is room on the disk again") }
+      isDiskFull = false
+    case .diskFailed(_, let failure):
+      if end == nil, !isRestarting { warn("\(failure)") }
+    case .head(_, let item): if let newer = try? Head(item) { take(newer) }
+    case .keyUsedTwice(let key, let number):
+      display.event(
+        "key_used_twice", [("dataset_key", .text(key.hex)), ("number", .number(UInt64(number)))])
+      warn(
+        "there are two versions \(number) of \(key), both signed by it: its key is used twice; the one "
+          + "that came first is followed")
+    case .dhtNode: break
+    case .closed(let torrent):
+      if isRestarting, torrent == self.torrent, end == nil {
+        isRestarting = false
+        start()
+      }
+    }
+  }
+
+  private func path(of file: FileIndex) -> String {
+    guard let info, Int(file.rawValue) < info.files.count else { return "a file" }
+    return info.files[Int(file.rawValue)].path.description
+  }
+
+  private func tellMetadata() {
+    guard let info, options.isJSON else { return }
+    display.event(
+      "metadata",
+      InfoSummary(info).json + [
+        ("path", .text(orNull: (subject?.content()).flatMap { $0 }.map { printable($0) }))
+      ])
+  }
+
+  private func tellPeer(_ what: String, _ endpoint: PeerEndpoint, _ reason: String?) {
+    display.event(
+      "peer",
+      [
+        ("state", .text(what)), ("address", .text("\(endpoint)")),
+        ("reason", .text(orNull: reason)),
+      ])
+    if options.isVerbose, what != "banned" {
+      display.note("peer \(endpoint) \(what)" + (reason.map { ": \($0)" } ?? ""))
+    }
+  }
+
+  private func opened() {
+    guard let recheck = subject?.recheck else { return }
+    loop.perform(recheck) { [unowned self] fault in if let fault { fail(fault) } }
+  }
+
+  private func finished() {
+    guard end == nil, !plan.isSeed else { return }
+    updateFigures()
+    let place = (subject?.content()).flatMap { $0 }.map { printable($0) }
+    display.event("finished", [("path", .text(orNull: place)), ("done", .number(figures.done))])
+    do {
+      try display.result("complete: \(place ?? "") (\(Quantity.bytes(figures.done)))")
+    } catch {
+      fail(error.message)
+    }
+    do { try subject?.onFinished() } catch { warn(Self.text(of: error)) }
+    removeSuperfluous()
+    endWhenFinished()
+  }
+}
+
+extension Notice {
+  /// The torrent that it is about; nil where it is about none.
+  fileprivate var torrent: TorrentID? {
+    switch self {
+    case .metadata(let torrent), .unusable(let torrent, _), .opened(let torrent),
+      .finished(let torrent), .peerConnected(let torrent, _, _), .banned(let torrent, _, _),
+      .lost(let torrent, _), .changed(let torrent, _), .contradiction(let torrent, _),
+      .diskFull(let torrent, _), .diskHasRoom(let torrent), .diskFailed(let torrent, _),
+      .closed(let torrent):
+      torrent
+    case .peerGone(let torrent, _, _, _): torrent
+    case .head, .keyUsedTwice, .dhtNode: nil
+    }
+  }
+}
