@@ -50,7 +50,14 @@ struct Join: ParsableCommand {
       """)
   var keep: UInt16?
 
+  @OptionGroup var exports: ExportOptions
   @OptionGroup var options: NodeOptions
+
+  func validate() throws {
+    if exports.sparse, once || !globs.isEmpty {
+      throw ValidationError("with --sparse only reads decide what is fetched: no --once, no --only")
+    }
+  }
 
   func run() throws {
     let display = StatusDisplay(isJSON: options.isJSON)
@@ -76,7 +83,7 @@ struct Join: ParsableCommand {
     }
     let plan = TransferSession.Plan(
       subject: place.map { part(in: link, at: $0) }, dataset: followed, peers: peers(link),
-      others: others, isSeed: false, endsWhenFinished: once
+      others: others, exports: offered, isSeed: false, endsWhenFinished: once
     ) { display, endpoints in
       announce(link, known?.info.name.bytes ?? link.shownName, endpoints, display)
     }
@@ -107,12 +114,19 @@ struct Join: ParsableCommand {
     let plan = TransferSession.Plan(
       subject: try here?.first.map(found),
       search: here == nil ? .init(key: dataset.key, versions: search, found: found) : nil,
-      peers: peers(link), isSeed: false, endsWhenFinished: once
+      peers: peers(link), exports: offered, isSeed: false, endsWhenFinished: once
     ) { display, endpoints in
       let name = here?.first?.torrent.info.name.bytes ?? link.shownName
       announce(link, name, endpoints, display)
     }
     try TransferSession(plan, options: options, display: display).run()
+  }
+
+  private var offered: TransferSession.Exports? {
+    exports.socket.map {
+      TransferSession.Exports(
+        socket: $0.bytes, readTimeout: exports.readTimeout.map { .seconds(Int($0)) })
+    }
   }
 
   private func peers(_ link: MagnetLink) -> [PeerAddress] {
@@ -156,7 +170,8 @@ struct Join: ParsableCommand {
           place.torrent.map { .torrent($0.info, $0.pieceLayers) }
           ?? .infohash(v1: link.v1Infohash, v2: link.v2Infohash)
         var request = TorrentRequest(source: source, content: .owned)
-        request.wanted = place.wanted
+        request.wanted = exports.sparse ? nil : place.wanted
+        request.reading = exports.reading
         request.dataset = link.datasetKey
         return request
       }, folders: place.prepare, content: { place.content }, keep: place.keep,

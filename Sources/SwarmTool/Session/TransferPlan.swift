@@ -65,6 +65,8 @@ extension TransferSession {
     var peers: [PeerAddress]
     /// What is shared besides: nothing is told of it.
     var others: [Other] = []
+    /// What is offered as block devices; nil for nothing.
+    var exports: Exports?
     /// What to do when the content changes, for the end of a sentence; empty for nothing.
     var changeAdvice = ""
     /// Whether nothing is to be fetched.

@@ -43,6 +43,7 @@ extension TransferSession {
     guard self.end == nil else { return }
     updateFigures()
     self.end = end
+    server?.close()
     node?.stop { [unowned self] in
       timer?.cancel()
       timer = nil

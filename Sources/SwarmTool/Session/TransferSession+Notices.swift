@@ -83,6 +83,7 @@ extension TransferSession {
   }
 
   private func opened() {
+    offerFiles()
     guard let recheck = subject?.recheck else { return }
     loop.perform(recheck) { [unowned self] fault in if let fault { fail(fault) } }
   }

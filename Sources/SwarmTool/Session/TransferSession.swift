@@ -41,6 +41,7 @@ final class TransferSession {
   var signals: [SignalWatcher] = []
   var figures = TransferFigures()
   let surroundings: SessionSurroundings
+  var server: NBDServer?
   private var repeats = Repeats()
   var isDiskFull = false
   var isRestarting = false
@@ -131,7 +132,7 @@ final class TransferSession {
     if let torrent {
       updateFigures()
       // One that an earlier run had may still be looked at.
-      if let subject, figures.isFinished || subject.wasWhole() {
+      if let subject, figures.isFinished || subject.wasWhole() || server != nil {
         besides.append(Shared(torrent: torrent, version: subject.version(), holder: subject))
       } else {
         node?.remove(torrent)
