@@ -39,6 +39,7 @@ side_by_side=(
   miniupnpd/mapping.py
   cli/disk_faults.py
   cli/discovery_faults.py
+  nbd/read.py
   cli/strangers.py
   mixed/swarm.py
   transmission/both_ways.py

@@ -194,7 +194,7 @@ extension Swarm {
     pump(read, torrent)
   }
 
-  private mutating func end(_ read: PendingRead, _ failure: ReadFailure?) {
+  mutating func end(_ read: PendingRead, _ failure: ReadFailure?) {
     reads[read.id] = nil
     readDeadline = reads.values.lazy.map(\.deadline).min()
     if let torrent = torrent(read.torrent) {

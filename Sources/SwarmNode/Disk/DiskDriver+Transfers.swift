@@ -1,3 +1,4 @@
+import CGuard
 import Glibc
 import Metainfo
 import Store
@@ -71,6 +72,18 @@ extension DiskDriver {
 
   private func files(of parts: [TransferPart]) -> [UInt8] {
     parts.lazy.compactMap(\.file).first.map { ConfinedFolder.joined(names(of: $0)) } ?? []
+  }
+
+  /// Fills `buffer` with bytes of a file if that needs no waiting.
+  func readCached(
+    _ index: FileIndex, at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer
+  ) -> Bool {
+    guard let file = cache.find(index, toWrite: false) ?? (try? open(index, toWrite: false)) else {
+      return false
+    }
+    let descriptor = file.file.descriptor
+    return clocal_read_cached(
+      descriptor, buffer.baseAddress, buffer.count, Int64(bitPattern: offset)) == 1
   }
 
   /// Calls `body` with parts that follow each other in a file, as one system call takes them.

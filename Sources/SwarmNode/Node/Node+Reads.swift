@@ -18,15 +18,45 @@ extension Node {
   ///   - deliver: gets each run of verified bytes, and its offset in the file; in order of arrival,
   ///     each byte once. The memory is good during the call only.
   ///   - completion: called once, at the latest after `timeout`: nil when all bytes were delivered.
-  public func read(
+  @discardableResult public func read(
     _ bytes: Range<UInt64>, of file: Int, in torrent: TorrentID, timeout: Duration,
     deliver: @escaping (_ bytes: UnsafeRawBufferPointer, _ offset: UInt64) -> Void,
     completion: @escaping (ReadFailure?) -> Void
-  ) {
+  ) -> ReadID {
     let read = swarm.read(bytes, of: file, in: torrent, timeout: timeout, now: now)
     reads[read] = ReadState(
       torrent: torrent, file: file, bytes: bytes, deliver: deliver, completion: completion)
     needsTurn = true
+    return read
+  }
+
+  /// Gives a read up: neither of its functions is called any more.
+  public func cancel(_ read: ReadID) {
+    guard reads.removeValue(forKey: read) != nil else { return }
+    swarm.cancel(read)
+    needsTurn = true
+  }
+
+  /// Reads bytes of a file if all are here, verified, and in the system's memory.
+  ///
+  /// Only of content that is ours to write: of others' the core has to know what the file looked like
+  /// when it was read.
+  func readAtOnce(
+    _ bytes: Range<UInt64>, of file: Int, in torrent: TorrentID,
+    into buffer: UnsafeMutableRawBufferPointer
+  ) -> Bool {
+    guard let state = torrents[torrent], state.isOwned, case .ready(let disk) = state.disk,
+      swarm.isHere(bytes, of: file, in: torrent), let number = UInt32(exactly: file),
+      let index = state.geometry?.file(number)
+    else { return false }
+    return disk.readCached(index, at: bytes.lowerBound, into: buffer)
+  }
+
+  /// Which of these bytes can be read without any peer, from the first on.
+  func presence(
+    of bytes: Range<UInt64>, of file: Int, in torrent: TorrentID
+  ) -> [PresenceRun] {
+    swarm.presence(of: bytes, of: file, in: torrent, limit: NBDServerLimits.statusBlocks)
   }
 
   /// Fetches bytes of a file before they are read: behind all reads, before what is wanted as a whole,

@@ -21,6 +21,9 @@ public final class Node {
   /// Told of whole piece layers that peers sent and that were not known: to be kept with the torrent.
   public var onPieceLayers: (TorrentID, PieceLayers) -> Void = { _, _ in }
 
+  /// Called when readers were told all there was to tell at once.
+  var onTurnEnd: () -> Void = {}
+
   /// Told when the DHT was given a head to keep: how many of its nodes took it. BEP 44.
   public var onHeadStored: (MutableItem, _ nodes: Int) -> Void = { _, _ in }
 
@@ -225,6 +228,7 @@ public final class Node {
       reportFailedAttempts()
       discovery?.flush()
       sendAll()
+      onTurnEnd()
     } while needsTurn
     isInTurn = false
     setTimer()

@@ -4,6 +4,15 @@ extension NBDSession {
   /// Bytes in the longest header before data.
   public static let longestDataHeader = 40
 
+  /// Bytes in the header before data, as was negotiated.
+  public var dataHeaderBytes: Int {
+    switch style {
+    case .simple: 16
+    case .structured: 28
+    case .extended: 40
+    }
+  }
+
   /// Writes what comes before `bytes` of the export in the answer to a read. That header and then
   /// exactly these bytes must be sent, with nothing between; they are trusted to be at hand, for the
   /// header promises them. The last missing bytes end the read.

@@ -1,0 +1,52 @@
+import ArgumentParser
+import Swarm
+import SwarmNode
+
+/// Files offered as block devices.
+struct ExportOptions: ParsableArguments {
+  @Option(
+    name: .customLong("nbd"),
+    help: """
+      Offer the files as block devices (NBD) at this Unix socket, which only you and root can use. An \
+      export's name is the file's path, or KEY@VERSION/path; without a name it is the largest file.
+      """, completion: .file())
+  var socket: BytePath?
+
+  @Flag(help: "Fetch only what is read from the block devices, and what is likely to be read next.")
+  var sparse = false
+
+  @Option(
+    name: .customLong("read-timeout"),
+    help: "Seconds after which a read ends with an error if nobody had the bytes. (default: 60)")
+  var readTimeout: UInt16?
+
+  @Flag(
+    name: .customLong("no-read-ahead"),
+    help: "With --sparse: fetch nothing that was not read, not even the rest of a piece.")
+  var hasNoReadAhead = false
+
+  func validate() throws {
+    if socket == nil, sparse || readTimeout != nil {
+      throw ValidationError("--sparse and --read-timeout are for --nbd SOCKET")
+    }
+    if !sparse, hasNoReadAhead { throw ValidationError("--no-read-ahead is for --sparse") }
+    if readTimeout == 0 { throw ValidationError("--read-timeout is at least 1 second") }
+  }
+
+  /// What is fetched for the sake of reads.
+  var reading: ReadingPolicy {
+    var policy = ReadingPolicy()
+    policy.isSparse = sparse
+    policy.readsAhead = !hasNoReadAhead
+    policy.completesPieces = !hasNoReadAhead
+    return policy
+  }
+
+  /// What a session is to offer; nil for nothing.
+  var offered: TransferSession.Exports? {
+    socket.map {
+      TransferSession.Exports(
+        socket: $0.bytes, readTimeout: readTimeout.map { .seconds(Int($0)) })
+    }
+  }
+}

@@ -1,0 +1,42 @@
+import Metainfo
+import SwarmNode
+
+/// Files as block devices.
+extension TransferSession {
+  /// What a command wants to be offered.
+  struct Exports {
+    /// Where clients connect.
+    let socket: [UInt8]
+    /// How long reads wait; nil for the usual.
+    let readTimeout: Duration?
+  }
+
+  var isOffering: Bool { server != nil }
+
+  /// The version that the session is about can be read: its files are offered, before those of others.
+  func canBeRead(_ member: Member) {
+    guard let wanted = task.exports, end == nil else { return }
+    do {
+      let server =
+        try self.server
+        ?? NBDServer(
+          at: wanted.socket, for: node, log: lines.log(isVerbose: options.isVerbose))
+      let isFirst = self.server == nil
+      self.server = server
+      // A name without a version means the newest one.
+      for index in server.exports.indices {
+        server.exports[index].names.removeLast(server.exports[index].names.count - 1)
+      }
+      server.exports.insert(contentsOf: member.exports(readTimeout: wanted.readTimeout), at: 0)
+      display.event(
+        "exported",
+        [
+          ("socket", .text(printable(wanted.socket))),
+          ("exports", .list(server.exports.map { .text(printable($0.names.first ?? [])) })),
+        ])
+      if isFirst { display.note("block devices are at \(printable(wanted.socket))") }
+    } catch {
+      fail(Member.text(of: error))
+    }
+  }
+}
