@@ -107,7 +107,7 @@ final class HTTPServer {
       Glibc.close(socket)
       return
     }
-    let peer = HTTPPeer(watching: socket, on: loop) { $0.exchange.map { $0.end() } }
+    let peer = HTTPPeer(watching: socket, on: loop) { [unowned self] in gone($0) }
     guard let peer else {
       Glibc.close(socket)
       return
@@ -126,6 +126,13 @@ final class HTTPServer {
       peer.close()
     }
     if isTaken == .YES { run() }
+  }
+
+  /// A client went while something was fetched for it: the library closes when it is asked to go on.
+  private func gone(_ peer: HTTPPeer) {
+    guard let exchange = peer.exchange else { return }
+    exchange.end()
+    if exchange.isSuspended { resume(exchange) }
   }
 
   // MARK: What the library calls

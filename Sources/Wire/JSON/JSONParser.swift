@@ -237,11 +237,11 @@ public struct JSONParser {
 
   private mutating func unit() throws(Failure) -> UInt16 {
     let digits = bytes[offset...].prefix(4)
-    guard digits.count == 4 else { throw failure(.end) }
-    guard
-      digits.allSatisfy({ Unicode.Scalar($0).properties.isASCIIHexDigit }),
-      let unit = UInt16(String(decoding: digits, as: UTF8.self), radix: 16)
-    else { throw failure(.escape) }
+    guard digits.allSatisfy({ Unicode.Scalar($0).properties.isASCIIHexDigit }) else {
+      throw failure(.escape)
+    }
+    guard digits.count == 4, let unit = UInt16(String(decoding: digits, as: UTF8.self), radix: 16)
+    else { throw failure(.end) }
     offset += 4
     return unit
   }
