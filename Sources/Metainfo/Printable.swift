@@ -40,7 +40,8 @@ public func unprintable(_ text: String) -> [UInt8]? {
     switch rest.popFirst() {
     case UInt8(ascii: "\\"): bytes.append(byte)
     case UInt8(ascii: "x"):
-      guard let high = rest.popFirst().flatMap(hexNibble), let low = rest.popFirst().flatMap(hexNibble)
+      guard let high = rest.popFirst().flatMap(hexNibble),
+        let low = rest.popFirst().flatMap(hexNibble)
       else { return nil }
       bytes.append(high << 4 | low)
     default: return nil

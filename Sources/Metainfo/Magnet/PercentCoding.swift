@@ -19,7 +19,9 @@ public enum PercentCoding {
   ///
   /// - Parameter plusIsSpace: whether `+` stands for a space, as HTML forms write it.
   /// - Throws: the index in `text` of a `%` without two hexadecimal digits after it.
-  public static func decode(_ text: ArraySlice<UInt8>, plusIsSpace: Bool) throws(BadEscape) -> [UInt8] {
+  public static func decode(
+    _ text: ArraySlice<UInt8>, plusIsSpace: Bool
+  ) throws(BadEscape) -> [UInt8] {
     var bytes: [UInt8] = []
     bytes.reserveCapacity(text.count)
     var index = text.startIndex

@@ -61,19 +61,28 @@ final class ControlAPI {
       if let fault { throw Problem(404, "there is nothing at this path: \(fault)") }
     }
     let types = route.types + [Problem.mediaType]
-    guard types.contains(where: { MediaType.accepts(request.headers["accept"], $0) }) || route.types.isEmpty
-    else { throw Problem(406, "this is \(route.types.joined(separator: " or ")), which Accept excludes") }
+    guard
+      types.contains(where: { MediaType.accepts(request.headers["accept"], $0) })
+        || route.types.isEmpty
+    else {
+      throw Problem(406, "this is \(route.types.joined(separator: " or ")), which Accept excludes")
+    }
     return (route, names)
   }
 
-  private static func query(of request: HTTPRequest, _ route: Route) throws(Problem) -> [String: JSON] {
+  private static func query(of request: HTTPRequest, _ route: Route) throws(Problem) -> [String:
+    JSON]
+  {
     var found: [String: JSON] = [:]
     for parameter in request.target.query {
       let name = String(decoding: parameter.name, as: UTF8.self)
       guard let known = route.query.first(where: { $0.name == name }) else {
-        throw Problem(400, "the query has a parameter \"\(printable(parameter.name))\", which there is not")
+        throw Problem(
+          400, "the query has a parameter \"\(printable(parameter.name))\", which there is not")
       }
-      guard found[name] == nil else { throw Problem(400, "the parameter \"\(name)\" is given twice") }
+      guard found[name] == nil else {
+        throw Problem(400, "the parameter \"\(name)\" is given twice")
+      }
       guard let text = String(validating: parameter.value, as: UTF8.self) else {
         throw Problem(400, "the parameter \"\(name)\" is not UTF-8")
       }
@@ -89,7 +98,9 @@ final class ControlAPI {
 
   /// What a text stands for in a path or query: a number where one is wanted and it is one.
   private static func value(_ text: String, _ schema: Schema) -> JSON {
-    guard case .number = schema, let number = UInt64(text), String(number) == text else { return .text(text) }
+    guard case .number = schema, let number = UInt64(text), String(number) == text else {
+      return .text(text)
+    }
     return .number(number)
   }
 
@@ -132,14 +143,16 @@ final class ControlAPI {
 
   static let id = Route.Parameter(
     name: "id", schema: idSchema,
-    note: "a dataset's id, or enough digits of its beginning that no other dataset has", isRequired: true)
+    note: "a dataset's id, or enough digits of its beginning that no other dataset has",
+    isRequired: true)
 
   /// The dataset that a path names.
   ///
   /// - Parameter isWhole: whether the beginning of an id is too little: what cannot be taken back is done to
   ///   what was named in full.
   func dataset(_ call: ControlCall, isWhole: Bool = false) throws(Problem) -> DatasetView {
-    try dataset(call.names["id"]?.first.map { String(decoding: $0, as: UTF8.self) } ?? "", isWhole: isWhole)
+    try dataset(
+      call.names["id"]?.first.map { String(decoding: $0, as: UTF8.self) } ?? "", isWhole: isWhole)
   }
 
   func dataset(_ id: String, isWhole: Bool = false) throws(Problem) -> DatasetView {

@@ -7,7 +7,8 @@ final class EventStream {
   private var timer: EventTimer?
 
   init(on loop: EventLoop) {
-    timer = EventTimer(on: loop, everyMilliseconds: HTTPServerLimits.heartbeatMilliseconds) { [unowned self] in
+    timer = EventTimer(on: loop, everyMilliseconds: HTTPServerLimits.heartbeatMilliseconds) {
+      [unowned self] in
       for listener in listeners.values { listener.beat() }
     }
   }
@@ -27,7 +28,8 @@ final class EventStream {
   func tell(_ kind: String, dataset: String?, _ members: [(String, JSON)]) {
     last += 1
     guard !listeners.isEmpty else { return }
-    let data = JSON.object([("event", .text(kind)), ("dataset", .text(orNull: dataset))] + members).line
+    let data = JSON.object([("event", .text(kind)), ("dataset", .text(orNull: dataset))] + members)
+      .line
     for listener in listeners.values { listener.send(kind, id: last, data: data) }
   }
 

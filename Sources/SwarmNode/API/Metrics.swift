@@ -18,7 +18,8 @@ enum Metrics {
   static func text(_ service: any ControlService, listeners: Int) -> String {
     var text = ""
     for metric in metrics(service.nodeView, listeners) + metrics(of: service.datasets) {
-      text += "# HELP \(metric.name) \(metric.help)\n# TYPE \(metric.name) \(metric.kind.rawValue)\n"
+      text +=
+        "# HELP \(metric.name) \(metric.help)\n# TYPE \(metric.name) \(metric.kind.rawValue)\n"
       for (labels, value) in metric.values {
         let list = labels.map { "\($0.0)=\"\(escaped($0.1))\"" }.joined(separator: ",")
         text += metric.name + (list.isEmpty ? "" : "{\(list)}") + " \(value)\n"
@@ -34,20 +35,29 @@ enum Metrics {
     let devices = node.devices
     return [
       Metric(
-        name: "swarm_build_info", kind: .gauge, help: "Always 1; the label is the program's version.",
+        name: "swarm_build_info", kind: .gauge,
+        help: "Always 1; the label is the program's version.",
         values: [([("version", node.version)], 1)]),
       one("swarm_uptime_seconds", .gauge, "Since the node was started.", node.uptimeSeconds),
       one("swarm_event_clients", .gauge, "Clients that listen to events.", UInt64(listeners)),
-      one("swarm_nbd_clients", .gauge, "Connected clients of block devices.", UInt64(devices.clients)),
-      one("swarm_nbd_reads_total", .counter, "Reads of block devices that were answered.", UInt64(devices.reads)),
+      one(
+        "swarm_nbd_clients", .gauge, "Connected clients of block devices.", UInt64(devices.clients)),
+      one(
+        "swarm_nbd_reads_total", .counter, "Reads of block devices that were answered.",
+        UInt64(devices.reads)),
       one(
         "swarm_nbd_reads_at_once_total", .counter,
         "Of these, reads that found all of it here and in memory.", UInt64(devices.readsAtOnce)),
-      one("swarm_nbd_read_bytes_total", .counter, "Bytes in answered reads of block devices.", devices.bytes),
       one(
-        "swarm_nbd_read_failures_total", .counter, "Reads of block devices that ended with an error.",
+        "swarm_nbd_read_bytes_total", .counter, "Bytes in answered reads of block devices.",
+        devices.bytes),
+      one(
+        "swarm_nbd_read_failures_total", .counter,
+        "Reads of block devices that ended with an error.",
         UInt64(devices.failures)),
-      one("swarm_nbd_reads_waiting", .gauge, "Reads of block devices that wait now.", UInt64(devices.waiting)),
+      one(
+        "swarm_nbd_reads_waiting", .gauge, "Reads of block devices that wait now.",
+        UInt64(devices.waiting)),
     ]
   }
 
@@ -67,7 +77,8 @@ enum Metrics {
         name: "swarm_datasets", kind: .gauge, help: "Datasets that the node takes part in.",
         values: [([], UInt64(datasets.count))]),
       Metric(
-        name: "swarm_dataset_info", kind: .gauge, help: "Always 1; the labels tell a dataset's name and version.",
+        name: "swarm_dataset_info", kind: .gauge,
+        help: "Always 1; the labels tell a dataset's name and version.",
         values: datasets.map { dataset in
           (
             [
@@ -76,9 +87,16 @@ enum Metrics {
             ], 1
           )
         }),
-      each("swarm_downloaded_bytes_total", .counter, "Bytes of content that came in this run.") { $0.downloaded },
-      each("swarm_uploaded_bytes_total", .counter, "Bytes of content that went in this run.") { $0.uploaded },
-      each("swarm_wasted_bytes_total", .counter, "Bytes that came and were wrong, or were here already.") {
+      each("swarm_downloaded_bytes_total", .counter, "Bytes of content that came in this run.") {
+        $0.downloaded
+      },
+      each("swarm_uploaded_bytes_total", .counter, "Bytes of content that went in this run.") {
+        $0.uploaded
+      },
+      each(
+        "swarm_wasted_bytes_total", .counter,
+        "Bytes that came and were wrong, or were here already."
+      ) {
         $0.wasted
       },
       each("swarm_wanted_bytes", .gauge, "Bytes of content that are wanted.") { $0.wanted },
@@ -89,7 +107,9 @@ enum Metrics {
       each("swarm_peers", .gauge, "Connected peers.") { UInt64($0.peers) },
       each("swarm_seeds", .gauge, "Connected peers that have everything.") { UInt64($0.seeds) },
       each("swarm_known_peers", .gauge, "Peers known, connected or not.") { UInt64($0.knownPeers) },
-      each("swarm_stalled_reads", .gauge, "Reads that have waited for more than a second, 16 at most.") {
+      each(
+        "swarm_stalled_reads", .gauge, "Reads that have waited for more than a second, 16 at most."
+      ) {
         UInt64($0.stalledReads)
       },
     ]

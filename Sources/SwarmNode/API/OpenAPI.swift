@@ -59,7 +59,9 @@ enum OpenAPI {
 
   private static func responses(_ route: Route) -> JSON {
     var statuses: [Int] = []
-    for answer in route.answers where !statuses.contains(answer.status) { statuses.append(answer.status) }
+    for answer in route.answers where !statuses.contains(answer.status) {
+      statuses.append(answer.status)
+    }
     var members = statuses.map { status -> (String, JSON) in
       let answers = route.answers.filter { $0.status == status }
       var response: [(String, JSON)] = [("description", .text(answers[0].note))]

@@ -95,7 +95,9 @@ struct ControlCall {
   let body: JSON
 
   /// A problem of this request.
-  func problem(_ status: Int, _ detail: String) -> Problem { Problem(status, detail, instance: instance) }
+  func problem(_ status: Int, _ detail: String) -> Problem {
+    Problem(status, detail, instance: instance)
+  }
 
   /// Answers with JSON.
   func answer(_ json: JSON, status: Int = 200, _ headers: [(String, String)] = []) {
@@ -139,7 +141,8 @@ extension Problem {
 extension JSON {
   /// The value of a member; nil where there is none, or null.
   subscript(name: String) -> JSON? {
-    guard case .object(let members) = self, let member = members.first(where: { $0.0 == name }) else {
+    guard case .object(let members) = self, let member = members.first(where: { $0.0 == name })
+    else {
       return nil
     }
     if case .null = member.1 { return nil }

@@ -6,7 +6,8 @@ extension ControlAPI {
   static let versionSchema = Schema.number(1...UInt64(Int64.max))
 
   static let versionQuery = Route.Parameter(
-    name: "version", schema: versionSchema, note: "a version's number; without it, the newest one here")
+    name: "version", schema: versionSchema,
+    note: "a version's number; without it, the newest one here")
 
   static let datasetRoutes: [Route] = [
     Route(
@@ -14,10 +15,13 @@ extension ControlAPI {
       answers: [
         .init(
           status: 200, note: "all of them", type: "application/json",
-          schema: .object([.init("datasets", .list(Shapes.dataset.schema), "in an order that stays")]))
+          schema: .object([
+            .init("datasets", .list(Shapes.dataset.schema), "in an order that stays")
+          ]))
       ],
       handle: { api, call throws(Problem) in
-        call.answer(.object([("datasets", .list(api.service.datasets.map { Shapes.dataset.json($0) }))]))
+        call.answer(
+          .object([("datasets", .list(api.service.datasets.map { Shapes.dataset.json($0) }))]))
       }),
     Route(
       method: "POST", path: "/v1/datasets", summary: "Take part in a dataset", body: addSchema,
@@ -30,9 +34,11 @@ extension ControlAPI {
     Route(
       method: "GET", path: "/v1/datasets/{id}", summary: "How a dataset is doing", names: [id],
       answers: [
-        .init(status: 200, note: "the dataset", type: "application/json", schema: Shapes.dataset.schema)
+        .init(
+          status: 200, note: "the dataset", type: "application/json", schema: Shapes.dataset.schema)
       ],
-      handle: { api, call throws(Problem) in call.answer(Shapes.dataset.json(try api.dataset(call))) }),
+      handle: { api, call throws(Problem) in call.answer(Shapes.dataset.json(try api.dataset(call)))
+      }),
     Route(
       method: "DELETE", path: "/v1/datasets/{id}",
       summary: "Take part in a dataset no more; its content stays where it is", names: [id],
@@ -43,7 +49,8 @@ extension ControlAPI {
         }
       }),
     Route(
-      method: "GET", path: "/v1/datasets/{id}/versions", summary: "Versions that are known", names: [id],
+      method: "GET", path: "/v1/datasets/{id}/versions", summary: "Versions that are known",
+      names: [id],
       answers: [
         .init(
           status: 200, note: "newest first", type: "application/json",
@@ -51,21 +58,28 @@ extension ControlAPI {
       ],
       handle: { api, call throws(Problem) in
         let id = try api.dataset(call).id
-        let versions = try api.attempt { () throws(ControlFailure) in try api.service.versions(of: id) }
+        let versions = try api.attempt { () throws(ControlFailure) in
+          try api.service.versions(of: id)
+        }
         call.answer(.object([("versions", .list(versions.map { Shapes.version.json($0) }))]))
       }),
     Route(
       method: "GET", path: "/v1/datasets/{id}/versions/{number}", summary: "One version",
       names: [
-        id, .init(name: "number", schema: versionSchema, note: "the version's number", isRequired: true),
+        id,
+        .init(
+          name: "number", schema: versionSchema, note: "the version's number", isRequired: true),
       ],
       answers: [
-        .init(status: 200, note: "the version", type: "application/json", schema: Shapes.version.schema)
+        .init(
+          status: 200, note: "the version", type: "application/json", schema: Shapes.version.schema)
       ],
       handle: { api, call throws(Problem) in
         let id = try api.dataset(call).id
         let text = call.names["number"]?.first.map { String(decoding: $0, as: UTF8.self) } ?? ""
-        let versions = try api.attempt { () throws(ControlFailure) in try api.service.versions(of: id) }
+        let versions = try api.attempt { () throws(ControlFailure) in
+          try api.service.versions(of: id)
+        }
         guard let version = versions.first(where: { $0.number.map(String.init) == text }) else {
           throw Problem(404, "no version \(text) is known here")
         }
@@ -83,13 +97,16 @@ extension ControlAPI {
       ),
       .init(
         "directory", .orNull(.text(1...4_096, pattern: .absolute)),
-        "the folder in which it gets its own, absolute; without it, one of the node's", isRequired: false),
+        "the folder in which it gets its own, absolute; without it, one of the node's",
+        isRequired: false),
       .init("sparse", .flag, "fetch only what is read", isRequired: false),
       .init(
         "only", .list(.text(1...4_096), atMost: 1_024),
-        "patterns of the files that are wanted, as in *.csv or raw/**; none for all", isRequired: false),
+        "patterns of the files that are wanted, as in *.csv or raw/**; none for all",
+        isRequired: false),
       .init(
-        "peers", .list(.text(3...300, pattern: .peer), atMost: 1_024), "peers to try first, HOST:PORT",
+        "peers", .list(.text(3...300, pattern: .peer), atMost: 1_024),
+        "peers to try first, HOST:PORT",
         isRequired: false),
       .init(
         "keep", .orNull(.number(0...65_535)),

@@ -9,19 +9,26 @@ extension ControlAPI {
       answers: [
         .init(
           status: 200, note: "all of them", type: "application/json",
-          schema: .object([.init("exports", .list(Shapes.export.schema), "in the order of the socket")]))
+          schema: .object([
+            .init("exports", .list(Shapes.export.schema), "in the order of the socket")
+          ]))
       ],
       handle: { api, call throws(Problem) in
-        call.answer(.object([("exports", .list(api.service.exports.map { Shapes.export.json($0) }))]))
+        call.answer(
+          .object([("exports", .list(api.service.exports.map { Shapes.export.json($0) }))]))
       }),
     Route(
-      method: "POST", path: "/v1/exports", summary: "Offer a file as a block device", body: exportSchema,
+      method: "POST", path: "/v1/exports", summary: "Offer a file as a block device",
+      body: exportSchema,
       answers: [
-        .init(status: 201, note: "it is offered", type: "application/json", schema: Shapes.export.schema)
+        .init(
+          status: 201, note: "it is offered", type: "application/json", schema: Shapes.export.schema
+        )
       ],
       handle: { api, call throws(Problem) in try api.export(call) }),
     Route(
-      method: "DELETE", path: "/v1/exports/{name}", summary: "Offer it no more; its readers get errors",
+      method: "DELETE", path: "/v1/exports/{name}",
+      summary: "Offer it no more; its readers get errors",
       names: [
         .init(
           name: "name", schema: .text(1...4_096),
@@ -41,15 +48,20 @@ extension ControlAPI {
       .init("dataset", idSchema, "the dataset's id"),
       .init("path", .text(1...4_096), "the file, as the list of files shows its path"),
       .init("version", .orNull(versionSchema), "null for the newest", isRequired: false),
-      .init("name", .orNull(.text(1...1_024)), "a short name for clients of NBD", isRequired: false),
       .init(
-        "read_timeout", .orNull(.number(1...86_400)), "seconds after which a read ends with an error",
+        "name", .orNull(.text(1...1_024)), "a short name for clients of NBD", isRequired: false),
+      .init(
+        "read_timeout", .orNull(.number(1...86_400)),
+        "seconds after which a read ends with an error",
         isRequired: false),
     ]))
 
   /// The file that a body's `path` names in a version.
-  func file(_ call: ControlCall, of id: String, version: UInt64?) throws(Problem) -> (Int, FileEntry) {
-    let info = try attempt { () throws(ControlFailure) in try service.info(of: id, version: version) }
+  func file(_ call: ControlCall, of id: String, version: UInt64?) throws(Problem) -> (
+    Int, FileEntry
+  ) {
+    let info = try attempt { () throws(ControlFailure) in try service.info(of: id, version: version)
+    }
     let path = Self.bytes(call.body["path"]?.text ?? call.query["path"]?.text ?? "")
     let found = try file([path], in: info)
     if let target = found.1.symlinkTarget { throw Problem(422, "/path is a symlink to \(target)") }
@@ -68,6 +80,7 @@ extension ControlAPI {
     var location = Array("/v1/exports/".utf8)
     PercentCoding.encode(view.names.first ?? [], into: &location)
     call.answer(
-      Shapes.export.json(view), status: 201, [("Location", String(decoding: location, as: UTF8.self))])
+      Shapes.export.json(view), status: 201,
+      [("Location", String(decoding: location, as: UTF8.self))])
   }
 }

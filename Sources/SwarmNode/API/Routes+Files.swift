@@ -9,12 +9,14 @@ extension ControlAPI {
 
   static let fileRoutes: [Route] = [
     Route(
-      method: "GET", path: "/v1/datasets/{id}/files", summary: "Files and symlinks of a version, a page at a time",
+      method: "GET", path: "/v1/datasets/{id}/files",
+      summary: "Files and symlinks of a version, a page at a time",
       names: [id],
       query: [
         versionQuery,
         .init(name: "after", schema: .number(), note: "how many to pass over"),
-        .init(name: "limit", schema: .number(1...mostFiles), note: "how many to list; without it 100"),
+        .init(
+          name: "limit", schema: .number(1...mostFiles), note: "how many to list; without it 100"),
       ],
       answers: [
         .init(
@@ -22,18 +24,21 @@ extension ControlAPI {
           schema: .object([
             .init("file_count", .number(), "files and symlinks in all"),
             .init("files", .list(Shapes.file.schema), "in the version's order"),
-            .init("next", .orNull(.text()), "where those behind them are; null where there are none"),
+            .init(
+              "next", .orNull(.text()), "where those behind them are; null where there are none"),
           ]))
       ],
       handle: { api, call throws(Problem) in try api.listFiles(call) }),
     Route(
       method: "GET", path: "/v1/datasets/{id}/files/{path}",
-      summary: "A file's bytes, by Range and If-Range; what is not here is fetched and verified first",
+      summary:
+        "A file's bytes, by Range and If-Range; what is not here is fetched and verified first",
       names: [
         id,
         .init(
           name: "path", schema: .text(1...3_584),
-          note: "the file's path, each byte but letters and digits escaped; its slashes may be escaped or not",
+          note:
+            "the file's path, each byte but letters and digits escaped; its slashes may be escaped or not",
           isRequired: true),
       ],
       query: [versionQuery],
@@ -49,7 +54,8 @@ extension ControlAPI {
   private func listFiles(_ call: ControlCall) throws(Problem) {
     let id = try dataset(call).id
     let version = call.number("version")
-    let info = try attempt { () throws(ControlFailure) in try service.info(of: id, version: version) }
+    let info = try attempt { () throws(ControlFailure) in try service.info(of: id, version: version)
+    }
     let first = Int(min(call.number("after") ?? 0, UInt64(info.files.count)))
     let limit = Int(call.number("limit") ?? 100)
     let page = info.files[first...].prefix(limit)
@@ -83,7 +89,8 @@ extension ControlAPI {
   private func readFile(_ call: ControlCall) throws(Problem) {
     let id = try dataset(call).id
     let version = call.number("version")
-    let info = try attempt { () throws(ControlFailure) in try service.info(of: id, version: version) }
+    let info = try attempt { () throws(ControlFailure) in try service.info(of: id, version: version)
+    }
     let (place, entry) = try file(call.names["path"] ?? [], in: info)
     if let target = entry.symlinkTarget {
       guard let found = info.files.first(where: { $0.path == target }) else {
@@ -136,7 +143,8 @@ private final class FileAnswer {
   func range() throws(Problem) -> Range<UInt64>? {
     let fields = call.request.headers
     let conditions = Preconditions(
-      ifMatch: fields["if-match"], ifNoneMatch: fields["if-none-match"], ifRange: fields["if-range"])
+      ifMatch: fields["if-match"], ifNoneMatch: fields["if-none-match"], ifRange: fields["if-range"]
+    )
     var wanted = ByteRange.whole
     switch conditions.verdict(on: tag) {
     case .failed: throw Problem(412, "the file is not the one that If-Match names")
@@ -180,7 +188,8 @@ private final class FileAnswer {
     call.exchange.onGone = { body.cancel() }
     body.begin { [self] failure in
       guard let failure else {
-        return call.exchange.respond(HTTPResponse(status, headers, .stream(body, length: UInt64(range.count))))
+        return call.exchange.respond(
+          HTTPResponse(status, headers, .stream(body, length: UInt64(range.count))))
       }
       body.cancel()
       call.fail(failure.control)

@@ -15,13 +15,16 @@ extension ControlAPI {
       answers: [
         .init(
           status: 200,
-          note: "events of docs/json.md, each with the id of its dataset; who reads too slowly is cut off",
+          note:
+            "events of docs/json.md, each with the id of its dataset; who reads too slowly is cut off",
           type: "text/event-stream")
       ],
       handle: { api, call throws(Problem) in try api.listen(call) }),
     Route(
       method: "GET", path: "/v1/openapi.json", summary: "This document",
-      answers: [.init(status: 200, note: "OpenAPI 3.1", type: "application/json", schema: .free("OpenAPI"))],
+      answers: [
+        .init(status: 200, note: "OpenAPI 3.1", type: "application/json", schema: .free("OpenAPI"))
+      ],
       handle: { api, call throws(Problem) in
         call.answer(OpenAPI.document(version: api.service.nodeView.version))
       }),

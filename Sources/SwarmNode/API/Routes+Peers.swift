@@ -16,7 +16,8 @@ extension ControlAPI {
         call.answer(.object([("peers", .list(peers.map { Shapes.peer.json($0) }))]))
       }),
     Route(
-      method: "POST", path: "/v1/datasets/{id}/peers", summary: "Try to connect to a peer", names: [id],
+      method: "POST", path: "/v1/datasets/{id}/peers", summary: "Try to connect to a peer",
+      names: [id],
       body: .named(
         "AddPeer", .object([.init("address", .text(3...300, pattern: .peer), "HOST:PORT")])),
       answers: [.init(status: 202, note: "it is tried; whether it answers is seen in the list")],

@@ -9,10 +9,12 @@ extension ControlAPI {
   static let traceRoutes: [Route] = [
     Route(
       method: "GET", path: "/v1/datasets/{id}/trace",
-      summary: "What was read of an exported file, in order: as JSON, or as the bytes to ship with the image",
+      summary:
+        "What was read of an exported file, in order: as JSON, or as the bytes to ship with the image",
       names: [id],
       query: [
-        .init(name: "path", schema: .text(1...4_096), note: "the file", isRequired: true), versionQuery,
+        .init(name: "path", schema: .text(1...4_096), note: "the file", isRequired: true),
+        versionQuery,
       ],
       answers: [
         .init(
@@ -23,7 +25,8 @@ extension ControlAPI {
       handle: { api, call throws(Problem) in try api.trace(call) }),
     Route(
       method: "POST", path: "/v1/datasets/{id}/prefetch",
-      summary: "Fetch parts of a file behind all that is read: ranges, what the dataset's own trace names, or all",
+      summary:
+        "Fetch parts of a file behind all that is read: ranges, what the dataset's own trace names, or all",
       names: [id], body: prefetchSchema,
       answers: [
         .init(
@@ -61,7 +64,8 @@ extension ControlAPI {
       try service.trace(of: place, in: id, version: version)
     }
     if call.accepts("application/json") { return call.answer(Shapes.trace.json(trace)) }
-    call.exchange.respond(HTTPResponse(200, [("Content-Type", MediaType.unknown)], .bytes(trace.encoded)))
+    call.exchange.respond(
+      HTTPResponse(200, [("Content-Type", MediaType.unknown)], .bytes(trace.encoded)))
   }
 
   private func prefetch(_ call: ControlCall) throws(Problem) {
@@ -97,7 +101,9 @@ extension ControlAPI {
   }
 
   /// The ranges of a body, cut off where the file ends; nil where there are none.
-  private static func ranges(_ list: [JSON]?, in entry: FileEntry) throws(Problem) -> [Range<UInt64>]? {
+  private static func ranges(_ list: [JSON]?, in entry: FileEntry) throws(Problem) -> [Range<
+    UInt64
+  >]? {
     guard let list else { return nil }
     return list.compactMap { element in
       guard let offset = element["offset"]?.number, let length = element["length"]?.number,

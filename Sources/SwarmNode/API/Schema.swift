@@ -52,13 +52,21 @@ indirect enum Schema: Sendable {
     switch self {
     case .text(let lengths, let pattern):
       var members: [(String, JSON)] = [("type", .text("string"))]
-      if lengths.lowerBound > 0 { members.append(("minLength", .number(UInt64(lengths.lowerBound)))) }
-      if lengths.upperBound < 65_536 { members.append(("maxLength", .number(UInt64(lengths.upperBound)))) }
+      if lengths.lowerBound > 0 {
+        members.append(("minLength", .number(UInt64(lengths.lowerBound))))
+      }
+      if lengths.upperBound < 65_536 {
+        members.append(("maxLength", .number(UInt64(lengths.upperBound))))
+      }
       if let pattern { members.append(("pattern", .text(pattern.expression))) }
       return members
     case .number(let range):
-      var members: [(String, JSON)] = [("type", .text("integer")), ("minimum", .number(range.lowerBound))]
-      if range.upperBound < UInt64(Int64.max) { members.append(("maximum", .number(range.upperBound))) }
+      var members: [(String, JSON)] = [
+        ("type", .text("integer")), ("minimum", .number(range.lowerBound)),
+      ]
+      if range.upperBound < UInt64(Int64.max) {
+        members.append(("maximum", .number(range.upperBound)))
+      }
       return members
     case .signed: return [("type", .text("integer"))]
     case .flag: return [("type", .text("boolean"))]
@@ -109,13 +117,18 @@ indirect enum Schema: Sendable {
       guard lengths.contains(text.unicodeScalars.count) else {
         return "\(subject) must have \(lengths.lowerBound) to \(lengths.upperBound) characters"
       }
-      if let pattern, !pattern.holds(text) { return "\(subject) does not match \(pattern.expression)" }
+      if let pattern, !pattern.holds(text) {
+        return "\(subject) does not match \(pattern.expression)"
+      }
       return nil
     case (.number(let range), .number(let number)):
-      return range.contains(number) ? nil : "\(subject) must be \(range.lowerBound) to \(range.upperBound)"
-    case (.signed, .number), (.signed, .signed), (.flag, .bool), (.free, _), (.orNull, .null): return nil
+      return range.contains(number)
+        ? nil : "\(subject) must be \(range.lowerBound) to \(range.upperBound)"
+    case (.signed, .number), (.signed, .signed), (.flag, .bool), (.free, _), (.orNull, .null):
+      return nil
     case (.choice(let names), .text(let name)):
-      return names.contains(name) ? nil : "\(subject) must be one of \(names.joined(separator: ", "))"
+      return names.contains(name)
+        ? nil : "\(subject) must be one of \(names.joined(separator: ", "))"
     case (.list(let element, let most), .list(let values)):
       if let most, values.count > most { return "\(subject) must have \(most) elements at most" }
       for (index, value) in values.enumerated() {
@@ -124,7 +137,8 @@ indirect enum Schema: Sendable {
       return nil
     case (.object(let properties), .object(let members)):
       return Self.fault(of: members, properties, at: place)
-    case (.orNull(let schema), _), (.named(_, let schema), _): return schema.fault(of: value, at: place)
+    case (.orNull(let schema), _), (.named(_, let schema), _):
+      return schema.fault(of: value, at: place)
     default: return "\(subject) must be \(kind)"
     }
   }
@@ -138,7 +152,8 @@ indirect enum Schema: Sendable {
       }
       if let fault = property.schema.fault(of: value, at: "\(place)/\(name)") { return fault }
     }
-    for property in properties where property.isRequired && !members.contains(where: { $0.0 == property.name }) {
+    for property in properties
+    where property.isRequired && !members.contains(where: { $0.0 == property.name }) {
       return "\(place)/\(property.name) is missing"
     }
     return nil
@@ -176,7 +191,9 @@ extension Schema.Pattern {
 
 extension Schema {
   /// A digest or key of so many digits.
-  static func hex(_ digits: Int) -> Schema { .text(digits...digits, pattern: .digits(digits...digits)) }
+  static func hex(_ digits: Int) -> Schema {
+    .text(digits...digits, pattern: .digits(digits...digits))
+  }
 }
 
 /// How values of a type are written, and what clients are told of it: one list for both.
@@ -185,7 +202,9 @@ struct Shape<Value>: Sendable {
     let property: Schema.Property
     let get: @Sendable (Value) -> JSON
 
-    init(_ name: String, _ schema: Schema, _ note: String, _ get: @escaping @Sendable (Value) -> JSON) {
+    init(
+      _ name: String, _ schema: Schema, _ note: String, _ get: @escaping @Sendable (Value) -> JSON
+    ) {
       property = Schema.Property(name, schema, note)
       self.get = get
     }
@@ -199,7 +218,9 @@ struct Shape<Value>: Sendable {
     self.fields = fields
   }
 
-  func members(_ value: Value) -> [(String, JSON)] { fields.map { ($0.property.name, $0.get(value)) } }
+  func members(_ value: Value) -> [(String, JSON)] {
+    fields.map { ($0.property.name, $0.get(value)) }
+  }
 
   func json(_ value: Value) -> JSON { .object(members(value)) }
 

@@ -11,7 +11,9 @@ enum Shapes {
       .init("kind", .choice(TorrentKind.allCases.map(\.rawValue)), "v1, v2 or hybrid") {
         .text($0.kind.rawValue)
       },
-      .init("single_file", .flag, "whether it is one file without a folder") { .bool($0.isSingleFile) },
+      .init("single_file", .flag, "whether it is one file without a folder") {
+        .bool($0.isSingleFile)
+      },
       .init("length", .number(), "bytes in all files") { .number($0.contentLength) },
       .init("file_count", .number(), "files and symlinks") { .number(UInt64($0.files.count)) },
       .init("piece_length", .number(), "bytes in a piece") { .number(UInt64($0.pieceLength)) },
@@ -41,13 +43,23 @@ enum Shapes {
   static let transfer = Shape<TransferView>(
     "Transfer",
     [
-      .init("done", .number(), "bytes of what is wanted that are verified and here") { .number($0.done) },
-      .init("wanted", .orNull(.number()), "bytes that are wanted; null while the metadata is not here") {
+      .init("done", .number(), "bytes of what is wanted that are verified and here") {
+        .number($0.done)
+      },
+      .init(
+        "wanted", .orNull(.number()), "bytes that are wanted; null while the metadata is not here"
+      ) {
         .number(orNull: $0.wanted)
       },
-      .init("finished", .flag, "whether all that is wanted is here and on disk") { .bool($0.isFinished) },
-      .init("downloaded", .number(), "bytes of content that came in this run") { .number($0.downloaded) },
-      .init("uploaded", .number(), "bytes of content that went in this run") { .number($0.uploaded) },
+      .init("finished", .flag, "whether all that is wanted is here and on disk") {
+        .bool($0.isFinished)
+      },
+      .init("downloaded", .number(), "bytes of content that came in this run") {
+        .number($0.downloaded)
+      },
+      .init("uploaded", .number(), "bytes of content that went in this run") {
+        .number($0.uploaded)
+      },
       .init("wasted", .number(), "bytes that came and were wrong, or were here already") {
         .number($0.wasted)
       },
@@ -56,10 +68,17 @@ enum Shapes {
       .init("peers", .number(), "connected peers") { .number(UInt64($0.peers)) },
       .init("seeds", .number(), "those of them that have everything") { .number(UInt64($0.seeds)) },
       .init("connecting", .number(), "connections being made") { .number(UInt64($0.connecting)) },
-      .init("known_peers", .number(), "peers known, connected or not") { .number(UInt64($0.knownPeers)) },
-      .init("seconds_left", .orNull(.number()), "if it goes on as now") { .number(orNull: $0.secondsLeft) },
-      .init("waiting", .orNull(.text()), "what it waits for (docs/json.md)") { .text(orNull: $0.waiting) },
-      .init("stalled_reads", .number(), "reads that have waited for more than a second, 16 at most") {
+      .init("known_peers", .number(), "peers known, connected or not") {
+        .number(UInt64($0.knownPeers))
+      },
+      .init("seconds_left", .orNull(.number()), "if it goes on as now") {
+        .number(orNull: $0.secondsLeft)
+      },
+      .init("waiting", .orNull(.text()), "what it waits for (docs/json.md)") {
+        .text(orNull: $0.waiting)
+      },
+      .init("stalled_reads", .number(), "reads that have waited for more than a second, 16 at most")
+      {
         .number(UInt64($0.stalledReads))
       },
     ])
@@ -67,17 +86,22 @@ enum Shapes {
   static let dataset = Shape<DatasetView>(
     "Dataset",
     [
-      .init("id", .text(40...64, pattern: .digits(40...64)), "the dataset's key, else an infohash") {
+      .init("id", .text(40...64, pattern: .digits(40...64)), "the dataset's key, else an infohash")
+      {
         .text($0.id)
       },
       .init("name", .orNull(.text()), "null while it is not known") {
         .text(orNull: $0.name.map { printable($0) })
       },
-      .init("dataset_key", .orNull(.hex(64)), "null for a plain torrent") { .text(orNull: $0.key?.hex) },
+      .init("dataset_key", .orNull(.hex(64)), "null for a plain torrent") {
+        .text(orNull: $0.key?.hex)
+      },
       .init("version", .orNull(.number()), "the version that is taken part in") {
         .number(orNull: $0.version)
       },
-      .init("newest", .orNull(.number()), "the newest version known of") { .number(orNull: $0.newest) },
+      .init("newest", .orNull(.number()), "the newest version known of") {
+        .number(orNull: $0.newest)
+      },
       .init("infohash_v2", .orNull(.hex(64)), "of the version that is taken part in") {
         .text(orNull: $0.infohashV2?.hex)
       },
@@ -97,7 +121,9 @@ enum Shapes {
       .init("transfer", .orNull(transfer.schema), "how the version is doing") {
         $0.transfer.map { transfer.json($0) } ?? .null
       },
-      .init("files", .text(), "where its files are listed") { .text("/v1/datasets/\($0.id)/files") },
+      .init("files", .text(), "where its files are listed") {
+        .text("/v1/datasets/\($0.id)/files")
+      },
     ])
 
   static let version = Shape<VersionView>(
@@ -111,7 +137,8 @@ enum Shapes {
       },
       .init("open", .flag, "whether the node takes part in it now") { .bool($0.isOpen) },
       .init(
-        "differing_bytes", .orNull(.number()), "what who has the version before must fetch; null where unknown"
+        "differing_bytes", .orNull(.number()),
+        "what who has the version before must fetch; null where unknown"
       ) { .number(orNull: $0.differingBytes) },
       .init("torrent", .orNull(torrent.schema), "what is in it; null where that is not here") {
         $0.info.map { torrent.json($0) } ?? .null
@@ -122,13 +149,17 @@ enum Shapes {
     "Peer",
     [
       .init("address", .text(), "address and port") { .text($0.address) },
-      .init("client", .text(), "the program, as it calls itself") { .text(printable(Array($0.client.utf8))) },
+      .init("client", .text(), "the program, as it calls itself") {
+        .text(printable(Array($0.client.utf8)))
+      },
       .init("incoming", .flag, "whether it connected to us") { .bool($0.isIncoming) },
       .init("pieces", .number(), "pieces that it has") { .number(UInt64($0.pieces)) },
       .init("download_rate", .number(), "bytes a second from it") { .number($0.downloadRate) },
       .init("upload_rate", .number(), "bytes a second to it") { .number($0.uploadRate) },
       .init("peer_choking", .flag, "it does not let us request") { .bool($0.peerChoking) },
-      .init("peer_interested", .flag, "it wants something that we have") { .bool($0.peerInterested) },
+      .init("peer_interested", .flag, "it wants something that we have") {
+        .bool($0.peerInterested)
+      },
       .init("am_choking", .flag, "we do not let it request") { .bool($0.amChoking) },
       .init("am_interested", .flag, "we want something that it has") { .bool($0.amInterested) },
       .init("requested", .number(), "our requests that it has not answered") {
@@ -139,11 +170,15 @@ enum Shapes {
   static let export = Shape<ExportView>(
     "Export",
     [
-      .init("name", .text(), "its name for clients of NBD") { .text(printable($0.names.first ?? [])) },
+      .init("name", .text(), "its name for clients of NBD") {
+        .text(printable($0.names.first ?? []))
+      },
       .init("names", .list(.text()), "all names by which clients may ask for it") {
         .list($0.names.map { .text(printable($0)) })
       },
-      .init("dataset", .text(40...64, pattern: .digits(40...64)), "the dataset's id") { .text($0.dataset) },
+      .init("dataset", .text(40...64, pattern: .digits(40...64)), "the dataset's id") {
+        .text($0.dataset)
+      },
       .init("version", .orNull(.number()), "null for the newest") { .number(orNull: $0.version) },
       .init("path", .text(), "the file") { .text($0.path.description) },
       .init("size", .number(), "bytes in it") { .number($0.size) },
@@ -162,7 +197,9 @@ enum Shapes {
         .text(orNull: $0.nbdSocket.map { printable($0) })
       },
       .init("dht", .free("docs/json.md"), "the node of the DHT (docs/json.md, \"dht\")") { $0.dht },
-      .init("local_network", .free("docs/json.md"), "(docs/json.md, \"local_network\")") { $0.localNetwork },
+      .init("local_network", .free("docs/json.md"), "(docs/json.md, \"local_network\")") {
+        $0.localNetwork
+      },
       .init("mappings", .free("docs/json.md"), "ports in routers (docs/json.md, \"mappings\")") {
         $0.mappings
       },
@@ -196,7 +233,9 @@ enum Shapes {
       .init("executable", .flag, "whether the owner may run it") {
         .bool($0.entry.symlinkTarget == nil && $0.entry.attributes.contains(.executable))
       },
-      .init("hidden", .flag, "whether it is hidden") { .bool($0.entry.attributes.contains(.hidden)) },
+      .init("hidden", .flag, "whether it is hidden") {
+        .bool($0.entry.attributes.contains(.hidden))
+      },
       .init("symlink", .orNull(.text()), "the target from the dataset's top") {
         .text(orNull: $0.entry.symlinkTarget?.description)
       },

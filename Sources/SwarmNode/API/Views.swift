@@ -152,7 +152,8 @@ public struct VersionView: Sendable {
 
   /// A version from its parts.
   public init(
-    number: UInt64?, infohashV2: SHA256Digest?, info: InfoDictionary?, differingBytes: UInt64? = nil,
+    number: UInt64?, infohashV2: SHA256Digest?, info: InfoDictionary?,
+    differingBytes: UInt64? = nil,
     isOpen: Bool
   ) {
     self.number = number
@@ -226,7 +227,8 @@ public struct ExportView: Hashable, Sendable {
 
   /// An export from its parts.
   public init(
-    names: [[UInt8]], dataset: String, version: UInt64?, path: ContentPath, size: UInt64, socket: [UInt8]
+    names: [[UInt8]], dataset: String, version: UInt64?, path: ContentPath, size: UInt64,
+    socket: [UInt8]
   ) {
     self.names = names
     self.dataset = dataset

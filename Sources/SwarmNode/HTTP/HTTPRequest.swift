@@ -14,7 +14,9 @@ struct HTTPRequest {
 struct HTTPHeaders {
   private var fields: [(name: String, value: [UInt8])] = []
 
-  mutating func append(_ name: String, _ value: [UInt8]) { fields.append((name.lowercased(), value)) }
+  mutating func append(_ name: String, _ value: [UInt8]) {
+    fields.append((name.lowercased(), value))
+  }
 
   /// The value of a header by its name in lower case; where it came more than once, all of them as a list.
   /// RFC 9110, section 5.3. nil where it did not come.

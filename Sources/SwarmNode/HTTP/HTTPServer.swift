@@ -156,7 +156,9 @@ final class HTTPServer {
     cmhd_socket_context(connection).map { Unmanaged<HTTPPeer>.fromOpaque($0).takeUnretainedValue() }
   }
 
-  private func requestBegins(_ target: UnsafePointer<CChar>?, _ connection: OpaquePointer) -> HTTPExchange {
+  private func requestBegins(_ target: UnsafePointer<CChar>?, _ connection: OpaquePointer)
+    -> HTTPExchange
+  {
     let bytes = target.map { UnsafeRawBufferPointer(start: $0, count: strlen($0)) }
     let exchange = HTTPExchange(bytes.map { Array($0) } ?? [], on: connection, of: self)
     exchanges[ObjectIdentifier(exchange)] = exchange
@@ -204,7 +206,8 @@ final class HTTPServer {
         { context, _, name, value in
           let headers = context!.assumingMemoryBound(to: HTTPHeaders.self)
           guard let name else { return .YES }
-          let bytes = value.map { Array(UnsafeRawBufferPointer(start: $0, count: strlen($0))) } ?? []
+          let bytes =
+            value.map { Array(UnsafeRawBufferPointer(start: $0, count: strlen($0))) } ?? []
           headers.pointee.append(String(cString: name), bytes)
           return .YES
         }, headers)
@@ -307,7 +310,9 @@ final class HTTPServer {
         server.connectionEnds(socket)
       }
     }
-    func item(_ option: MHD_OPTION, _ value: Int, _ pointer: UnsafeMutableRawPointer? = nil) -> MHD_OptionItem {
+    func item(_ option: MHD_OPTION, _ value: Int, _ pointer: UnsafeMutableRawPointer? = nil)
+      -> MHD_OptionItem
+    {
       MHD_OptionItem(option: option, value: value, ptr_value: pointer)
     }
     func address<Function>(_ function: Function) -> Int { unsafeBitCast(function, to: Int.self) }

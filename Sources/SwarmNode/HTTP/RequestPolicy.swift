@@ -40,7 +40,8 @@ enum RequestPolicy {
   /// a dot.
   private static func isLocal(_ host: [UInt8]) -> Bool {
     var name = String(decoding: host, as: UTF8.self).lowercased()[...]
-    if let colon = name.lastIndex(of: ":"), name[name.index(after: colon)...].allSatisfy(\.isNumber) {
+    if let colon = name.lastIndex(of: ":"), name[name.index(after: colon)...].allSatisfy(\.isNumber)
+    {
       if !name.hasSuffix("]") && name != "[::1]" { name = name[..<colon] }
     }
     if name == "[::1]" || name == "127.0.0.1" { return true }

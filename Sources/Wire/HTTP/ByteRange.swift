@@ -22,7 +22,8 @@ public enum ByteRange: Hashable, Sendable {
 
   /// nil: as if there were no header.
   private static func decide(_ header: [UInt8], _ length: UInt64) -> ByteRange? {
-    let parts = header.split(separator: UInt8(ascii: "="), maxSplits: 1, omittingEmptySubsequences: false)
+    let parts = header.split(
+      separator: UInt8(ascii: "="), maxSplits: 1, omittingEmptySubsequences: false)
     guard parts.count == 2, String(decoding: parts[0], as: UTF8.self).lowercased() == "bytes" else {
       return nil
     }

@@ -43,7 +43,8 @@ public enum MediaType {
       let rank =
         range == wanted
         ? 3
-        : range.elementsEqual(group + Array("/*".utf8)) ? 2 : range.elementsEqual("*/*".utf8) ? 1 : 0
+        : range.elementsEqual(group + Array("/*".utf8))
+          ? 2 : range.elementsEqual("*/*".utf8) ? 1 : 0
       // The most specific one counts. Section 12.5.1.
       if rank > best?.rank ?? 0 { best = (rank, !isRefused(item)) }
     }

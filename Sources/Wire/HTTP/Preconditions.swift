@@ -17,7 +17,9 @@ public struct EntityTag: Hashable, Sendable {
   }
 
   /// As a header has it.
-  public var text: String { (isWeak ? "W/\"" : "\"") + String(decoding: opaque, as: UTF8.self) + "\"" }
+  public var text: String {
+    (isWeak ? "W/\"" : "\"") + String(decoding: opaque, as: UTF8.self) + "\""
+  }
 
   /// Takes a tag off the front of `rest`; nil where none begins.
   static func take(from rest: inout ArraySlice<UInt8>) -> EntityTag? {
@@ -94,7 +96,8 @@ public struct Preconditions: Sendable {
     guard let ifRange else { return .proceed(heedsRange: true) }
     var rest = trimmed(ifRange[...])
     let named = EntityTag.take(from: &rest)
-    return .proceed(heedsRange: rest.isEmpty && named?.isWeak == false && named?.opaque == tag.opaque)
+    return .proceed(
+      heedsRange: rest.isEmpty && named?.isWeak == false && named?.opaque == tag.opaque)
   }
 
   private func isAny(_ header: [UInt8]) -> Bool { trimmed(header[...]).elementsEqual("*".utf8) }

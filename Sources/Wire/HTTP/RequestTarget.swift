@@ -77,7 +77,8 @@ public struct RequestTarget: Hashable, Sendable {
     if bytes.first == UInt8(ascii: "/") { return bytes[...] }
     let scheme = Array("http://".utf8)
     guard bytes.count > scheme.count,
-      String(decoding: bytes.prefix(scheme.count), as: UTF8.self).lowercased().utf8.elementsEqual(scheme)
+      String(decoding: bytes.prefix(scheme.count), as: UTF8.self).lowercased().utf8.elementsEqual(
+        scheme)
     else { throw .noPath }
     let rest = bytes[scheme.count...]
     guard let end = rest.firstIndex(where: { $0 == UInt8(ascii: "/") || $0 == UInt8(ascii: "?") })

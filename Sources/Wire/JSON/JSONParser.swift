@@ -72,7 +72,9 @@ public struct JSONParser {
   private var next: UInt8? { offset < bytes.count ? bytes[offset] : nil }
 
   private mutating func skipSpace() {
-    while let byte = next, byte == 0x20 || byte == 0x09 || byte == 0x0a || byte == 0x0d { offset += 1 }
+    while let byte = next, byte == 0x20 || byte == 0x09 || byte == 0x0a || byte == 0x0d {
+      offset += 1
+    }
   }
 
   /// Steps over a byte if it is the next.
@@ -164,7 +166,9 @@ public struct JSONParser {
     let start = offset
     let isNegative = take("-")
     if take("0") {
-      if let byte = next, (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) { throw failure(.number) }
+      if let byte = next, (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) {
+        throw failure(.number)
+      }
     } else {
       try digits()
     }

@@ -28,7 +28,8 @@ import Wire
     return found
   }
 
-  @Test(arguments: [0..<1_500_000, 5..<6, 262_143..<262_145, 300_000..<1_400_001] as [Range<UInt64>])
+  @Test(
+    arguments: [0..<1_500_000, 5..<6, 262_143..<262_145, 300_000..<1_400_001] as [Range<UInt64>])
   func bytesComeInOrder(range: Range<UInt64>) throws {
     let service = service(1_500_000)
     let body = FileBody(range, of: try #require(file(service)))
@@ -94,7 +95,8 @@ import Wire
     let body = EventBody { _ in isOver = true }
     body.send("status", id: 3, data: "{}")
     let (first, end) = drain(body, room: 7)
-    #expect(String(decoding: first, as: UTF8.self).hasSuffix("\n\nid: 3\nevent: status\ndata: {}\n\n"))
+    #expect(
+      String(decoding: first, as: UTF8.self).hasSuffix("\n\nid: 3\nevent: status\ndata: {}\n\n"))
     #expect(end == .later)
     var woken = 0
     body.setWake { woken += 1 }
@@ -118,6 +120,7 @@ import Wire
     #expect(end == .end && body.dropped == 1)
     #expect(bytes.count <= HTTPServerLimits.eventBytes + 100)
     let text = String(decoding: bytes, as: UTF8.self)
-    #expect(text.hasSuffix("data: \(line)\n\n: events were lost, since they were not read in time\n\n"))
+    #expect(
+      text.hasSuffix("data: \(line)\n\n: events were lost, since they were not read in time\n\n"))
   }
 }

@@ -16,7 +16,9 @@ import Wire
     static let key = String(repeating: "ab", count: 32)
 
     init() throws {
-      service.contents = [Array("a,b\n1,2\n".utf8), [], [], (0..<700_000).map { UInt8(truncatingIfNeeded: $0) }]
+      service.contents = [
+        Array("a,b\n1,2\n".utf8), [], [], (0..<700_000).map { UInt8(truncatingIfNeeded: $0) },
+      ]
       let info = try InfoDictionary(parsing: Self.info)
       var first = DatasetView(id: Self.key, magnet: "magnet:?xs=urn:btpk:\(Self.key)")
       (first.name, first.version, first.info) = (info.name.bytes, 2, info)
@@ -97,7 +99,8 @@ import Wire
     #expect(try fixture.ask("GET", "/v1/datasets/\(Fixture.key)/files?limit=0").status == 400)
     #expect(try fixture.ask("GET", "/v1/datasets/\(Fixture.key)/files?limit=x").status == 400)
     #expect(try fixture.ask("GET", "/v1/datasets/\(Fixture.key)/files?what=1").status == 400)
-    #expect(try fixture.ask("GET", "/v1/datasets/\(Fixture.key)/files?limit=1&limit=1").status == 400)
+    #expect(
+      try fixture.ask("GET", "/v1/datasets/\(Fixture.key)/files?limit=1&limit=1").status == 400)
     #expect(try fixture.ask("GET", "/v1/datasets/\(Fixture.key)/files?version=3").status == 404)
     fixture.finish()
   }
@@ -107,10 +110,12 @@ import Wire
     let url = "/v1/datasets/\(Fixture.key)/files"
     let whole = try fixture.ask("GET", "\(url)/a.csv")
     #expect(whole.status == 200 && whole.text == "a,b\n1,2\n")
-    #expect(whole.headers["content-type"] == "text/csv" && whole.headers["accept-ranges"] == "bytes")
+    #expect(
+      whole.headers["content-type"] == "text/csv" && whole.headers["accept-ranges"] == "bytes")
     let tag = try #require(whole.headers["etag"])
     let part = try fixture.ask("GET", "\(url)/a.csv", ["Range: bytes=2-4"])
-    #expect(part.status == 206 && part.text == "b\n1" && part.headers["content-range"] == "bytes 2-4/8")
+    #expect(
+      part.status == 206 && part.text == "b\n1" && part.headers["content-range"] == "bytes 2-4/8")
     #expect(part.headers["etag"] == tag)
     let head = try fixture.ask("HEAD", "\(url)/a.csv", ["Range: bytes=2-4"])
     #expect(head.status == 200 && head.headers["content-length"] == "8" && head.body.isEmpty)
@@ -193,7 +198,8 @@ import Wire
     let key = try #require(DatasetKey(hex: id))
     #expect(request.link == .link(MagnetLink(datasetKey: key, version: 3)))
     for (body, status) in [
-      ("{}", 422), ("{\"link\": 1}", 422), ("{\"link\": \"a.torrent\"}", 422), ("[", 400), ("", 400),
+      ("{}", 422), ("{\"link\": 1}", 422), ("{\"link\": \"a.torrent\"}", 422), ("[", 400),
+      ("", 400),
       ("{\"link\": \"/a\", \"what\": 1}", 422), ("{\"link\": \"/a\", \"peers\": [\"x\"]}", 422),
       ("{\"link\": \"/a\", \"directory\": \"b\"}", 422),
       ("{\"link\": \"/a\", \"sparse\": true, \"only\": [\"*\"]}", 422),
@@ -203,7 +209,9 @@ import Wire
     }
     fixture.service.failure = .conflict("there already")
     #expect(try fixture.ask("POST", "/v1/datasets", body: "{\"link\": \"/a\"}").status == 409)
-    #expect(try fixture.ask("POST", "/v1/datasets", ["Content-Type: text/plain"], body: "{}").status == 415)
+    #expect(
+      try fixture.ask("POST", "/v1/datasets", ["Content-Type: text/plain"], body: "{}").status
+        == 415)
     #expect(try fixture.ask("POST", "/v1/datasets").status == 411)
     let part = try fixture.ask("DELETE", "/v1/datasets/\(id.prefix(10))")
     #expect(part.status == 409 && part.text.contains(id))
@@ -228,8 +236,10 @@ import Wire
     let fixture = try Fixture()
     let id = Fixture.key
     let url = "/v1/datasets/\(id)"
-    #expect(try fixture.ask("POST", "\(url)/peers", body: "{\"address\": \"a.example:5\"}").status == 202)
-    #expect(try fixture.ask("POST", "\(url)/peers", body: "{\"address\": \"a.example\"}").status == 422)
+    #expect(
+      try fixture.ask("POST", "\(url)/peers", body: "{\"address\": \"a.example:5\"}").status == 202)
+    #expect(
+      try fixture.ask("POST", "\(url)/peers", body: "{\"address\": \"a.example\"}").status == 422)
     let wish = "{\"dataset\": \"\(id)\", \"path\": \"dir/\\\\xff b\", \"name\": \"a/b c\"}"
     let export = try fixture.ask("POST", "/v1/exports", body: wish)
     #expect(export.status == 201 && export.headers["location"] == "/v1/exports/a%2Fb%20c")
@@ -238,20 +248,26 @@ import Wire
     #expect(try fixture.ask("DELETE", "/v1/exports/a/b%20c").status == 204)
     #expect(try fixture.ask("DELETE", "/v1/exports/a%2Fb%20c").status == 404)
     for path in ["link", "dir/empty", "x"] {
-      let status = try fixture.ask("POST", "/v1/exports", body: "{\"dataset\": \"\(id)\", \"path\": \"\(path)\"}").status
+      let status = try fixture.ask(
+        "POST", "/v1/exports", body: "{\"dataset\": \"\(id)\", \"path\": \"\(path)\"}"
+      ).status
       #expect(status == (path == "x" ? 404 : 422))
     }
     let trace = try fixture.ask("GET", "\(url)/trace?path=a.csv")
     #expect(try json(trace)["reads"]?.list?.first?["offset"]?.number == 3)
-    let bytes = try fixture.ask("GET", "\(url)/trace?path=a.csv", ["Accept: application/octet-stream"])
+    let bytes = try fixture.ask(
+      "GET", "\(url)/trace?path=a.csv", ["Accept: application/octet-stream"])
     #expect(try BootTrace(encoded: bytes.body).reads.count == 1)
     #expect(try fixture.ask("GET", "\(url)/trace").status == 400)
-    let fetch = "{\"path\": \"a.csv\", \"ranges\": [{\"offset\": 2, \"length\": 100}, {\"offset\": 8, \"length\": 1}]}"
+    let fetch =
+      "{\"path\": \"a.csv\", \"ranges\": [{\"offset\": 2, \"length\": 100}, {\"offset\": 8, \"length\": 1}]}"
     let taken = try fixture.ask("POST", "\(url)/prefetch", body: fetch)
     #expect(taken.status == 202)
     #expect(try json(taken)["bytes"]?.number == 6)
     #expect(fixture.service.asked.last == "prefetch [Range(2..<8)] of 0")
-    #expect(try fixture.ask("POST", "\(url)/prefetch", body: "{\"path\": \"a.csv\", \"trace\": true}").status == 404)
+    #expect(
+      try fixture.ask("POST", "\(url)/prefetch", body: "{\"path\": \"a.csv\", \"trace\": true}")
+        .status == 404)
     let traced = "{\"path\": \"dir/\\\\xff b\", \"trace\": true}"
     #expect(try json(fixture.ask("POST", "\(url)/prefetch", body: traced))["bytes"]?.number == 4)
     fixture.finish()
@@ -264,9 +280,11 @@ import Wire
     client.send("GET", "/v1/events")
     #expect(client.turn { server.hasListeners })
     server.tell("status", dataset: Fixture.key, [("done", .number(5))])
-    let wanted = "id: 1\nevent: status\ndata: {\"event\": \"status\", \"dataset\": \"\(Fixture.key)\", \"done\": 5}\n\n"
+    let wanted =
+      "id: 1\nevent: status\ndata: {\"event\": \"status\", \"dataset\": \"\(Fixture.key)\", \"done\": 5}\n\n"
     #expect(client.turn { String(decoding: client.received, as: UTF8.self).contains(wanted) })
-    #expect(String(decoding: client.received, as: UTF8.self).contains("Content-Type: text/event-stream"))
+    #expect(
+      String(decoding: client.received, as: UTF8.self).contains("Content-Type: text/event-stream"))
     client.close()
     #expect(client.turn { !server.hasListeners })
     fixture.finish()
@@ -296,7 +314,9 @@ import Wire
     for route in ControlAPI.routes {
       let operation = try #require(document["paths"]?[route.path]?[route.method.lowercased()])
       #expect((operation["requestBody"] != nil) == (route.body != nil))
-      let names = route.path.split(separator: "{").dropFirst().compactMap { $0.split(separator: "}").first }
+      let names = route.path.split(separator: "{").dropFirst().compactMap {
+        $0.split(separator: "}").first
+      }
       #expect(names.map(String.init) == route.names.map(\.name), "\(route.path)")
       let example = route.parts.map { part -> [UInt8] in
         if case .name(let name) = part { Array(name.utf8) } else { Array("1".utf8) }
@@ -324,7 +344,9 @@ import Wire
     for line in lines where !line.hasPrefix("#") {
       let name = line.prefix { $0 != "{" && $0 != " " }
       #expect(name.hasPrefix("swarm_"))
-      #expect(lines.contains { $0.hasPrefix("# TYPE \(name) ") } && lines.contains { $0.hasPrefix("# HELP \(name) ") })
+      #expect(
+        lines.contains { $0.hasPrefix("# TYPE \(name) ") }
+          && lines.contains { $0.hasPrefix("# HELP \(name) ") })
       #expect(name.hasSuffix("_total") == lines.contains("# TYPE \(name) counter"))
     }
     fixture.finish()

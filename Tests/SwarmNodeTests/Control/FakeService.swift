@@ -42,8 +42,10 @@ final class FakeService: ControlService {
   }
 
   func versions(of dataset: String) throws(ControlFailure) -> [VersionView] {
-    [VersionView(number: 2, infohashV2: nil, info: datasets[0].info, isOpen: true),
-      VersionView(number: 1, infohashV2: nil, info: nil, differingBytes: 5, isOpen: false)]
+    [
+      VersionView(number: 2, infohashV2: nil, info: datasets[0].info, isOpen: true),
+      VersionView(number: 1, infohashV2: nil, info: nil, differingBytes: 5, isOpen: false),
+    ]
   }
 
   func info(of dataset: String, version: UInt64?) throws(ControlFailure) -> InfoDictionary {
@@ -61,10 +63,12 @@ final class FakeService: ControlService {
     if let failure { return completion(.failure(failure)) }
     completion(
       .success(
-        ReadableFile(length: UInt64(contents[file].count)) { [unowned self] range, deliver, completion in
+        ReadableFile(length: UInt64(contents[file].count)) {
+          [unowned self] range, deliver, completion in
           reads += 1
           let number = reads
-          pending.append(Pending(range: range, deliver: deliver, completion: completion, number: number))
+          pending.append(
+            Pending(range: range, deliver: deliver, completion: completion, number: number))
           return { [weak self] in
             self?.cancelled.append(number)
             self?.pending.removeAll { $0.number == number }
@@ -104,16 +108,22 @@ final class FakeService: ControlService {
     return ranges.count
   }
 
-  func peers(of dataset: String) -> [PeerView] { [PeerView(address: "192.0.2.1:6881", client: "x")] }
+  func peers(of dataset: String) -> [PeerView] {
+    [PeerView(address: "192.0.2.1:6881", client: "x")]
+  }
 
-  func add(peer: PeerAddress, to dataset: String) throws(ControlFailure) { asked.append("peer \(peer)") }
+  func add(peer: PeerAddress, to dataset: String) throws(ControlFailure) {
+    asked.append("peer \(peer)")
+  }
 
   func export(_ request: ExportRequest) throws(ControlFailure) -> ExportView {
     if let failure { throw failure }
     guard let info = datasets.first?.info else { throw .unavailable("") }
     let view = ExportView(
-      names: [request.name ?? Array("k/p".utf8)], dataset: request.dataset, version: request.version,
-      path: info.files[request.file].path, size: info.files[request.file].length, socket: Array("/s".utf8))
+      names: [request.name ?? Array("k/p".utf8)], dataset: request.dataset,
+      version: request.version,
+      path: info.files[request.file].path, size: info.files[request.file].length,
+      socket: Array("/s".utf8))
     exports.append(view)
     return view
   }
@@ -125,7 +135,8 @@ final class FakeService: ControlService {
     exports.remove(at: place)
   }
 
-  func trace(of file: Int, in dataset: String, version: UInt64?) throws(ControlFailure) -> BootTrace {
+  func trace(of file: Int, in dataset: String, version: UInt64?) throws(ControlFailure) -> BootTrace
+  {
     do {
       return try BootTrace(fileSize: 100, reads: [.init(offset: 3, length: 4, milliseconds: 5)])
     } catch { throw .system("\(error)") }

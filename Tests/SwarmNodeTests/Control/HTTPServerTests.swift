@@ -15,7 +15,8 @@ import Wire
     var requests: [HTTPRequest] = []
     var exchanges: [HTTPExchange] = []
     var onRequest: (HTTPExchange, HTTPRequest) -> Void = { exchange, _ in
-      exchange.respond(HTTPResponse(200, [("Content-Type", "text/plain")], .bytes(Array("hello".utf8))))
+      exchange.respond(
+        HTTPResponse(200, [("Content-Type", "text/plain")], .bytes(Array("hello".utf8))))
     }
 
     init() throws {
@@ -182,9 +183,10 @@ import Wire
     waiting.send("GET", "/")
     let streaming = fixture.client()
     streaming.send("GET", "/x")
-    #expect(waiting.turn(while: { streaming.pump() }) {
-      fixture.exchanges.count == 2 && !streaming.received.isEmpty
-    })
+    #expect(
+      waiting.turn(while: { streaming.pump() }) {
+        fixture.exchanges.count == 2 && !streaming.received.isEmpty
+      })
     fixture.finish()
     for client in [idle, half, waiting, streaming] {
       client.pump()

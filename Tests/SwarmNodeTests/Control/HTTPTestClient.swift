@@ -110,9 +110,12 @@ struct HTTPTestAnswer {
   /// nil where it is not whole.
   init?(_ bytes: [UInt8], isHead: Bool, isClosed: Bool) {
     let separator = Array("\r\n\r\n".utf8)
-    guard let end = bytes.indices.first(where: { bytes[$0...].starts(with: separator) }) else { return nil }
+    guard let end = bytes.indices.first(where: { bytes[$0...].starts(with: separator) }) else {
+      return nil
+    }
     let lines = String(decoding: bytes[..<end], as: UTF8.self).split(separator: "\r\n")
-    guard let status = lines.first?.split(separator: " ").dropFirst().first.flatMap({ Int($0) }) else {
+    guard let status = lines.first?.split(separator: " ").dropFirst().first.flatMap({ Int($0) })
+    else {
       return nil
     }
     var headers: [String: String] = [:]

@@ -33,19 +33,22 @@ import Wire
     #expect(target.value(of: "w") == nil)
   }
 
-  @Test(arguments: [
-    ("", RequestTarget.Failure.noPath), ("a", .noPath), ("*", .noPath), ("ftp://a/b", .noPath),
-    ("/a/../b", .dots), ("/a/%2e%2E/b", .dots), ("/a/./b", .dots), ("/a//b", .dots), ("/a/", .dots),
-    ("/%", .escape), ("/%4", .escape), ("/%zz", .escape), ("/a?b=%4", .escape),
-    ("/a%00", .nul), ("/a b", .character(0x20)), ("/a#b", .character(0x23)),
-    ("/é", .character(0xc3)),
-  ] as [(String, RequestTarget.Failure)])
+  @Test(
+    arguments: [
+      ("", RequestTarget.Failure.noPath), ("a", .noPath), ("*", .noPath), ("ftp://a/b", .noPath),
+      ("/a/../b", .dots), ("/a/%2e%2E/b", .dots), ("/a/./b", .dots), ("/a//b", .dots),
+      ("/a/", .dots),
+      ("/%", .escape), ("/%4", .escape), ("/%zz", .escape), ("/a?b=%4", .escape),
+      ("/a%00", .nul), ("/a b", .character(0x20)), ("/a#b", .character(0x23)),
+      ("/é", .character(0xc3)),
+    ] as [(String, RequestTarget.Failure)])
   func faults(text: String, expected: RequestTarget.Failure) {
     #expect(failure(Array(text.utf8)) == expected)
   }
 
   @Test func bounds() {
-    let path = [UInt8(ascii: "/")] + [UInt8](repeating: UInt8(ascii: "a"), count: HTTPLimits.targetBytes)
+    let path =
+      [UInt8(ascii: "/")] + [UInt8](repeating: UInt8(ascii: "a"), count: HTTPLimits.targetBytes)
     #expect(failure(path) == .tooLong)
     #expect(failure(Array(path.dropLast())) == nil)
     let query = "/?" + String(repeating: "a&", count: HTTPLimits.parameters)
@@ -74,12 +77,14 @@ import Wire
     }
   }
 
-  @Test(arguments: [
-    (nil, true), ("*/*", true), ("application/json", true), ("Application/JSON;q=0.1", true),
-    ("application/*", true), ("text/html", false), ("text/*, image/png", false),
-    ("application/json;q=0, */*", false), ("*/*;q=0.000", false), ("*/*;q=0.001", true),
-    ("text/html, */*;q=0.1", true), ("rubbish", true), ("", true), ("application/*;q=0, application/json", true),
-  ] as [(String?, Bool)])
+  @Test(
+    arguments: [
+      (nil, true), ("*/*", true), ("application/json", true), ("Application/JSON;q=0.1", true),
+      ("application/*", true), ("text/html", false), ("text/*, image/png", false),
+      ("application/json;q=0, */*", false), ("*/*;q=0.000", false), ("*/*;q=0.001", true),
+      ("text/html, */*;q=0.1", true), ("rubbish", true), ("", true),
+      ("application/*;q=0, application/json", true),
+    ] as [(String?, Bool)])
   func accept(header: String?, expected: Bool) {
     #expect(MediaType.accepts(header.map { Array($0.utf8) }, "application/json") == expected)
   }

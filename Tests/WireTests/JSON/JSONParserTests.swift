@@ -26,16 +26,20 @@ import Wire
   ])
   func values(text: String, expected: String) throws { #expect(try line(text) == expected) }
 
-  @Test(arguments: [
-    ("", JSONParser.Reason.end), (" ", .end), ("tru", .noValue), ("nul", .noValue), ("+1", .noValue),
-    ("01", .number), ("-", .end), ("-x", .number), ("1.", .end), ("1.x", .number), ("1e", .end), (".5", .noValue),
-    ("1e999", .number), ("NaN", .noValue), ("1 2", .surplus), ("[1,]", .noValue), ("[1", .end),
-    ("[1 2]", .punctuation), ("{\"a\" 1}", .punctuation), ("{a:1}", .punctuation), ("{\"a\":1,}", .punctuation),
-    ("{\"a\":1,\"a\":2}", .duplicate), ("{\"a\":1", .end), ("'a'", .noValue), ("\"a", .end),
-    ("\"\t\"", .control), ("\"\\x\"", .escape), ("\"\\u12\"", .escape), ("\"\\u12", .end),
-    ("\"\\ud83d\"", .surrogate), ("\"\\ude00\"", .surrogate), ("\"\\ud83d\\u0041\"", .surrogate),
-    ("\"\\u+123\"", .escape), ("// c\n1", .noValue), ("\u{feff}1", .noValue),
-  ] as [(String, JSONParser.Reason)])
+  @Test(
+    arguments: [
+      ("", JSONParser.Reason.end), (" ", .end), ("tru", .noValue), ("nul", .noValue),
+      ("+1", .noValue),
+      ("01", .number), ("-", .end), ("-x", .number), ("1.", .end), ("1.x", .number), ("1e", .end),
+      (".5", .noValue),
+      ("1e999", .number), ("NaN", .noValue), ("1 2", .surplus), ("[1,]", .noValue), ("[1", .end),
+      ("[1 2]", .punctuation), ("{\"a\" 1}", .punctuation), ("{a:1}", .punctuation),
+      ("{\"a\":1,}", .punctuation),
+      ("{\"a\":1,\"a\":2}", .duplicate), ("{\"a\":1", .end), ("'a'", .noValue), ("\"a", .end),
+      ("\"\t\"", .control), ("\"\\x\"", .escape), ("\"\\u12\"", .escape), ("\"\\u12", .end),
+      ("\"\\ud83d\"", .surrogate), ("\"\\ude00\"", .surrogate), ("\"\\ud83d\\u0041\"", .surrogate),
+      ("\"\\u+123\"", .escape), ("// c\n1", .noValue), ("\u{feff}1", .noValue),
+    ] as [(String, JSONParser.Reason)])
   func faults(text: String, expected: JSONParser.Reason) {
     #expect(reason(Array(text.utf8)) == expected)
   }
@@ -48,7 +52,9 @@ import Wire
     #expect(reason(nested(deepest)) == nil)
     #expect(reason(nested(deepest + 1)) == .tooDeep)
     #expect(reason([UInt8](repeating: 0x20, count: JSONLimits.bytes + 1)) == .tooLong)
-    func list(_ count: Int) -> [UInt8] { Array("[\(Array(repeating: "1", count: count).joined(separator: ","))]".utf8) }
+    func list(_ count: Int) -> [UInt8] {
+      Array("[\(Array(repeating: "1", count: count).joined(separator: ","))]".utf8)
+    }
     #expect(reason(list(JSONLimits.values - 1)) == nil)
     #expect(reason(list(JSONLimits.values)) == .tooMany)
     #expect(reason([0x22, 0xff, 0x22]) == .encoding)
@@ -69,12 +75,15 @@ import Wire
     for _ in 0..<300 {
       let value = Self.value(&random, depth: 0)
       #expect(try line(value.line) == value.line, "seed \(seed)")
-      #expect(try JSONParser.parse(Array(value.rendered.utf8)).rendered == value.rendered, "seed \(seed)")
+      #expect(
+        try JSONParser.parse(Array(value.rendered.utf8)).rendered == value.rendered, "seed \(seed)")
     }
   }
 
   private static func text(_ random: inout SplitMix64) -> String {
-    let pool: [Unicode.Scalar] = ["a", "\"", "\\", "\n", "\u{1}", "\u{7f}", "\u{85}", "é", "😀", "/", "\u{2028}"]
+    let pool: [Unicode.Scalar] = [
+      "a", "\"", "\\", "\n", "\u{1}", "\u{7f}", "\u{85}", "é", "😀", "/", "\u{2028}",
+    ]
     var text = ""
     for _ in 0..<Int.random(in: 0...5, using: &random) {
       text.unicodeScalars.append(pool[Int.random(in: 0..<pool.count, using: &random)])
@@ -91,10 +100,13 @@ import Wire
     case 4: return .real(Double.random(in: -1...1, using: &random))
     case 5: return .text(text(&random))
     case 6:
-      return .list((0..<Int.random(in: 0...4, using: &random)).map { _ in value(&random, depth: depth + 1) })
+      return .list(
+        (0..<Int.random(in: 0...4, using: &random)).map { _ in value(&random, depth: depth + 1) })
     default:
       return .object(
-        (0..<Int.random(in: 0...4, using: &random)).map { ("\($0)" + text(&random), value(&random, depth: depth + 1)) })
+        (0..<Int.random(in: 0...4, using: &random)).map {
+          ("\($0)" + text(&random), value(&random, depth: depth + 1))
+        })
     }
   }
 }
