@@ -34,6 +34,7 @@ scripts=(
 side_by_side=(
   cli/history.py
   cli/kill.py
+  daemon/datasets.py
   libtorrent/both_ways.py
   libtorrent/dht.py
   miniupnpd/mapping.py

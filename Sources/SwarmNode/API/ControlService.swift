@@ -86,6 +86,19 @@ public struct AddRequest: Hashable, Sendable {
   public var peers: [PeerAddress]
   /// How many old versions stay beside the newest; nil for all.
   public var keep: UInt16?
+
+  /// A wish from its parts.
+  public init(
+    link: LinkArgument, directory: [UInt8]? = nil, isSparse: Bool = false, only: [String] = [],
+    peers: [PeerAddress] = [], keep: UInt16? = nil
+  ) {
+    self.link = link
+    self.directory = directory
+    self.isSparse = isSparse
+    self.only = only
+    self.peers = peers
+    self.keep = keep
+  }
 }
 
 /// A wish for a block device.

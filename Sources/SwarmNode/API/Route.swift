@@ -137,20 +137,3 @@ extension Problem {
     }
   }
 }
-
-extension JSON {
-  /// The value of a member; nil where there is none, or null.
-  subscript(name: String) -> JSON? {
-    guard case .object(let members) = self, let member = members.first(where: { $0.0 == name })
-    else {
-      return nil
-    }
-    if case .null = member.1 { return nil }
-    return member.1
-  }
-
-  var text: String? { if case .text(let text) = self { text } else { nil } }
-  var number: UInt64? { if case .number(let number) = self { number } else { nil } }
-  var flag: Bool? { if case .bool(let flag) = self { flag } else { nil } }
-  var list: [JSON]? { if case .list(let list) = self { list } else { nil } }
-}

@@ -155,6 +155,12 @@ final class DiscoveryDriver {
     drain()
   }
 
+  /// Follows it no more.
+  func unfollow(_ key: DatasetKey) {
+    rendezvous.unfollow(key, now: Self.now)
+    drain()
+  }
+
   /// There is a newer head.
   func setHead(_ head: MutableItem, isOurs: Bool) {
     rendezvous.setHead(head, isOurs: isOurs, now: Self.now)

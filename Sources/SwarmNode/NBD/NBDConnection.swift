@@ -25,6 +25,8 @@ final class NBDConnection {
   private var waiting: [NBDRequestID: ReadID] = [:]
   /// The client sends no more.
   private var hasEnded = false
+  /// Of which torrent it reads; nil while nothing was chosen.
+  var torrent: TorrentID? { export?.torrent }
   /// Whether something was added to what is to be sent.
   private(set) var hasNews = false
 

@@ -68,6 +68,21 @@ final class Member {
     surroundings.close()
   }
 
+  /// Takes part no more: all that it has is closed, which takes a moment.
+  func leave() {
+    end()
+    if let key = plan.dataset?.key { host.node.unfollow(key) }
+    plan.search?.versions.stop()
+    for torrent in torrents { host.node.remove(torrent) }
+  }
+
+  /// Whether nothing of it is open any more.
+  var hasLeft: Bool { isOver && torrents.allSatisfy { host.node.status(of: $0) == nil } }
+
+  private var torrents: [TorrentID] {
+    [torrent, meeting].compactMap { $0 } + besides.map(\.torrent)
+  }
+
   private func follow() {
     guard let dataset = plan.dataset else { return }
     let head = dataset.head?.item
@@ -114,7 +129,7 @@ final class Member {
     if let torrent {
       updateFigures()
       // One that an earlier run had may still be looked at.
-      if let subject, figures.isFinished || subject.wasWhole() || host.isOffering {
+      if let subject, figures.isFinished || subject.wasWhole() || host.isOffering(torrent) {
         besides.append(Shared(torrent: torrent, version: subject.version(), holder: subject))
       } else {
         host.node.remove(torrent)

@@ -1,4 +1,5 @@
 import Metainfo
+import Swarm
 import SwarmNode
 
 /// Files as block devices.
@@ -11,7 +12,7 @@ extension TransferSession {
     let readTimeout: Duration?
   }
 
-  var isOffering: Bool { server != nil }
+  func isOffering(_ torrent: TorrentID) -> Bool { server != nil }
 
   /// The version that the session is about can be read: its files are offered, before those of others.
   func canBeRead(_ member: Member) {

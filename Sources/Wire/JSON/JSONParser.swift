@@ -55,10 +55,12 @@ public struct JSONParser {
   private var depth = 0
   private var values = 0
 
-  /// The value that a text is.
-  public static func parse(_ bytes: [UInt8]) throws(Failure) -> JSON {
+  /// The value that a text is, of at most `limit` bytes.
+  public static func parse(
+    _ bytes: [UInt8], limit: Int = JSONLimits.bytes
+  ) throws(Failure) -> JSON {
     var parser = JSONParser(bytes: bytes)
-    guard bytes.count <= JSONLimits.bytes else { throw parser.failure(.tooLong) }
+    guard bytes.count <= limit else { throw parser.failure(.tooLong) }
     let value = try parser.value()
     parser.skipSpace()
     guard parser.offset == bytes.count else { throw parser.failure(.surplus) }
