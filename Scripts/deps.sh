@@ -12,6 +12,8 @@ swift=${SWIFT:-swift}
 oldest_swift="6.2"
 newer_libtorrent="2.1.1"
 zeroconf="0.154.0"
+schemathesis="4.32.5"
+prometheus_client="0.26.0"
 
 # package (Debian 12's name) | how to see that it is there | what for
 # cmd: a program, pc: a pkg-config module, file: a file below an include or library folder,
@@ -59,6 +61,7 @@ ROWS
     echo 'nftables|cmd:nft|routers for the interop scripts'
     echo 'miniupnpd-nftables|cmd:miniupnpd|a router to map ports in'
     echo 'miniupnpc|cmd:upnpc|asks that router by UPnP'
+    echo 'curl|cmd:curl|reads files of our control socket'
     echo 'libnbd-bin|cmd:nbdinfo|reads our block devices'
     echo 'python3-libnbd|py:nbd|reads our block devices, wrongly too'
     echo 'qemu-utils|cmd:qemu-img|reads our block devices'
@@ -201,4 +204,6 @@ check_swift
 if [ "$interop" = yes ]; then
   check_pypi libtorrent "$newer_libtorrent" "which the interop scripts exchange data with"
   check_pypi zeroconf "$zeroconf" "which the interop scripts find and are found by"
+  check_pypi schemathesis "$schemathesis" "which tries our control API against its document"
+  check_pypi prometheus_client "$prometheus_client" "which reads our figures"
 fi

@@ -24,11 +24,11 @@ final class EventStream {
     return body
   }
 
-  /// Tells an event: an object with the members `event` and `dataset` before the others.
+  /// Tells an event: an object with the members `event` and `id`, of its dataset, before the others.
   func tell(_ kind: String, dataset: String?, _ members: [(String, JSON)]) {
     last += 1
     guard !listeners.isEmpty else { return }
-    let data = JSON.object([("event", .text(kind)), ("dataset", .text(orNull: dataset))] + members)
+    let data = JSON.object([("event", .text(kind)), ("id", .text(orNull: dataset))] + members)
       .line
     for listener in listeners.values { listener.send(kind, id: last, data: data) }
   }

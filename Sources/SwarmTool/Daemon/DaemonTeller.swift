@@ -45,7 +45,7 @@ struct DaemonLines {
 
   func event(_ name: String, dataset: String?, _ members: [(String, JSON)]) {
     guard isJSON else { return }
-    let about: [(String, JSON)] = dataset.map { [("dataset", .text($0))] } ?? []
+    let about: [(String, JSON)] = dataset.map { [("id", .text($0))] } ?? []
     try? Console.result(JSON.object([("event", .text(name))] + about + members).line)
   }
 }

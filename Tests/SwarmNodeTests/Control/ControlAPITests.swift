@@ -281,7 +281,7 @@ import Wire
     #expect(client.turn { server.hasListeners })
     server.tell("status", dataset: Fixture.key, [("done", .number(5))])
     let wanted =
-      "id: 1\nevent: status\ndata: {\"event\": \"status\", \"dataset\": \"\(Fixture.key)\", \"done\": 5}\n\n"
+      "id: 1\nevent: status\ndata: {\"event\": \"status\", \"id\": \"\(Fixture.key)\", \"done\": 5}\n\n"
     #expect(client.turn { String(decoding: client.received, as: UTF8.self).contains(wanted) })
     #expect(
       String(decoding: client.received, as: UTF8.self).contains("Content-Type: text/event-stream"))
