@@ -23,6 +23,13 @@ extension Swarm {
     return true
   }
 
+  /// Ranges that wait to be prefetched, those of a few blocks that are done with left out.
+  public mutating func prefetchCount(in id: TorrentID) -> Int {
+    guard let data = torrent(id)?.data else { return 0 }
+    data.prefetch.compact { data.picker.state(of: $0) != .free }
+    return data.prefetch.count
+  }
+
   /// Forgets what waits to be prefetched and was not asked of anybody.
   public mutating func cancelPrefetch(in id: TorrentID) {
     torrent(id)?.data?.prefetch.removeAll()

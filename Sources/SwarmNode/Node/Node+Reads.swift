@@ -69,6 +69,14 @@ extension Node {
     return swarm.prefetch(bytes, of: file, in: torrent, now: now)
   }
 
+  /// Whether these bytes are here and verified.
+  func isHere(_ bytes: Range<UInt64>, of file: Int, in torrent: TorrentID) -> Bool {
+    swarm.isHere(bytes, of: file, in: torrent)
+  }
+
+  /// Ranges of the torrent that wait to be prefetched.
+  func prefetchCount(in torrent: TorrentID) -> Int { swarm.prefetchCount(in: torrent) }
+
   /// Forgets what waits to be prefetched and was not asked of anybody yet.
   public func cancelPrefetch(in torrent: TorrentID) { swarm.cancelPrefetch(in: torrent) }
 
