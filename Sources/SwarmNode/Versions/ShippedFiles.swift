@@ -30,12 +30,14 @@ extension KeyedDataset {
     Dictionary(shipped.map { ($0.path, shippedPath($0.digest)) }) { first, _ in first }
   }
 
-  /// How these files look now; what is not there is left out.
+  /// How these files look now; what is not there, or is something else by now, is left out.
   public func items(of shipped: [ContentRecord.Shipped]) -> [ContentRecord.Item] {
     shipped.compactMap { file in
       var status = stat()
-      guard shippedPath(file.digest).withCPath({ lstat($0, &status) }) == 0,
-        fileType(status) == S_IFREG
+      let path = shippedPath(file.digest)
+      guard path.withCPath({ lstat($0, &status) }) == 0, fileType(status) == S_IFREG,
+        let bytes = try? WholeFile.read(path, limit: TraceLimits.bytes),
+        SHA256Digest(hashing: bytes) == file.digest
       else { return nil }
       return ContentRecord.Item(
         path: file.path, kind: "file", text: [],

@@ -125,7 +125,8 @@ struct Join: ParsableCommand {
   private var offered: TransferSession.Exports? {
     exports.socket.map {
       TransferSession.Exports(
-        socket: $0.bytes, readTimeout: exports.readTimeout.map { .seconds(Int($0)) })
+        socket: $0.bytes, readTimeout: exports.readTimeout.map { .seconds(Int($0)) },
+        usesTraces: !exports.hasNoTrace && !exports.hasNoReadAhead)
     }
   }
 

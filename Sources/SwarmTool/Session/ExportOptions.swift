@@ -22,10 +22,16 @@ struct ExportOptions: ParsableArguments {
 
   @Flag(
     name: .customLong("no-read-ahead"),
-    help: "With --sparse: fetch nothing that was not read, not even the rest of a piece.")
+    help: "With --sparse: fetch nothing that was not read, not even the rest of a piece, nor by a boot trace.")
   var hasNoReadAhead = false
 
+  @Flag(
+    name: .customLong("no-trace"),
+    help: "Do not fetch by the boot traces that a version has for its files.")
+  var hasNoTrace = false
+
   func validate() throws {
+    if socket == nil, hasNoTrace { throw ValidationError("--no-trace is for --nbd SOCKET") }
     if socket == nil, sparse || readTimeout != nil {
       throw ValidationError("--sparse and --read-timeout are for --nbd SOCKET")
     }

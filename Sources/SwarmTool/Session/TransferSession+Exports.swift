@@ -10,6 +10,8 @@ extension TransferSession {
     let socket: [UInt8]
     /// How long reads wait; nil for the usual.
     let readTimeout: Duration?
+    /// Whether is fetched by boot traces that versions have.
+    var usesTraces = true
   }
 
   /// The version that the session is about can be read: its files are offered, before those of others.
@@ -19,12 +21,15 @@ extension TransferSession {
       let server = try self.server ?? NBDServer(at: wanted.socket, for: node, log: lines.log(isVerbose: options.isVerbose))
       let isFirst = self.server == nil
       self.server = server
+      server.onTrace = { [unowned self] in tell($1, of: $0) }
       // A name without a version means the newest one.
       for index in server.exports.indices {
         server.exports[index].names.removeLast(server.exports[index].names.count - 1)
       }
       server.exports.insert(
-        contentsOf: exports(of: info, torrent, timeout: wanted.readTimeout), at: 0)
+        contentsOf: exports(of: info, torrent, timeout: wanted.readTimeout).map {
+          withTraces($0, of: info, wanted)
+        }, at: 0)
       display.event(
         "exported",
         [
