@@ -5,7 +5,7 @@ import SwarmNode
 /// lines every few seconds and at changes, with `--json` an object a line.
 ///
 /// What is told besides goes through here too, so that the lines on the terminal stay the last ones.
-final class StatusDisplay {
+final class StatusDisplay: Teller {
   private let isJSON: Bool
   /// Whether lines on a terminal are written anew.
   let isInteractive: Bool
@@ -93,9 +93,12 @@ final class StatusDisplay {
     if isJSON {
       emit(.object([("event", .text("warning")), ("text", .text(text))]))
     } else {
-      note("swarm: warning: \(text)")
+      warnPeople(text)
     }
   }
+
+  /// The same, where an event tells of it with `--json`.
+  func warnPeople(_ text: String) { note("swarm: warning: \(text)") }
 
   /// A line of results; with `--json` nothing, since an event says it.
   func result(_ text: String) throws(Failure) {

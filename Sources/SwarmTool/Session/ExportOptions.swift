@@ -22,7 +22,9 @@ struct ExportOptions: ParsableArguments {
 
   @Flag(
     name: .customLong("no-read-ahead"),
-    help: "With --sparse: fetch nothing that was not read, not even the rest of a piece, nor by a boot trace.")
+    help: """
+      With --sparse: fetch nothing that was not read, not even the rest of a piece, nor by a boot trace.
+      """)
   var hasNoReadAhead = false
 
   @Flag(
@@ -46,5 +48,14 @@ struct ExportOptions: ParsableArguments {
     policy.readsAhead = !hasNoReadAhead
     policy.completesPieces = !hasNoReadAhead
     return policy
+  }
+
+  /// What a session is to offer; nil for nothing.
+  var offered: TransferSession.Exports? {
+    socket.map {
+      TransferSession.Exports(
+        socket: $0.bytes, readTimeout: readTimeout.map { .seconds(Int($0)) },
+        usesTraces: !hasNoTrace && !hasNoReadAhead)
+    }
   }
 }

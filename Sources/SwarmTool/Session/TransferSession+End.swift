@@ -41,13 +41,13 @@ extension TransferSession {
 
   func stop(_ end: End) {
     guard self.end == nil else { return }
-    updateFigures()
+    member.updateFigures()
+    member.end()
     self.end = end
     server?.close()
-    node?.stop { [unowned self] in
+    node.stop { [unowned self] in
       timer?.cancel()
       timer = nil
-      surroundings.close()
       for watcher in signals { watcher.close() }
       signals = []
     }
@@ -55,7 +55,8 @@ extension TransferSession {
 
   /// Says what is kept, and how the program ends.
   func conclude() throws {
-    let place = (subject?.content()).flatMap { $0 }.map { printable($0) }
+    let figures = member.figures
+    let place = (member.subject?.content()).flatMap { $0 }.map { printable($0) }
     let reason =
       switch end {
       case .signal(let number): "signal \(number)"
@@ -72,7 +73,7 @@ extension TransferSession {
       ])
     if case .failed(let message) = end { throw Failure(message) }
     display.note(figures.summary(place: place))
-    if case .signal(let number) = end, !plan.isSeed, !figures.isFinished {
+    if case .signal(let number) = end, !task.plan.isSeed, !figures.isFinished {
       throw ExitCode(128 + number)
     }
   }
