@@ -28,7 +28,9 @@ import Testing
     #expect(traces.part(of: 3) == nil)
     #expect(try traces.trace(of: 3) == trace(4_000))
     // A quarter of it is a boot, and less is a look at the disk.
-    for (bytes, counts) in [(999, false), (1_000, true), (0, false), (300, true)] as [(UInt64, Bool)] {
+    for (bytes, counts) in [(999, false), (1_000, true), (0, false), (300, true)]
+      as [(UInt64, Bool)]
+    {
       let before = traces.trace(of: 3)
       let next = try trace(bytes, at: 50_000)
       try traces.keep(part: next, of: 3)

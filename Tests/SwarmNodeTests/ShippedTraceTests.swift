@@ -27,7 +27,8 @@ import Testing
     try ContentPath(joinedNames: Array(text.utf8))
   }
 
-  private func changes(_ traces: (String, BootTrace)..., drops: Bool = false) throws -> TraceChanges {
+  private func changes(_ traces: (String, BootTrace)..., drops: Bool = false) throws -> TraceChanges
+  {
     var changes = TraceChanges()
     changes.new = try traces.map { (try path($0.0), $0.1) }
     changes.dropsOthers = drops

@@ -52,7 +52,8 @@ import Testing
     let file = try #require(geometry.files.first)
     var queue = AheadQueue()
     for number in 0..<100 as Range<UInt64> {
-      queue.append(try #require(geometry.blocks(of: file, bytes: number << 16..<(number << 16) + 1)))
+      queue.append(
+        try #require(geometry.blocks(of: file, bytes: number << 16..<(number << 16) + 1)))
     }
     queue.compact { $0.rawValue % 8 == 0 }
     #expect(queue.count == 50)

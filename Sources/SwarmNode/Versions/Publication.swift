@@ -85,7 +85,10 @@ public final class Publication {
     let whole = try PublicationError.wrap { [shipped, dataset] () throws(SystemError) in
       try scan.adding(
         shipped.map {
-          ($0.path.split(separator: UInt8(ascii: "/")).map(Array.init), dataset.shippedPath($0.digest))
+          (
+            $0.path.split(separator: UInt8(ascii: "/")).map(Array.init),
+            dataset.shippedPath($0.digest)
+          )
         })
     }
     self.import = try PublicationError.wrap { () throws(ContentImportError) in

@@ -90,7 +90,8 @@ public struct TraceChanges: Sendable {
     for old in before where !dropsOthers && !taken.contains(old.path) {
       guard let path = try? ContentPath(joinedNames: old.path),
         let file = TracePlace.path(ofFileFor: path), there.contains(file.bytes),
-        obstacle(old.path) == nil, access(dataset.shippedPath(old.digest)) else { continue }
+        obstacle(old.path) == nil, access(dataset.shippedPath(old.digest))
+      else { continue }
       shipped.append(old)
     }
     return shipped.sorted { $0.path.lexicographicallyPrecedes($1.path) }

@@ -15,8 +15,8 @@ enum TraceArgument: Hashable {
       self = .recorded
       return
     }
-    let isThere = access(argument.map { CChar(bitPattern: $0) } + [0], F_OK) == 0
-    guard !isThere, let sign = argument.lastIndex(of: UInt8(ascii: "=")), sign > 0 else {
+    guard !Self.isThere(argument), let sign = argument.lastIndex(of: UInt8(ascii: "=")), sign > 0
+    else {
       self = .file(argument, of: nil)
       return
     }
@@ -65,6 +65,10 @@ enum TraceArgument: Hashable {
     return file
   }
 
+  private static func isThere(_ path: [UInt8]) -> Bool {
+    access(path.map { CChar(bitPattern: $0) } + [0], F_OK) == 0
+  }
+
   /// What the boots of the dataset's versions have read, the newest version first.
   private static func recorded(
     for source: PublishedSource, in state: StateFolder
@@ -75,9 +79,7 @@ enum TraceArgument: Hashable {
       let recorded = state.recordedTraces(DatasetName(info))
       for place in recorded.files() where place < info.files.count {
         let path = info.files[place].path
-        let isThere =
-          access(source.path.appending(name: path.bytes).map { CChar(bitPattern: $0) } + [0], F_OK)
-          == 0
+        let isThere = Self.isThere(source.path.appending(name: path.bytes))
         guard isThere, !found.contains(where: { $0.file == path }),
           let trace = recorded.trace(of: place)
         else { continue }
@@ -87,7 +89,8 @@ enum TraceArgument: Hashable {
     guard !found.isEmpty else {
       throw Failure(
         "no boot of a version of \(source.key) was recorded here: read its image by swarm join "
-          + "\(source.key) --nbd SOCKET with the same --state, or name a file that swarm trace wrote")
+          + "\(source.key) --nbd SOCKET with the same --state, or name a file that swarm trace wrote"
+      )
     }
     return found
   }

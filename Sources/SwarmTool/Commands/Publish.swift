@@ -36,7 +36,8 @@ struct Publish: ParsableCommand {
       valueName: "file[=path]"), completion: .file())
   var traces: [BytePath] = []
 
-  @Flag(name: .customLong("drop-traces"), help: "Leave out boot traces that the version before has.")
+  @Flag(
+    name: .customLong("drop-traces"), help: "Leave out boot traces that the version before has.")
   var dropsTraces = false
 
   @Flag(name: .customLong("no-spread"), help: "Tell nobody: swarm seed will.")

@@ -86,11 +86,13 @@ struct TraceCommand: ParsableCommand {
       }
     }
     if let file, !infos.contains(where: { $0.files.contains { $0.path.bytes == file.bytes } }) {
-      throw Failure("there is no file \(printable(file.bytes)) in it; swarm inspect --files lists them")
+      throw Failure(
+        "there is no file \(printable(file.bytes)) in it; swarm inspect --files lists them")
     }
     throw Failure(
       "no boot of " + (file.map { printable($0.bytes) } ?? "it")
-        + " was recorded here: what is read by swarm join --nbd SOCKET is, in the folder of --state")
+        + " was recorded here: what is read by swarm join --nbd SOCKET is, in the folder of --state"
+    )
   }
 
   /// The trace, if the subject is a file with one.
@@ -99,13 +101,16 @@ struct TraceCommand: ParsableCommand {
     guard let bytes = try? WholeFile.read(subject.bytes, limit: TraceLimits.bytes),
       bytes.starts(with: magic)
     else { return nil }
-    if file != nil { throw Failure("\(printable(subject.bytes)) is a trace: no path belongs behind it") }
+    if file != nil {
+      throw Failure("\(printable(subject.bytes)) is a trace: no path belongs behind it")
+    }
     return try Failure.wrap("\(printable(subject.bytes)): ") { try BootTrace(encoded: bytes) }
   }
 
   /// What is named, as far as it is known here: versions of a dataset the newest first.
   private func versions(_ state: StateFolder) throws(Failure) -> [InfoDictionary] {
-    if let real = try? RealPath.resolve(subject.bytes), let source = state.publishedSource(at: real) {
+    if let real = try? RealPath.resolve(subject.bytes), let source = state.publishedSource(at: real)
+    {
       return try Self.versions(KnownDataset(source.key, state: state))
     }
     switch try JoinSubject(parsing: subject.bytes) {
