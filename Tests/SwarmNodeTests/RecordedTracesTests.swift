@@ -1,5 +1,6 @@
 import Glibc
 import Metainfo
+import TestSupport
 import Testing
 
 @testable import SwarmNode
@@ -63,18 +64,46 @@ import Testing
     let size: UInt64 = 1 << 30
     let whole = try BootTrace(
       fileSize: size, reads: [.init(offset: 0, length: size, milliseconds: 0)])
-    let (ranges, isCut) = TracePrefetch.ranges(of: whole, fileSize: size)
+    let (ranges, isCut) = TracePrefetch.ranges(of: whole, fileSize: size, unit: 65_536)
     #expect(ranges == [0..<size / 4] && isCut)
-    #expect(TracePrefetch.ranges(of: whole, fileSize: 1 << 20).ranges == [0..<1 << 20])
-    #expect(TracePrefetch.ranges(of: whole, fileSize: 1 << 20).isCut == false)
-    let reads = (0..<60_000).map {
-      BootTrace.Read(
-        offset: UInt64($0) * 8_192, length: 8_192, milliseconds: UInt32($0))
+    let small = TracePrefetch.ranges(of: whole, fileSize: 1 << 20, unit: 65_536)
+    #expect(small.ranges == [0..<1 << 20] && !small.isCut)
+    // A byte costs its unit, once.
+    let scattered = try BootTrace(
+      fileSize: size,
+      reads: (0..<30_000).flatMap { number in
+        [0, 100].map {
+          .init(
+            offset: UInt64(number) << 15 + $0, length: 1, milliseconds: UInt32(number))
+        }
+      })
+    let cut = TracePrefetch.ranges(of: scattered, fileSize: size, unit: 32_768)
+    #expect(cut.ranges.count == 2 * 8_192 && cut.isCut)
+    #expect(
+      TracePrefetch.ranges(of: scattered, fileSize: size, unit: 131_072).ranges.count == 16_384)
+    #expect(!TracePrefetch.ranges(of: scattered, fileSize: size, unit: 4_096).isCut)
+  }
+
+  /// Against counting every unit of every read.
+  @Test(arguments: 1...20 as ClosedRange<UInt64>)
+  func unitsAreCountedOnce(seed: UInt64) throws {
+    var random = SplitMix64(seed: seed)
+    let size: UInt64 = 200 << 20
+    let unit: UInt64 = 16_384 << UInt64.random(in: 0...4, using: &random)
+    var recorder = TraceRecorder(fileSize: size)
+    for _ in 0..<UInt64.random(in: 1...4_000, using: &random) {
+      let start = UInt64.random(in: 0..<size, using: &random)
+      recorder.record(start..<start + UInt64.random(in: 1...90_000, using: &random), at: 0)
     }
-    let many = try BootTrace(fileSize: size, reads: reads)
-    let least = TracePrefetch.ranges(of: many, fileSize: 200 << 20)
-    let sum = least.ranges.reduce(0) { $0 + $1.count }
-    #expect(sum == 64 << 20 && least.isCut)
-    #expect(least.ranges.allSatisfy { $0.upperBound <= 200 << 20 })
+    let (ranges, isCut) = TracePrefetch.ranges(of: recorder.trace, fileSize: size, unit: unit)
+    let all = recorder.trace.reads.map(\.range)
+    #expect(zip(ranges, all).dropLast().allSatisfy { $0 == $1 })
+    func units(_ ranges: [Range<UInt64>]) -> Int {
+      Set(ranges.flatMap { $0.lowerBound / unit...($0.upperBound - 1) / unit }).count
+    }
+    let bound = Int((64 << 20) / unit)
+    #expect(units(ranges) <= bound, "seed \(seed)")
+    #expect(isCut ? units(ranges) >= bound - 1 : ranges == all, "seed \(seed)")
+    #expect(isCut == (units(all) > bound), "seed \(seed)")
   }
 }

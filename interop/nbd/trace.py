@@ -270,16 +270,32 @@ def unwanted(what):
                 close(client)
 
 
+def recorded(trace):
+    """A publisher that boots its own image needs no file in between."""
+    with Joiner(key, state=seed_state) as joiner:
+        client = joiner.open("disk.img")
+        client.pread(70_000, 3 << 20)
+        close(client)
+        joiner.node.stop()
+    version = publish("--trace", "recorded")
+    report.equal("recorded: published", (version["version"], version["traces"]), (3, ["disk.img"]))
+    shipped = os.path.join(seed_state, "datasets", key, "shipped")
+    newest = max((os.path.join(shipped, each) for each in os.listdir(shipped)), key=os.path.getmtime)
+    answer, _ = swarm.run_json("trace", newest)
+    report.equal("recorded: what was read", sum(each["length"] for each in answer["reads"]), 70_000)
+    report.equal("recorded: and back", publish("--trace", trace)["version"], 4)
+
+
 def later(trace):
     """The trace stays with what follows, and gives way to what is the user's."""
     with open(os.path.join(source, "cmdline"), "ab") as file:
         file.write(b" quiet")
     third = publish()
-    report.equal("later: it stays", (third["version"], third["traces"]), (3, ["disk.img"]))
+    report.equal("later: it stays", (third["version"], third["traces"]), (5, ["disk.img"]))
     dropped = publish("--drop-traces")
-    report.equal("later: dropped", (dropped["version"], dropped["traces"]), (4, []))
+    report.equal("later: dropped", (dropped["version"], dropped["traces"]), (6, []))
     again = publish("--trace", trace + "=disk.img")
-    report.equal("later: and back", (again["version"], again["traces"]), (5, ["disk.img"]))
+    report.equal("later: and back", (again["version"], again["traces"]), (7, ["disk.img"]))
     own = os.path.join(source, ".swarm/traces")
     os.makedirs(own)
     with open(os.path.join(own, "disk.img.trace"), "wb") as file:
@@ -289,7 +305,7 @@ def later(trace):
                  and b"the folder has .swarm/traces/disk.img.trace" in result.stderr, result)
     mine = publish()
     report.equal("later: the user's own is part of the data", (mine["version"], mine["file_count"]),
-                 (6, 3))
+                 (8, 3))
     with open(os.path.join(own, "disk.img.trace"), "rb") as file:
         report.equal("later: and not touched", file.read(), b"mine")
 
@@ -316,7 +332,9 @@ def hostile():
         "the whole disk": (encode(length, [(0, 0, length)]), bound + PIECE, None),
         "backwards": (encode(length, [(0, at << 20, 1 << 20) for at in reversed(range(100))]),
                       bound + PIECE, None),
-        "a byte everywhere": (encode(length, many), length, None),
+        "a byte everywhere": (encode(length, many), bound + PIECE, None),
+        "a byte of every piece": (encode(length, [(0, at * PIECE + 9, 1) for at in range(1600)]),
+                                  bound + PIECE, None),
         "too large to be one": (b"swarmtrc" * 200_000, 0, False),
     }
     for name, (trace, most, fault) in cases.items():
@@ -379,6 +397,7 @@ with tempfile.TemporaryDirectory(prefix="swarm-trace-") as scratch:
         node.listening(seed)
         report.check("seed: it has all of it", node.is_whole(seed), seed.said())
         fetched("from a restarted seed", second["magnet"])
+        recorded(trace)
         later(trace)
     hostile()
 report.finish()

@@ -89,6 +89,9 @@ extension Swarm {
     }
   }
 
+  /// The largest piece of which the rest is fetched behind what is read of it, in bytes.
+  public static var completedPieceBytes: UInt64 { ReadLimits.completedPiece }
+
   /// Somebody needs a block of a sparse torrent: the rest of its piece is fetched behind all reads, so
   /// that it can be shared.
   func completePiece(of block: BlockIndex, _ torrent: Torrent) {

@@ -23,15 +23,15 @@ enum NBDServerLimits {
   // MARK: Boot traces
 
   /// Reads that are noted before they are made a trace of, and those that may wait at the most, while
-  /// a thread works on others: 64 KiB, and 1 MiB.
-  static let notesAtOnce = 4_096
+  /// a thread works on others: 16 KiB, and 1 MiB.
+  static let notesAtOnce = 1_024
   static let notedReads = 65_536
   /// Nanoseconds between two writes of a trace: what a kill may lose.
   static let traceInterval: UInt64 = 3_000_000_000
   /// Seconds for which a boot without a client, or whose node was stopped, goes on all the same: QEMU
   /// tries to connect for a minute, as it is usually told to.
   static let traceGap = 90
-  /// Bytes that are fetched because a trace says so, or a share of the file, one in so many, if that is
+  /// Bytes that are fetched because a trace says so, whole pieces where they are, or a share of the file, one in so many, if that is
   /// more: Debian reads 12 MiB of 400 to python3, a desktop some hundreds of several thousand.
   static let tracedBytes: UInt64 = 64 << 20
   static let tracedShare: UInt64 = 4

@@ -75,7 +75,8 @@ final class TracePrefetch {
     }
     do throws(TraceError) {
       let trace = try BootTrace(encoded: bytes)
-      let (ranges, isCut) = Self.ranges(of: trace, fileSize: export.size)
+      let (ranges, isCut) = Self.ranges(
+        of: trace, fileSize: export.size, unit: node.fetchedUnit(in: export.torrent))
       onUse(
         .used(
           ranges: ranges.count, bytes: ranges.reduce(0) { $0 + UInt64($1.count) }, isCut: isCut))
@@ -86,19 +87,34 @@ final class TracePrefetch {
     }
   }
 
-  /// What is fetched for the trace, in order.
+  /// What is fetched for the trace, in order. The bound is one on what comes for it: a byte costs all
+  /// of its unit, the first time.
+  ///
+  /// - Parameter unit: how many bytes are fetched for the sake of one, at the most.
   static func ranges(
-    of trace: BootTrace, fileSize: UInt64
+    of trace: BootTrace, fileSize: UInt64, unit: UInt64
   ) -> (ranges: [Range<UInt64>], isCut: Bool) {
-    var left = max(
-      NBDServerLimits.tracedBytes, fileSize / NBDServerLimits.tracedShare)
+    let bound = max(NBDServerLimits.tracedBytes, fileSize / NBDServerLimits.tracedShare)
+    var left = bound / unit
+    // Reads share no byte, and so no unit but their first and last.
+    var ends: Set<UInt64> = []
     var ranges: [Range<UInt64>] = []
     for read in trace.fitted(to: fileSize) {
-      if left == 0 { return (ranges, true) }
-      let count = min(read.length, left)
-      left -= count
-      ranges.append(read.offset..<(read.offset + count))
-      if count < read.length { return (ranges, true) }
+      let (first, last) = (read.offset / unit, (read.range.upperBound - 1) / unit)
+      var start = first
+      if ends.contains(first) { start += 1 }
+      var end = last + 1
+      if last > first, ends.contains(last) { end -= 1 }
+      guard end <= start || end - start <= left else {
+        // So much of it as is left.
+        let stop = (start + left) * unit
+        if stop > read.offset { ranges.append(read.offset..<stop) }
+        return (ranges, true)
+      }
+      if end > start { left -= end - start }
+      ends.insert(first)
+      ends.insert(last)
+      ranges.append(read.range)
     }
     return (ranges, false)
   }

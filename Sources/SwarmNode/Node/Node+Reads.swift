@@ -69,6 +69,14 @@ extension Node {
     return swarm.prefetch(bytes, of: file, in: torrent, now: now)
   }
 
+  /// How many bytes may be fetched for the sake of one: of v1 torrents, and where the rest of a piece
+  /// follows what is read of it, a piece, else a block.
+  func fetchedUnit(in torrent: TorrentID) -> UInt64 {
+    guard let geometry = torrents[torrent]?.geometry else { return UInt64(blockLength) }
+    let piece = UInt64(geometry.pieceLength)
+    return geometry.kind == .v1 || piece <= Swarm.completedPieceBytes ? piece : UInt64(blockLength)
+  }
+
   /// Whether these bytes are here and verified.
   func isHere(_ bytes: Range<UInt64>, of file: Int, in torrent: TorrentID) -> Bool {
     swarm.isHere(bytes, of: file, in: torrent)
