@@ -19,4 +19,6 @@ enum NBDServerLimits {
   static let statusBlocks = 1 << 20
   /// Time within which a read should end, when the user says nothing.
   static let readTimeout = Duration.seconds(60)
+  /// A read that waits for longer has stalled: a guest that is used to disks shows it by then.
+  static let stall = Duration.seconds(1)
 }

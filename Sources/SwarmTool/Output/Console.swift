@@ -3,10 +3,10 @@ import Glibc
 /// Where the program speaks: results on standard output, everything else on standard error.
 enum Console {
   /// A line of results. A result that cannot be told is a failure.
-  static func result(_ line: String) throws(Failure) {
-    let number = write(line + "\n", to: STDOUT_FILENO)
+  static func result(_ line: String, to descriptor: CInt = STDOUT_FILENO) throws(Failure) {
+    let number = write(line + "\n", to: descriptor)
     if number != 0 {
-      throw Failure("cannot write to standard output: \(String(cString: strerror(number)))")
+      throw Failure("cannot write results: \(String(cString: strerror(number)))")
     }
   }
 

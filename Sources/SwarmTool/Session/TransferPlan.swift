@@ -67,6 +67,8 @@ extension TransferSession {
     var others: [Other] = []
     /// What is offered as block devices; nil for nothing.
     var exports: Exports?
+    /// What is started from them; nil for nothing.
+    var machine: Machine?
     /// What to do when the content changes, for the end of a sentence; empty for nothing.
     var changeAdvice = ""
     /// Whether nothing is to be fetched.

@@ -25,6 +25,7 @@ extension TransferSession {
   }
 
   private func interrupted(by number: CInt) {
+    if plan.machine?.takes(signal: number) == true { return }
     if let interruption {
       // timeout(1) and the like send it to the process and to its group: that is one.
       if ContinuousClock.now - interruption < Self.echo { return }
@@ -43,10 +44,12 @@ extension TransferSession {
     guard self.end == nil else { return }
     updateFigures()
     self.end = end
+    plan.machine?.sessionEnds()
     server?.close()
     node?.stop { [unowned self] in
       timer?.cancel()
       timer = nil
+      plan.machine?.close()
       surroundings.close()
       for watcher in signals { watcher.close() }
       signals = []
@@ -71,6 +74,10 @@ extension TransferSession {
         ("path", .text(orNull: place)),
       ])
     if case .failed(let message) = end { throw Failure(message) }
+    if let machine = plan.machine, let status = machine.conclude(display, place: place) {
+      if status != 0 { throw ExitCode(status) }
+      return
+    }
     display.note(figures.summary(place: place))
     if case .signal(let number) = end, !plan.isSeed, !figures.isFinished {
       throw ExitCode(128 + number)

@@ -31,7 +31,7 @@ extension TransferSession {
           ("socket", .text(printable(wanted.socket))),
           ("exports", .list(server.exports.map { .text(printable($0.names.first ?? [])) })),
         ])
-      if isFirst { display.note("block devices are at \(printable(wanted.socket))") }
+      if isFirst, plan.machine == nil { display.note("block devices are at \(printable(wanted.socket))") }
     } catch {
       fail(Self.text(of: error))
     }

@@ -62,7 +62,7 @@ extension TransferSession {
   }
 
   private func tellMetadata() {
-    guard let info, options.isJSON else { return }
+    guard let info, display.tellsPrograms else { return }
     display.event(
       "metadata",
       InfoSummary(info).json + [
@@ -84,6 +84,7 @@ extension TransferSession {
 
   private func opened() {
     offerFiles()
+    plan.machine?.begin(in: self)
     guard let recheck = subject?.recheck else { return }
     loop.perform(recheck) { [unowned self] fault in if let fault { fail(fault) } }
   }

@@ -71,6 +71,7 @@ final class TransferSession {
     node.onNotice = { [unowned self] in take($0) }
     node.onPieceLayers = { [unowned self] in if $0 == torrent { subject?.keep($1) } }
     watchSignals()
+    plan.machine?.watch(on: loop)
     follow(node)
     start()
     search(on: node)
@@ -214,6 +215,7 @@ final class TransferSession {
     surroundings.tick()
     plan.search?.versions.tick()
     let isKnown = updateFigures()
+    plan.machine?.tick(in: self)
     if let view = searchView { return display.show(view) }
     guard isKnown, end == nil || !plan.isSeed else { return }
     display.show(figures, surroundings.current(of: node))
@@ -239,6 +241,7 @@ final class TransferSession {
     guard let torrent, let status = node?.status(of: torrent) else { return false }
     figures = TransferFigures(status)
     figures.isSeed = plan.isSeed
+    figures.reads = server?.figures
     return true
   }
 
