@@ -39,6 +39,9 @@ unshare --mount --pid --fork --kill-child debootstrap --variant=minbase \
 }
 umount --recursive "$root/proc" "$root/sys" 2>/dev/null || true
 
+# A machine that never fetched its lists of packages.
+if [ -z "$(apt-cache search --names-only '^linux-image-cloud-amd64$')" ]; then apt-get update -qq; fi
+
 # Packages that need not be installed here: unpacked they are enough.
 unpack() {
   mkdir -p "$work/debs" "$2"
@@ -98,7 +101,7 @@ truncate -s "$size" "$target/root.ext4"
 mke2fs -q -F -t ext4 -O ^has_journal -U "$identity" -E "hash_seed=$identity" -d "$root" "$target/root.ext4"
 
 initrd=$work/initrd
-mkdir -p "$initrd"/{bin,modules,proc,sys,dev,root}
+mkdir -p "$initrd"/{bin,modules,proc,sys,dev,disk}
 cp "$work/busybox/bin/busybox" "$initrd/bin/busybox"
 for name in sh mount insmod sleep cat switch_root; do ln -s busybox "$initrd/bin/$name"; done
 for module in virtio/virtio_ring virtio/virtio virtio/virtio_pci_modern_dev \
@@ -112,9 +115,9 @@ mount -t proc proc /proc
 mount -t devtmpfs dev /dev
 for module in $(cat /modules/order); do insmod "/modules/$module"; done
 while [ ! -b /dev/vda ]; do sleep 0.05; done
-mount -t ext4 -o ro,noload /dev/vda /root
-mount --move /dev /root/dev
-exec switch_root /root /sbin/begin
+mount -t ext4 -o ro,noload /dev/vda /disk
+mount --move /dev /disk/dev
+exec switch_root /disk /sbin/begin
 INIT
 chmod 755 "$initrd/init"
 find "$initrd" -print0 | xargs -0 touch --no-dereference --date "@$clock"

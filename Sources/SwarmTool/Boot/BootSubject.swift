@@ -93,6 +93,7 @@ struct BootSubject {
   /// Newer heads are kept for the next boot.
   private func follow(_ dataset: KeyedDataset, _ first: JoinPlace?) -> TransferSession.Dataset {
     var joined = first
+    var infohash = link.v2Infohash
     return TransferSession.Dataset(
       key: dataset.key, salt: link.salt, head: head, isOurs: false,
       version: { newer in
@@ -103,6 +104,7 @@ struct BootSubject {
             try dataset.keep(version: number, infohash: infohash)
           }
         }
+        if let known = newer.infohashV2, known == infohash { return nil }
         // Until its description is here it may be none of the dataset's: 64 digits are a key, too.
         if let torrent = joined?.torrent {
           if torrent.info.infohashV2 != newer.infohashV2 {
@@ -119,7 +121,7 @@ struct BootSubject {
           }
         }
         let place = try place(named, known, number: number)
-        joined = place
+        (joined, infohash) = (place, newer.infohashV2)
         return part(in: named, at: place)
       }, watch: { nil })
   }

@@ -223,6 +223,8 @@ final class Machine {
     state = .ended(status)
     terminal?.restore()
     session.display.isQuiet = false
+    // What firmware likes to switch off: colours as they were, and lines that wrap.
+    if Console.isInteractive { Console.overwrite("\r\u{1B}[0m\u{1B}[?7h") }
     report.seconds = started.map { BootReport.seconds(.now - $0) } ?? 0
     takeFigures(from: session)
     session.stop(.finished)

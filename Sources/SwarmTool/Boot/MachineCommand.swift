@@ -29,7 +29,15 @@ struct MachineCommand {
     func add(_ text: String...) { words += text.map { Array($0.utf8) } }
     add("-accel", hasKVM ? "kvm" : "tcg")
     if hasKVM { add("-cpu", "host") }
-    add("-m", "\(memory)M", "-nographic")
+    add("-m", "\(memory)M")
+    if kernel == nil {
+      // Firmware and boot loader are seen on the serial line, too.
+      add("-nographic")
+    } else {
+      // The firmware has nothing to say, and need not look for something to start in the network.
+      add("-display", "none", "-vga", "none", "-serial", "mon:stdio")
+      add("-global", "e1000.romfile=")
+    }
     words += [Array("-drive".utf8), drive]
     // A disc cannot be written to, and a disk is written to in a file that ends with QEMU.
     // Only one is the first to be started from, and a kernel is that by itself.

@@ -217,7 +217,7 @@ final class TransferSession {
     let isKnown = updateFigures()
     plan.machine?.tick(in: self)
     if let view = searchView { return display.show(view) }
-    guard isKnown, end == nil || !plan.isSeed else { return }
+    guard isKnown, end == nil || !plan.isSeed && plan.machine == nil else { return }
     display.show(figures, surroundings.current(of: node))
   }
 
