@@ -30,7 +30,7 @@ import Testing
   private func follower(_ number: Int64? = nil, isOurs: Bool = false) throws -> HeadFollower {
     asked.joined = number
     return HeadFollower(
-      TransferSession.Dataset(
+      Member.Dataset(
         key: secret.key, head: try number.map(head), isOurs: isOurs,
         version: { [asked] head in
           asked.numbers.append(head.version)
@@ -39,7 +39,7 @@ import Testing
           }
           if head.version == asked.joined { return nil }
           asked.joined = head.version
-          return TransferSession.Subject(
+          return Member.Subject(
             request: { TorrentRequest(meeting: head.key) },
             folders: { _, _ in TorrentFolders(content: [], maps: []) }, content: { nil },
             version: { UInt64(head.version) })

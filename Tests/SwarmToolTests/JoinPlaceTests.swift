@@ -38,7 +38,7 @@ import Testing
   private func place(_ number: UInt64?, isPinned: Bool = false) throws -> JoinPlace {
     try JoinPlace(
       in: scratch("dir"), globs: [], selection: nil, torrent: nil, dataset: key, number: number,
-      isPinned: isPinned, state: try state(), display: StatusDisplay(isJSON: true))
+      isPinned: isPinned, state: try state(), teller: StatusDisplay(isJSON: true))
   }
 
   /// Takes part in a version, fills its files, and says that it is whole.
@@ -121,7 +121,7 @@ import Testing
     func newest() throws -> JoinPlace {
       try JoinPlace(
         in: scratch("dir"), globs: [], selection: nil, torrent: known, dataset: key, number: 4,
-        state: try state(), display: StatusDisplay(isJSON: true))
+        state: try state(), teller: StatusDisplay(isJSON: true))
     }
     var shared = try newest().older(atMost: 2)
     #expect(shared.map(\.version) == [3, 2])

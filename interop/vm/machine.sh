@@ -89,7 +89,7 @@ esac
 case " $words " in
 *" swarm.do="*) finish ;;
 esac
-while true; do /sbin/agetty --noclear ttyS0 linux; done
+while true; do setsid --wait /sbin/agetty --noclear ttyS0 linux; done
 BEGIN
 chmod 755 "$root/sbin/begin"
 

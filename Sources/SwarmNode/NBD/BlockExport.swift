@@ -7,8 +7,9 @@ public struct BlockExport {
   public var names: [[UInt8]]
   /// What people are told of it.
   public var description: String
-  /// The torrent, and the file by its place in it.
+  /// The torrent.
   public var torrent: TorrentID
+  /// The file, by its place in the torrent.
   public var file: Int
   /// Bytes in the file.
   public var size: UInt64
@@ -31,8 +32,9 @@ public struct BlockExport {
 
 /// What was done for clients so far.
 public struct BlockExportFigures: Hashable, Sendable {
-  /// Reads that were answered with all their bytes, and these bytes.
+  /// Reads that were answered with all their bytes.
   public var reads = 0
+  /// Bytes of these.
   public var bytes: UInt64 = 0
   /// Of these reads, those that found all of it here and in memory.
   public var readsAtOnce = 0

@@ -44,7 +44,8 @@ final class LocalListener {
     let made = path.withCPath { clocal_listen($0, backlog) }
     if made >= 0 { return made }
     let error = SystemError("listen at", path)
-    guard error.number == EADDRINUSE, isSocket(path), path.withCPath({ clocal_is_served($0) }) == 0 else {
+    guard error.number == EADDRINUSE, isSocket(path), path.withCPath({ clocal_is_served($0) }) == 0
+    else {
       throw error
     }
     _ = path.withCPath { unlink($0) }

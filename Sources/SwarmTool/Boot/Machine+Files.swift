@@ -36,9 +36,9 @@ extension Machine {
     _ bytes: UInt64, of file: MachineFiles.File, in session: TransferSession,
     use: @escaping ([UInt8]) throws(Failure) -> Void
   ) {
-    guard let node = session.node, let torrent else { return }
+    guard let torrent else { return }
     isReady.outstanding += 1
-    FileFetch.memory(bytes, of: file, in: torrent, on: node, timeout: wishes.readTimeout) {
+    FileFetch.memory(bytes, of: file, in: torrent, on: session.node, timeout: wishes.readTimeout) {
       [unowned self] result in
       do throws(Failure) {
         try use(try result.get())
@@ -53,14 +53,14 @@ extension Machine {
   private func copy(
     _ file: MachineFiles.File, as name: String, in session: TransferSession
   ) throws(Failure) -> [UInt8]? {
-    guard let node = session.node, let torrent else { return nil }
+    guard let torrent else { return nil }
     guard file.length <= Self.mostBytes else {
       throw Failure("\(file.path) has more than \(Quantity.bytes(Self.mostBytes))")
     }
     let (path, descriptor) = try folder.file(name)
     isReady.outstanding += 1
     _ = FileFetch(
-      file.length, of: file, in: torrent, on: node, timeout: wishes.readTimeout,
+      file.length, of: file, in: torrent, on: session.node, timeout: wishes.readTimeout,
       sink: { bytes, offset throws(Failure) in
         try Self.write(bytes, at: offset, to: descriptor, path)
       },

@@ -80,8 +80,8 @@ final class Machine {
 
   /// The session's files are offered: prepares the start.
   func begin(in session: TransferSession) {
-    guard case .waiting = state, session.end == nil, let info = session.info,
-      let torrent = session.torrent, let server = session.server
+    guard case .waiting = state, session.end == nil, let info = session.member.info,
+      let torrent = session.member.torrent, let server = session.server
     else { return }
     state = .preparing
     self.torrent = torrent
@@ -117,12 +117,12 @@ final class Machine {
     guard session.end == nil, ContinuousClock.now - created > wishes.patience else { return }
     let what: String
     switch state {
-    case .waiting where session.torrent == nil: what = "nobody told which version is the newest"
+    case .waiting where session.member.torrent == nil: what = "nobody told which version is the newest"
     case .waiting: what = "the image's description did not come"
     case .preparing: what = "what starts the machine did not come"
     default: return
     }
-    let why = session.figures.waitingText.map { " (\($0))" } ?? ""
+    let why = session.member.figures.waitingText.map { " (\($0))" } ?? ""
     session.fail(
       "after \(wishes.patience.components.seconds) s \(what)\(why): is somebody seeding it? "
         + "--peer HOST:PORT names one, --wait SECONDS gives more time")
@@ -232,7 +232,8 @@ final class Machine {
 
   private func takeFigures(from session: TransferSession) {
     report.reads = session.server?.figures ?? BlockExportFigures()
-    guard let node = session.node, let torrent, let files = isReady.files else { return }
+    let node = session.node
+    guard let torrent, let files = isReady.files else { return }
     if let status = node.status(of: torrent) {
       (report.downloaded, report.wasted) = (status.downloadedBytes, status.wastedBytes)
     }

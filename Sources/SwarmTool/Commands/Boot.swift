@@ -91,9 +91,11 @@ struct Boot: ParsableCommand {
       isJSON: options.isJSON, objectsTo: Self.objects(options.isJSON, statusFile))
     let program = try Self.program(qemu?.bytes ?? Array("qemu-system-x86_64".utf8))
     let state = try options.stateFolder()
-    let joined = try BootSubject(
-      try JoinSubject(parsing: subject.bytes), folder: folder?.bytes, state: state,
-      peers: options.network.peers.map(\.address), display: display)
+    let whole = try JoinSubject(parsing: subject.bytes).whole
+    let request = JoinRequest(
+      subject: whole, directory: try folder?.bytes ?? whole.machineFolder(in: state),
+      reading: .sparse, stays: true, peers: options.network.peers.map(\.address))
+    let (plan, link, _) = try request.plan(in: state, display)
     let machine = try Machine(
       Machine.Wishes(
         image: image?.bytes, program: program, acceleration: acceleration,
@@ -102,10 +104,20 @@ struct Boot: ParsableCommand {
         patience: .seconds(Int(patience ?? 120))))
     let exports = TransferSession.Exports(
       socket: machine.folder.socket, readTimeout: machine.wishes.readTimeout)
-    var plan = try joined.plan(exports)
-    plan.machine = machine
     defer { machine.folder.close() }
-    try TransferSession(plan, options: options, display: display).run()
+    let task = TransferSession.Task(
+      plan: plan, exports: exports, machine: machine, endsWhenFinished: false
+    ) { endpoints in
+      display.event(
+        "started",
+        [
+          ("magnet", .text(link.uri)), ("dataset_key", .text(orNull: link.datasetKey?.hex)),
+          ("infohash_v2", .text(orNull: link.v2Infohash?.hex)),
+          ("infohash_v1", .text(orNull: link.v1Infohash?.hex)),
+          ("listening", .list(endpoints.map { .text("\($0)") })),
+        ])
+    }
+    try TransferSession(task, options: options, display: display).run()
   }
 
   /// Where objects go: a file, or standard error; nil for nowhere.
@@ -134,5 +146,33 @@ struct Boot: ParsableCommand {
     throw Failure(
       "there is no \(printable(name)) here, which runs the machine: on Debian, apt-get install "
         + "qemu-system-x86; or name another by --qemu")
+  }
+}
+
+extension JoinSubject {
+  /// The same, whatever files a link selects: they are for who downloads.
+  fileprivate var whole: JoinSubject {
+    guard case .link(var link) = self else { return self }
+    link.selection = nil
+    return .link(link)
+  }
+
+  /// Where a machine's dataset is kept when the user does not say: a folder of its own, so that names
+  /// do not meet.
+  fileprivate func machineFolder(in state: StateFolder) throws(Failure) -> [UInt8] {
+    let name: String?
+    switch self {
+    case .link(let link):
+      name = link.datasetKey?.hex ?? link.v2Infohash?.hex ?? link.v1Infohash?.hex
+    case .torrent(let path):
+      let bytes = try Failure.wrap { try WholeFile.read(path, limit: BencodeLimits.torrent.bytes) }
+      let info = try Failure.wrap("\(printable(path)): ") {
+        try Torrent.inspect(bytes).torrent.info
+      }
+      name = info.infohashV2?.hex ?? info.infohashV1?.hex
+    }
+    let all = state.path + Array("/machines".utf8)
+    try Failure.wrap { try StateFolder.make(all, mode: 0o700) }
+    return all + Array("/\(name ?? "other")".utf8)
   }
 }

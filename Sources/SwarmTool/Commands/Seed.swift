@@ -38,65 +38,13 @@ struct Seed: ParsableCommand {
     let display = StatusDisplay(isJSON: options.isJSON)
     let state = try options.stateFolder()
     let source = try source(display, state)
-    var others = try source.older.map {
-      TransferSession.Other(
-        request: $0.request, folders: try $0.folders(), holder: $0.folder)
-    }
-    if let head = source.head {
-      let shared = ([source] + source.older).compactMap { $0.torrent.info.version?.number }
-      others += MetadataShare.versions(
-        of: state.dataset(head.key), except: Set(shared), state: state)
-    }
-    let plan = TransferSession.Plan(
-      subject: try subject(source), dataset: source.head.map { follow($0, source, state, display) },
-      peers: options.network.peers.map(\.address), others: others,
-      changeAdvice: source.head == nil
-        ? "" : "; swarm publish \(printable(source.content)) publishes the change", isSeed: true,
-      endsWhenFinished: false
-    ) { display, endpoints in
+    let plan = try source.plan(
+      in: state, peers: options.network.peers.map(\.address), display)
+    let task = TransferSession.Task(plan: plan, endsWhenFinished: false) { endpoints in
       try announce(source, endpoints, display)
     }
-    try TransferSession(plan, options: options, display: display).run()
+    try TransferSession(task, options: options, display: display).run()
     withExtendedLifetime(source) {}
-  }
-
-  private func subject(_ source: SeedSource) throws(Failure) -> TransferSession.Subject {
-    let folders = try source.folders()
-    return TransferSession.Subject(
-      request: { source.request }, folders: { _, _ in folders }, content: { source.content },
-      recheck: source.isNew ? source.recheck : nil, published: published(source))
-  }
-
-  /// The folder may be changed at any time, and is the publisher's to change.
-  private func published(_ source: SeedSource) -> TransferSession.Published? {
-    guard source.head != nil, let number = source.torrent.info.version?.number else { return nil }
-    return TransferSession.Published(
-      version: number, path: source.content, changes: source.changes,
-      look: { [path = source.content, items = source.items] in
-        FolderChanges.look(at: path, since: items)
-      })
-  }
-
-  /// What another process publishes is shared as soon as it is there.
-  private func follow(
-    _ head: Head, _ source: SeedSource, _ state: StateFolder, _ display: StatusDisplay
-  ) -> TransferSession.Dataset {
-    let dataset = state.dataset(head.key)
-    var shared = head
-    return TransferSession.Dataset(
-      key: head.key, salt: head.item.salt, head: head, isOurs: true,
-      version: { newer in
-        guard newer.version > shared.version,
-          let published = state.publishedSource(at: source.content)
-        else { return nil }
-        let next = try SeedSource.ofDataset(
-          published, sharesOlder: false, state: state, display: display)
-        guard next.torrent.info.infohashV2 == newer.infohashV2 else {
-          throw Failure("version \(newer.version) of the dataset was published elsewhere")
-        }
-        shared = newer
-        return try subject(next)
-      }, watch: { (try? dataset.head()) ?? nil })
   }
 
   private func source(_ display: StatusDisplay, _ state: StateFolder) throws -> SeedSource {
@@ -111,7 +59,7 @@ struct Seed: ParsableCommand {
       }
       let torrent = try Failure.wrap("\(printable(path.bytes)): ") { try Torrent(parsing: bytes) }
       return try .ofTorrent(
-        torrent, place: data?.bytes ?? path.bytes.folder, state: state, display: display)
+        torrent, place: data?.bytes ?? path.bytes.folder, state: state, teller: display)
     }
     if data != nil {
       throw Failure(
@@ -119,7 +67,7 @@ struct Seed: ParsableCommand {
     }
     if !isPlain, dataset.format != .v1 {
       return try .ofDataset(
-        try dataset.source(of: path.bytes, in: state), state: state, display: display)
+        try dataset.source(of: path.bytes, in: state), state: state, teller: display)
     }
     if dataset.key != nil {
       throw Failure("--key is for what is published by key, not with --no-key or --format v1")
@@ -130,7 +78,7 @@ struct Seed: ParsableCommand {
       path.bytes, name: name,
       options: ImportOptions(
         kind: dataset.format ?? .v2, pieceLength: dataset.pieceLength?.bytes), state: state,
-      display: display)
+      teller: display)
   }
 
   private func isTorrent(_ path: [UInt8]) -> Bool {

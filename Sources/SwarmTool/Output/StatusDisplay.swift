@@ -6,7 +6,7 @@ import SwarmNode
 /// lines every few seconds and at changes, with `--json` an object a line.
 ///
 /// What is told besides goes through here too, so that the lines on the terminal stay the last ones.
-final class StatusDisplay {
+final class StatusDisplay: Teller {
   private let isJSON: Bool
   /// Where objects go, one a line; nil for nowhere.
   private let objects: CInt?
@@ -107,6 +107,13 @@ final class StatusDisplay {
 
   private func warn(_ text: String, as level: String) {
     event("warning", [("text", .text(text))])
+    warnPeople(text, as: level)
+  }
+
+  /// The same, where an event tells of it with `--json`.
+  func warnPeople(_ text: String) { warnPeople(text, as: "warning: ") }
+
+  private func warnPeople(_ text: String, as level: String) {
     if isJSON { return }
     clear()
     // Of another program's terminal it is not known where the cursor is.

@@ -41,4 +41,12 @@ struct ExportOptions: ParsableArguments {
     policy.completesPieces = !hasNoReadAhead
     return policy
   }
+
+  /// What a session is to offer; nil for nothing.
+  var offered: TransferSession.Exports? {
+    socket.map {
+      TransferSession.Exports(
+        socket: $0.bytes, readTimeout: readTimeout.map { .seconds(Int($0)) })
+    }
+  }
 }

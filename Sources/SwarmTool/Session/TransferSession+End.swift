@@ -25,7 +25,7 @@ extension TransferSession {
   }
 
   private func interrupted(by number: CInt) {
-    if plan.machine?.takes(signal: number) == true { return }
+    if task.machine?.takes(signal: number) == true { return }
     if let interruption {
       // timeout(1) and the like send it to the process and to its group: that is one.
       if ContinuousClock.now - interruption < Self.echo { return }
@@ -42,15 +42,15 @@ extension TransferSession {
 
   func stop(_ end: End) {
     guard self.end == nil else { return }
-    updateFigures()
+    member.updateFigures()
+    member.end()
     self.end = end
-    plan.machine?.sessionEnds()
+    task.machine?.sessionEnds()
     server?.close()
-    node?.stop { [unowned self] in
+    node.stop { [unowned self] in
       timer?.cancel()
       timer = nil
-      plan.machine?.close()
-      surroundings.close()
+      task.machine?.close()
       for watcher in signals { watcher.close() }
       signals = []
     }
@@ -58,7 +58,8 @@ extension TransferSession {
 
   /// Says what is kept, and how the program ends.
   func conclude() throws {
-    let place = (subject?.content()).flatMap { $0 }.map { printable($0) }
+    let figures = member.figures
+    let place = (member.subject?.content()).flatMap { $0 }.map { printable($0) }
     let reason =
       switch end {
       case .signal(let number): "signal \(number)"
@@ -74,12 +75,12 @@ extension TransferSession {
         ("path", .text(orNull: place)),
       ])
     if case .failed(let message) = end { throw Failure(message) }
-    if let machine = plan.machine, let status = machine.conclude(display, place: place) {
+    if let machine = task.machine, let status = machine.conclude(display, place: place) {
       if status != 0 { throw ExitCode(status) }
       return
     }
     display.note(figures.summary(place: place))
-    if case .signal(let number) = end, !plan.isSeed, !figures.isFinished {
+    if case .signal(let number) = end, !task.plan.isSeed, !figures.isFinished {
       throw ExitCode(128 + number)
     }
   }

@@ -10,7 +10,7 @@ struct HeadFollower {
     /// Nothing new.
     case nothing
     /// Another version: from now on the session is about it.
-    case begin(TransferSession.Subject)
+    case begin(Member.Subject)
     /// The version cannot be taken part in yet; why. It is tried again.
     case failed(String)
   }
@@ -19,9 +19,9 @@ struct HeadFollower {
   private(set) var head: Head?
   /// One whose version could not be taken part in yet.
   private(set) var pending: Head?
-  private let dataset: TransferSession.Dataset
+  private let dataset: Member.Dataset
 
-  init(_ dataset: TransferSession.Dataset) {
+  init(_ dataset: Member.Dataset) {
     self.dataset = dataset
     head = dataset.head
   }
@@ -36,7 +36,7 @@ struct HeadFollower {
     } catch {
       // What publishes it may still hold it.
       pending = newer
-      return .failed(TransferSession.text(of: error))
+      return .failed(Member.text(of: error))
     }
   }
 

@@ -3,8 +3,8 @@ import Swarm
 import SwarmNode
 import Wire
 
-/// What commands want of a session.
-extension TransferSession {
+/// What is wanted of a member.
+extension Member {
   /// A torrent that a session is about: where it is a dataset's, its newest version.
   struct Subject {
     /// The torrent. Asked for again when the metadata came and `folders` threw `NeedsRestart`.
@@ -65,18 +65,10 @@ extension TransferSession {
     var peers: [PeerAddress]
     /// What is shared besides: nothing is told of it.
     var others: [Other] = []
-    /// What is offered as block devices; nil for nothing.
-    var exports: Exports?
-    /// What is started from them; nil for nothing.
-    var machine: Machine?
     /// What to do when the content changes, for the end of a sentence; empty for nothing.
     var changeAdvice = ""
     /// Whether nothing is to be fetched.
     var isSeed: Bool
-    /// Whether the program ends when all that was asked for is here.
-    var endsWhenFinished: Bool
-    /// Says what is shared, once the node listens.
-    var announce: (StatusDisplay, [PeerEndpoint]) throws -> Void
   }
 
   /// A torrent that is shared besides.

@@ -4,7 +4,7 @@ import SwarmNode
 
 /// Versions of a dataset beside the one that a session is about: one that is looked for, older ones that
 /// are shared on, and those that are removed.
-extension TransferSession {
+extension Member {
   /// A torrent that is shared besides.
   struct Shared {
     let torrent: TorrentID
@@ -15,10 +15,10 @@ extension TransferSession {
   }
 
   /// Looks for the version that is asked for.
-  func search(on node: Node) {
+  func search() {
     guard let search = plan.search else { return }
     search.versions.onEnd = { [unowned self] result in
-      guard end == nil else { return }
+      guard !isOver else { return }
       do {
         guard let found = try result.get().first else { return }
         begin(try search.found(found))
@@ -26,14 +26,14 @@ extension TransferSession {
         fail(Self.text(of: error))
       }
     }
-    search.versions.start(on: node)
+    search.versions.start(on: host.node)
   }
 
   /// Remembers whom we are connected to.
   func meetPeers() {
-    guard let node, plan.dataset != nil else { return }
+    guard plan.dataset != nil else { return }
     for id in [torrent, meeting].compactMap({ $0 }) {
-      for peer in node.peers(of: id) where !peer.isIncoming && met.count < Self.mostMet {
+      for peer in host.node.peers(of: id) where !peer.isIncoming && met.count < Self.mostMet {
         met.insert(peer.endpoint)
       }
     }
@@ -43,9 +43,10 @@ extension TransferSession {
   private static let mostMet = 200
 
   /// Begins to share what the plan names besides.
-  func shareOthers(on node: Node) {
+  func shareOthers() {
     for other in plan.others {
-      guard let torrent = try? node.add(other.request, folders: { _, _ in other.folders }) else {
+      guard let torrent = try? host.node.add(other.request, folders: { _, _ in other.folders })
+      else {
         continue
       }
       besides.append(Shared(torrent: torrent, version: other.version, holder: other.holder))
@@ -54,12 +55,12 @@ extension TransferSession {
 
   /// Removes the old versions that are too many: first from the node, then from the disk.
   func removeSuperfluous() {
-    guard let node, let (removal, count) = plan.dataset?.removal() else { return }
+    guard let (removal, count) = plan.dataset?.removal() else { return }
     for number in removal.superfluous(keeping: count) where removing.insert(number).inserted {
       if let shared = besides.first(where: { $0.version == number }),
-        node.status(of: shared.torrent) != nil
+        host.node.status(of: shared.torrent) != nil
       {
-        node.remove(shared.torrent)
+        host.node.remove(shared.torrent)
       } else {
         remove(number, by: removal)
       }
@@ -76,19 +77,19 @@ extension TransferSession {
   }
 
   private func remove(_ number: UInt64, by removal: VersionRemoval) {
-    loop.perform {
+    host.loop.perform {
       Result { try removal.remove(number) }.mapError { Failure(Self.text(of: $0)) }
     } completion: { [self] result in
       removing.remove(number)
       switch result {
       case .success(let outcome):
-        display.event(
+        teller.event(
           "removed",
           [
             ("number", .number(number)), ("files", .number(UInt64(outcome.removed))),
             ("left", .list(outcome.left.map { .text(printable($0)) })),
           ])
-        display.note("the old version \(number) is removed")
+        teller.note("the old version \(number) is removed")
         if let first = outcome.left.first {
           warn(
             "of version \(number) \(Quantity.count(outcome.left.count, "file")) stay, which were "

@@ -7,23 +7,23 @@ import SwarmNode
 /// and the folder that it was published from.
 ///
 /// Belongs to the loop's thread.
-final class SessionSurroundings {
+final class MemberSurroundings {
   private let loop: EventLoop
   private let dataset: DatasetKey?
   private let headPath: [UInt8]?
-  private let display: StatusDisplay
-  private var published: TransferSession.Published?
+  private let teller: any Teller
+  private var published: Member.Published?
   private var folder: FolderWatch?
 
-  init(on loop: EventLoop, dataset: DatasetKey?, state: StateFolder?, display: StatusDisplay) {
+  init(on loop: EventLoop, dataset: DatasetKey?, state: StateFolder?, teller: any Teller) {
     self.loop = loop
     self.dataset = dataset
-    self.display = display
+    self.teller = teller
     headPath = dataset.flatMap { state?.dataset($0).headPath }
   }
 
   /// From now on that folder is looked at, and no other.
-  func watch(_ published: TransferSession.Published?) {
+  func watch(_ published: Member.Published?) {
     folder?.close()
     self.published = published
     folder = published.map { published in
@@ -73,18 +73,18 @@ final class SessionSurroundings {
     return UInt64(exactly: time(nil) - status.st_mtim.tv_sec)
   }
 
-  private func tell(_ changes: FolderChanges, of published: TransferSession.Published) {
+  private func tell(_ changes: FolderChanges, of published: Member.Published) {
     let path = printable(published.path)
     if let fault = changes.fault {
-      display.warn("\(fault); what is not there is not shared until it is back")
+      teller.warn("\(fault); what is not there is not shared until it is back")
     } else if changes.count == 0 {
-      display.note("\(path) is as version \(published.version) has it again")
+      teller.note("\(path) is as version \(published.version) has it again")
     } else {
       let ahead = Surroundings.Ahead(
         version: published.version, count: changes.count,
         files: changes.first.map { printable($0) },
         fault: nil)
-      display.warn("\(path) is \(ahead.text); swarm publish \(path) publishes the change")
+      teller.warn("\(path) is \(ahead.text); swarm publish \(path) publishes the change")
     }
   }
 }

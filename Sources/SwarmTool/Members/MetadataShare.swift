@@ -13,11 +13,11 @@ enum MetadataShare {
   /// The newest of those that are known, but for some.
   static func versions(
     of dataset: KeyedDataset, except shared: Set<UInt64>, state: StateFolder
-  ) -> [TransferSession.Other] {
+  ) -> [Member.Other] {
     guard let newest = ((try? dataset.head()) ?? nil)?.version,
       let numbers = try? dataset.versions()
     else { return [] }
-    var others: [TransferSession.Other] = []
+    var others: [Member.Other] = []
     var bytes = 0
     for number in numbers.reversed()
     where number < UInt64(newest) && !shared.contains(number) && others.count < mostVersions {
@@ -33,7 +33,7 @@ enum MetadataShare {
       // Nothing is ever written there.
       let place = state.path + Array("/metadata/\(infohash.hex)".utf8)
       others.append(
-        TransferSession.Other(
+        Member.Other(
           request: request,
           folders: TorrentFolders(
             content: place + Array("/content".utf8), maps: place + Array("/blocks".utf8)),

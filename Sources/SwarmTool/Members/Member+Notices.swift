@@ -4,7 +4,18 @@ import SwarmNode
 import Wire
 
 /// What the node tells, passed on to people and programs.
-extension TransferSession {
+extension Member {
+  /// Whether the torrent is one of the member's: what is told of it is for this member.
+  func owns(_ torrent: TorrentID) -> Bool {
+    torrent == self.torrent || torrent == meeting || besides.contains { $0.torrent == torrent }
+      || plan.search?.versions.owns(torrent) == true
+  }
+
+  /// Piece layers of a torrent came.
+  func take(_ layers: PieceLayers, of torrent: TorrentID) {
+    if torrent == self.torrent { subject?.keep(layers) }
+  }
+
   func take(_ notice: Notice) {
     if case .closed(let torrent) = notice { closed(torrent) }
     if let search = plan.search?.versions {
@@ -21,7 +32,7 @@ extension TransferSession {
     case .peerGone(_, _, let endpoint, let end): tellPeer("gone", endpoint, end.text)
     case .banned(_, let endpoint, let reason):
       tellPeer("banned", endpoint, reason)
-      if !options.isJSON { display.warn("the peer \(endpoint) lied and is banned: \(reason)") }
+      teller.warnPeople("the peer \(endpoint) lied and is banned: \(reason)")
     case .lost(_, let blocks):
       warn(
         "\(Quantity.count(blocks, "block")) on disk are not what they were, and are no longer used")
@@ -33,23 +44,23 @@ extension TransferSession {
     case .contradiction(_, let file):
       warn("\(path(of: file)): the torrent's v1 and v2 descriptions contradict each other")
     case .diskFull(_, let failure):
-      if !isDiskFull { display.warn("\(failure); waiting for room") }
+      if !isDiskFull { teller.warn("\(failure); waiting for room") }
       isDiskFull = true
     case .diskHasRoom:
-      if isDiskFull { display.note("swarm: there is room on the disk again") }
+      if isDiskFull { teller.note("swarm: there is room on the disk again") }
       isDiskFull = false
     case .diskFailed(_, let failure):
-      if end == nil, !isRestarting { warn("\(failure)") }
+      if !isOver, !isRestarting { warn("\(failure)") }
     case .head(_, let item): if let newer = try? Head(item) { take(newer) }
     case .keyUsedTwice(let key, let number):
-      display.event(
+      teller.event(
         "key_used_twice", [("dataset_key", .text(key.hex)), ("number", .number(UInt64(number)))])
       warn(
         "there are two versions \(number) of \(key), both signed by it: its key is used twice; the one "
           + "that came first is followed")
     case .dhtNode: break
     case .closed(let torrent):
-      if isRestarting, torrent == self.torrent, end == nil {
+      if isRestarting, torrent == self.torrent, !isOver {
         isRestarting = false
         start()
       }
@@ -62,8 +73,8 @@ extension TransferSession {
   }
 
   private func tellMetadata() {
-    guard let info, display.tellsPrograms else { return }
-    display.event(
+    guard let info else { return }
+    teller.event(
       "metadata",
       InfoSummary(info).json + [
         ("path", .text(orNull: (subject?.content()).flatMap { $0 }.map { printable($0) }))
@@ -71,43 +82,42 @@ extension TransferSession {
   }
 
   private func tellPeer(_ what: String, _ endpoint: PeerEndpoint, _ reason: String?) {
-    display.event(
+    teller.event(
       "peer",
       [
         ("state", .text(what)), ("address", .text("\(endpoint)")),
         ("reason", .text(orNull: reason)),
       ])
-    if options.isVerbose, what != "banned" {
-      display.note("peer \(endpoint) \(what)" + (reason.map { ": \($0)" } ?? ""))
+    if tellsOfPeers, what != "banned" {
+      teller.note("peer \(endpoint) \(what)" + (reason.map { ": \($0)" } ?? ""))
     }
   }
 
   private func opened() {
-    offerFiles()
-    plan.machine?.begin(in: self)
+    host.canBeRead(self)
     guard let recheck = subject?.recheck else { return }
-    loop.perform(recheck) { [unowned self] fault in if let fault { fail(fault) } }
+    host.loop.perform(recheck) { [unowned self] fault in if let fault { fail(fault) } }
   }
 
   private func finished() {
-    guard end == nil, !plan.isSeed else { return }
+    guard !isOver, !plan.isSeed else { return }
     updateFigures()
     let place = (subject?.content()).flatMap { $0 }.map { printable($0) }
-    display.event("finished", [("path", .text(orNull: place)), ("done", .number(figures.done))])
+    teller.event("finished", [("path", .text(orNull: place)), ("done", .number(figures.done))])
     do {
-      try display.result("complete: \(place ?? "") (\(Quantity.bytes(figures.done)))")
+      try teller.result("complete: \(place ?? "") (\(Quantity.bytes(figures.done)))")
     } catch {
       fail(error.message)
     }
     do { try subject?.onFinished() } catch { warn(Self.text(of: error)) }
     removeSuperfluous()
-    endWhenFinished()
+    complete()
   }
 }
 
 extension Notice {
   /// The torrent that it is about; nil where it is about none.
-  fileprivate var torrent: TorrentID? {
+  var torrent: TorrentID? {
     switch self {
     case .metadata(let torrent), .unusable(let torrent, _), .opened(let torrent),
       .finished(let torrent), .peerConnected(let torrent, _, _), .banned(let torrent, _, _),

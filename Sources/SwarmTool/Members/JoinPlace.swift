@@ -23,7 +23,7 @@ final class JoinPlace {
   /// Whether somebody asked for this very version.
   private let isPinned: Bool
   private let state: StateFolder
-  private let display: StatusDisplay
+  private let teller: any Teller
   /// Where versions are, and which one this is; nil for what is no version.
   private var version: (links: VersionLinks, number: UInt64)?
   /// Whether an earlier run had all of it, as far as is remembered.
@@ -35,7 +35,7 @@ final class JoinPlace {
   init(
     in directory: [UInt8], globs: [Glob], selection: FileSelection?, torrent: KnownTorrent?,
     dataset: DatasetKey? = nil, number: UInt64? = nil, isPinned: Bool = false, state: StateFolder,
-    display: StatusDisplay
+    teller: any Teller
   ) throws(Failure) {
     try Failure.wrap { try StateFolder.make(directory) }
     let real = try Failure.wrap { try RealPath.resolve(directory) }
@@ -52,7 +52,7 @@ final class JoinPlace {
     self.number = number
     self.isPinned = isPinned
     self.state = state
-    self.display = display
+    self.teller = teller
   }
 
   /// Whether a file is wanted, by its place in the torrent; nil for all.
@@ -87,7 +87,7 @@ final class JoinPlace {
         info: info,
         pieceLayers: layers.merging(folder.torrent?.pieceLayers ?? [:]) { new, _ in new }
       ))
-    if isNew, selection != nil { throw TransferSession.NeedsRestart() }
+    if isNew, selection != nil { throw Member.NeedsRestart() }
     let choice = info.files.enumerated().map { wanted?($0.offset, $0.element) ?? true }
     guard choice.contains(true) else {
       throw Failure(
@@ -138,7 +138,7 @@ final class JoinPlace {
 
   /// The newest versions beside this one that are whole and of which nobody else takes part: to be
   /// shared, since others may ask for them. None while it is not known what the dataset is called.
-  func older(atMost count: Int) -> [TransferSession.Other] {
+  func older(atMost count: Int) -> [Member.Other] {
     guard let dataset, let info = torrent?.info, let links = try? links(for: info),
       let numbers = try? links.versions()
     else { return [] }
@@ -150,7 +150,7 @@ final class JoinPlace {
 
   private func other(
     _ number: UInt64, of dataset: KeyedDataset, at links: VersionLinks
-  ) -> TransferSession.Other? {
+  ) -> Member.Other? {
     guard let infohash = dataset.version(number), let name = DatasetName(v1: nil, v2: infohash),
       let element = try? links.placeName(of: number), let place = try? links.place(of: number),
       let kept = state.keptVersion(infohash, content: place), kept.record?.owner == .program,
@@ -161,7 +161,7 @@ final class JoinPlace {
       source: .torrent(info, kept.torrent.pieceLayers), content: .owned)
     request.wanted = { _, _ in false }
     request.dataset = dataset.key
-    return TransferSession.Other(
+    return Member.Other(
       request: request,
       folders: TorrentFolders(
         content: info.isSingleFile ? directory : place, maps: folder.mapsPath,
@@ -243,7 +243,7 @@ final class JoinPlace {
     do throws(SystemError) {
       try folder.keep(all)
     } catch {
-      display.warn("what peers sent of the torrent cannot be kept: \(error)")
+      teller.warn("what peers sent of the torrent cannot be kept: \(error)")
     }
   }
 
@@ -279,7 +279,7 @@ final class JoinPlace {
     }
     try folder.claim(filesAt: target.present, of: info)
     if !target.present.isEmpty {
-      display.warn(
+      teller.warn(
         "\(Quantity.count(target.present.count, "file")) (\(Quantity.bytes(target.presentBytes))) "
           + "in \(printable(target.content)) are there already: they are checked, and what is "
           + "not right in them is replaced")

@@ -9,12 +9,12 @@ extension SeedSource {
   /// later its newest version is shared, or what is left of it in the folder.
   static func ofDataset(
     _ source: PublishedSource, sharesOlder: Bool = true, state: StateFolder,
-    display: StatusDisplay
+    teller: any Teller
   ) throws(Failure) -> SeedSource {
     let dataset = state.dataset(source.key)
     let newest = try Failure.wrap { try dataset.head() }
     guard let head = newest else {
-      return try ofFirstVersion(source, state: state, display: display)
+      return try ofFirstVersion(source, state: state, teller: teller)
     }
     guard let (number, kept, record) = newestHere(head, source, state) else {
       throw Failure(
@@ -22,7 +22,7 @@ extension SeedSource {
           + "swarm publish makes what is there version \(head.version + 1)")
     }
     if number < UInt64(head.version) {
-      display.warn(
+      teller.warn(
         "version \(head.version) of the dataset was published elsewhere; shared here is version "
           + "\(number), which was published from \(printable(source.path))")
     }
@@ -41,12 +41,12 @@ extension SeedSource {
     if let path = record.firstDifference(from: now) {
       shared.isWhole = false
       shared.ahead = printable(source.path.appending(name: path))
-      display.warn(
+      teller.warn(
         "the content is ahead of its published version \(number): "
           + "\(printable(source.path.appending(name: path))) changed first; what is as published is "
           + "shared, and swarm publish \(printable(source.path)) publishes the rest")
     } else {
-      display.note("nothing changed since version \(number) was published")
+      teller.note("nothing changed since version \(number) was published")
     }
     return shared
   }
@@ -92,9 +92,9 @@ extension SeedSource {
   }
 
   private static func ofFirstVersion(
-    _ source: PublishedSource, state: StateFolder, display: StatusDisplay
+    _ source: PublishedSource, state: StateFolder, teller: any Teller
   ) throws(Failure) -> SeedSource {
-    let published = try PublicationRun(source, message: "", state: state) { display.warn($0) }
+    let published = try PublicationRun(source, message: "", state: state) { teller.warn($0) }
     guard case .published(let torrent, let head) = published.outcome, let folder = published.folder
     else {
       throw Failure("\(printable(source.path)): nothing was published")

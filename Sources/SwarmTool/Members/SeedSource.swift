@@ -69,7 +69,7 @@ struct SeedSource {
   /// written to it since.
   static func ofContent(
     _ path: [UInt8], name: [UInt8], options: ImportOptions, state: StateFolder,
-    display: StatusDisplay
+    teller: any Teller
   ) throws(Failure) -> SeedSource {
     let real = try Failure.wrap { try RealPath.resolve(path) }
     try refuseDevice(real)
@@ -77,9 +77,9 @@ struct SeedSource {
     let items = ContentRecord.items(of: scan)
     let key = SourceKey(
       path: real, name: name, kind: options.kind, pieceLength: options.pieceLength)
-    if let known = try unchanged(key, items, state, display) { return known }
+    if let known = try unchanged(key, items, state, teller) { return known }
     let source = try Failure.wrap { try ContentImport(scan, name: name, options: options) }
-    for warning in source.warnings { display.warn("\(warning)") }
+    for warning in source.warnings { teller.warn("\(warning)") }
     let description = try source.hash()
     let info = try Failure.wrap { try description.infoDictionary() }
     let folder = try Failure.wrap { try state.open(DatasetName(info), content: real) }
@@ -97,7 +97,7 @@ struct SeedSource {
   }
 
   private static func unchanged(
-    _ key: SourceKey, _ items: [ContentRecord.Item], _ state: StateFolder, _ display: StatusDisplay
+    _ key: SourceKey, _ items: [ContentRecord.Item], _ state: StateFolder, _ teller: any Teller
   ) throws(Failure) -> SeedSource? {
     guard let name = state.source(key) else { return nil }
     let folder = try Failure.wrap { try state.open(name, content: key.path) }
@@ -105,10 +105,10 @@ struct SeedSource {
       record.owner == .user, record.isWhole
     else { return nil }
     if let path = record.firstDifference(from: items) {
-      display.note("\(printable(key.path.appending(name: path))) changed: hashing again")
+      teller.note("\(printable(key.path.appending(name: path))) changed: hashing again")
       return nil
     }
-    display.note("nothing changed since it was hashed")
+    teller.note("nothing changed since it was hashed")
     return SeedSource(
       torrent: torrent, folder: folder, content: key.path,
       trust: proven(folder.leaves, items, torrent.info), items: items, isNew: false, isWhole: true)
@@ -128,7 +128,7 @@ struct SeedSource {
   /// Content that a torrent describes, in the folder `place` or below it by its name. It is compared
   /// with the torrent, unless it was before and nobody has written to it since.
   static func ofTorrent(
-    _ torrent: Torrent, place: [UInt8], state: StateFolder, display: StatusDisplay
+    _ torrent: Torrent, place: [UInt8], state: StateFolder, teller: any Teller
   ) throws(Failure) -> SeedSource {
     let verification = try Failure.wrap { try ContentVerification(torrent, folder: place) }
     guard let real = try? RealPath.resolve(verification.path) else {
@@ -150,7 +150,7 @@ struct SeedSource {
       if record.isWhole {
         return source(proven(folder.leaves, items, torrent.info), isWhole: true)
       }
-      display.warn("part of the content is not what the torrent says, as last time")
+      teller.warn("part of the content is not what the torrent says, as last time")
       return source(.inPlace(claimsAll: true), isWhole: false)
     }
     let report = verification.compare()
@@ -162,9 +162,9 @@ struct SeedSource {
     }
     if !report.isRight {
       for line in VerifyView(report, info: torrent.info, path: real).firstLines(20) {
-        display.note(line)
+        teller.note(line)
       }
-      display.warn(
+      teller.warn(
         "only \(Quantity.bytes(right)) of \(Quantity.bytes(torrent.info.contentLength)) are what the "
           + "torrent says: the rest is not shared")
     }

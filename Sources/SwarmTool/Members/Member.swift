@@ -1,0 +1,228 @@
+import Metainfo
+import Swarm
+import SwarmNode
+import Wire
+
+/// One dataset or torrent that a node takes part in: its newest version or the one that was asked for,
+/// and what is shared besides.
+///
+/// Belongs to the loop's thread.
+final class Member {
+  let plan: Plan
+  let teller: any Teller
+  private(set) unowned var host: any MemberHost
+  var subject: Subject?
+  /// What is shared besides: earlier versions for the most part.
+  var besides: [Shared] = []
+  /// The dataset's own swarm, in which heads travel.
+  var meeting: TorrentID?
+  /// Peers of the dataset that we have connected to: they are tried first for its next version, which
+  /// nobody may have announced yet.
+  var met: Set<PeerEndpoint> = []
+  /// Old versions that are being removed.
+  var removing: Set<UInt64> = []
+  private let startTime = ContinuousClock.now
+  /// Which version it is about; nil where no dataset is followed.
+  var follower: HeadFollower?
+  /// With everything here and no head known: until when one is waited for.
+  private var graceEnd: ContinuousClock.Instant?
+  /// What it is about, and what that has; nil while that is not known.
+  var torrent: TorrentID?
+  var info: InfoDictionary?
+  var figures = TransferFigures()
+  let surroundings: MemberSurroundings
+  private var repeats = Repeats()
+  /// Whether people are told of every peer that comes and goes.
+  var tellsOfPeers = false
+  var isDiskFull = false
+  var isRestarting = false
+  /// Nothing is begun any more.
+  private(set) var isOver = false
+
+  /// A peer that is connected tells of its head in less.
+  private static let grace = Duration.seconds(3)
+
+  /// A member that has not begun. The host keeps it, and outlives it.
+  init(_ plan: Plan, of host: any MemberHost, state: StateFolder, teller: any Teller) {
+    self.plan = plan
+    self.host = host
+    self.teller = teller
+    subject = plan.subject
+    follower = plan.dataset.map { HeadFollower($0) }
+    figures.isSeed = plan.isSeed
+    surroundings = MemberSurroundings(
+      on: host.loop, dataset: plan.dataset?.key, state: state, teller: teller)
+  }
+
+  /// Begins to take part.
+  func begin() {
+    follow()
+    start()
+    search()
+    shareOthers()
+  }
+
+  /// Begins nothing any more: the node stops, or the member is taken out of it.
+  func end() {
+    isOver = true
+    surroundings.close()
+  }
+
+  private func follow() {
+    guard let dataset = plan.dataset else { return }
+    let head = dataset.head?.item
+    // Of what is published here the DHT is told at once.
+    host.node.follow(dataset.key, salt: dataset.salt, head: dataset.isOurs ? nil : head)
+    if dataset.isOurs, let head { host.node.offer(head, isOurs: true) }
+    let request = TorrentRequest(meeting: dataset.key, salt: dataset.salt)
+    let meeting = try? host.node.add(request) { _, _ in
+      preconditionFailure("where heads are exchanged there are no files")
+    }
+    self.meeting = meeting
+    if let meeting { for peer in plan.peers { host.node.resolve(peer, for: meeting) } }
+  }
+
+  func start() {
+    guard let subject else { return }
+    surroundings.watch(subject.published)
+    do {
+      let torrent = try host.node.add(subject.request()) { [unowned self] info, layers in
+        self.info = info
+        do {
+          return try subject.folders(info, layers)
+        } catch is NeedsRestart {
+          isRestarting = true
+          if let torrent = self.torrent { host.node.remove(torrent) }
+          throw NeedsRestart()
+        } catch {
+          fail(Self.text(of: error))
+          throw error
+        }
+      }
+      self.torrent = torrent
+      for peer in plan.peers { host.node.resolve(peer, for: torrent) }
+      let known = met.union(plan.search?.versions.peers ?? [])
+      if !known.isEmpty { host.node.add(peers: Array(known), to: torrent) }
+    } catch {
+      fail(Self.text(of: error))
+    }
+  }
+
+  /// There is a newer version: from now on the member is about it. One that is whole is shared on.
+  func begin(_ next: Subject) {
+    meetPeers()
+    if let torrent {
+      updateFigures()
+      // One that an earlier run had may still be looked at.
+      if let subject, figures.isFinished || subject.wasWhole() || host.isOffering {
+        besides.append(Shared(torrent: torrent, version: subject.version(), holder: subject))
+      } else {
+        host.node.remove(torrent)
+      }
+    }
+    subject = next
+    torrent = nil
+    info = nil
+    graceEnd = nil
+    isRestarting = false
+    figures = TransferFigures()
+    figures.isSeed = plan.isSeed
+    start()
+  }
+
+  func take(_ newer: Head) {
+    guard !isOver, let outcome = follower?.take(newer) else { return }
+    act(on: outcome)
+  }
+
+  private func act(on outcome: HeadFollower.Outcome) {
+    switch outcome {
+    case .nothing: endAfterGrace()
+    case .failed(let reason): warn(reason)
+    case .begin(let next):
+      let head = follower?.head
+      teller.event(
+        "version",
+        [
+          ("number", .number(orNull: head.map { UInt64(clamping: $0.version) })),
+          ("infohash_v2", .text(orNull: head?.infohashV2?.hex)),
+        ])
+      if let head { teller.note("version \(head.version) is published") }
+      begin(next)
+    }
+  }
+
+  /// Whether another process has published, or what could not be taken part in now can be.
+  private func look() {
+    guard !isOver, let before = follower else { return }
+    var outcome = HeadFollower.Outcome.nothing
+    if let found = before.published() {
+      outcome = follower?.take(found) ?? .nothing
+    } else {
+      outcome = follower?.retry() ?? .nothing
+    }
+    act(on: outcome)
+    // Others are told once they can fetch it.
+    let isNew = follower?.head?.version != before.head?.version || before.pending != nil
+    if plan.dataset?.isOurs == true, isNew, follower?.pending == nil, let head = follower?.head {
+      host.node.offer(head.item, isOurs: true)
+    }
+  }
+
+  /// All that was asked for is here. A newer version may be about to be told.
+  func complete() {
+    if plan.dataset == nil { return host.isComplete(self) }
+    graceEnd = .now + Self.grace
+    endAfterGrace()
+  }
+
+  private func endAfterGrace() {
+    guard let graceEnd, follower?.head != nil || ContinuousClock.now >= graceEnd else { return }
+    self.graceEnd = nil
+    host.isComplete(self)
+  }
+
+  func fail(_ reason: String) { if !isOver { host.failed(self, reason) } }
+
+  static func text(of error: any Error) -> String {
+    (error as? Failure)?.message ?? "\(error)"
+  }
+
+  // MARK: Status
+
+  /// Time has passed: about once a second.
+  func tick() {
+    look()
+    meetPeers()
+    surroundings.tick()
+    plan.search?.versions.tick()
+  }
+
+  /// What is waited for while nothing is known yet; nil once there are figures to show.
+  func searchView(isForPeople: Bool) -> SearchView? {
+    guard !isOver else { return nil }
+    var what: VersionSearch.Waiting?
+    if let search = plan.search, subject == nil {
+      what = search.versions.waiting
+    } else if subject == nil {
+      what = .head
+    } else if isForPeople, !plan.isSeed, figures.wanted == 0, figures.peers == 0 {
+      what = (follower?.head).map { .version(UInt64(clamping: $0.version)) } ?? .head
+    }
+    guard let what, let key = plan.dataset?.key ?? plan.search?.key else { return nil }
+    return SearchView(what, of: key, on: host.node, host.network, since: startTime)
+  }
+
+  /// False while there are none.
+  @discardableResult func updateFigures() -> Bool {
+    guard let torrent, let status = host.node.status(of: torrent) else { return false }
+    figures = TransferFigures(status)
+    figures.isSeed = plan.isSeed
+    return true
+  }
+
+  /// Says what is not as it should be, once while it lasts.
+  func warn(_ text: String) {
+    if repeats.isNew(text, now: .now) { teller.warn(text) }
+  }
+}
