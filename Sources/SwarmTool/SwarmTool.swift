@@ -15,7 +15,8 @@ struct SwarmTool: ParsableCommand {
       """,
     version: "0.1.0",
     subcommands: [
-      Seed.self, Join.self, Boot.self, Publish.self, LogCommand.self, Diff.self, KeyCommand.self, Create.self,
+      Seed.self, Join.self, Boot.self, Publish.self, LogCommand.self, Diff.self, KeyCommand.self,
+      Create.self,
       Inspect.self, Verify.self,
     ])
 

@@ -107,6 +107,12 @@ def has_right_disk(name, guest, seconds=240):
     report.equal(f"{name}: checksum", guest.word_after("CHECKSUM"), checksum)
 
 
+def is_kept(name, guest):
+    """What is kept of the image is the image."""
+    path = os.path.join(guest.event("stopped").get("path") or "/", "root.ext4")
+    report.equal(f"{name}: what is kept", os.path.exists(path) and machine.md5(path), checksum)
+
+
 def is_little(name, booted):
     share = booted.get("here", SIZE) / SIZE
     report.check(f"{name}: at most {MOST:.0%} of the image", 0 < share <= MOST
@@ -137,6 +143,7 @@ def seeds_killed(torrent):
         seeds.kill(OURS, NEWER)
         has_right_disk(name, guest)
         booted = ended(name, guest)
+        is_kept(name, guest)
         report.note(f"{name}: {booted.get('stalls')} stalls, the longest wait "
                     f"{booted.get('longest_wait')} ms, {booted.get('ran', 0) / 1000:.0f} s")
 
@@ -149,6 +156,7 @@ def liar(torrent):
             boot(torrent, "checksum", "--peer", LIAR, *seeds.peers()) as guest:
         has_right_disk(name, guest)
         booted = ended(name, guest)
+        is_kept(name, guest)
         report.check(f"{name}: it was asked", lying.sent > 0)
         report.check(f"{name}: it is banned",
                      any(each["state"] == "banned" and each["address"] == LIAR

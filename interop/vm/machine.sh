@@ -68,8 +68,12 @@ mount -t proc proc /proc
 mount -t sysfs sysfs /sys
 mount -t tmpfs tmpfs /run
 hostname -F /etc/hostname
-mount -o remount,rw / 2>/run/remount
 read -r words </proc/cmdline
+# Who reads the whole disk wants it as it came.
+case " $words " in
+*" swarm.do=checksum "*) ;;
+*) mount -o remount,rw / 2>/run/remount ;;
+esac
 say() { echo "$1 at $(cut -d ' ' -f 1 /proc/uptime): $2"; }
 finish() {
   echo o >/proc/sysrq-trigger

@@ -117,7 +117,8 @@ final class Machine {
     guard session.end == nil, ContinuousClock.now - created > wishes.patience else { return }
     let what: String
     switch state {
-    case .waiting where session.member.torrent == nil: what = "nobody told which version is the newest"
+    case .waiting where session.member.torrent == nil:
+      what = "nobody told which version is the newest"
     case .waiting: what = "the image's description did not come"
     case .preparing: what = "what starts the machine did not come"
     default: return

@@ -78,7 +78,9 @@ struct Boot: ParsableCommand {
   @OptionGroup var options: NodeOptions
 
   func validate() throws {
-    if subject == nil, !imageHelp { throw ValidationError("name the dataset: a link, or a .torrent") }
+    if subject == nil, !imageHelp {
+      throw ValidationError("name the dataset: a link, or a .torrent")
+    }
     if readTimeout == 0 { throw ValidationError("--read-timeout is at least 1 second") }
     if let memory, memory.bytes < 1 << 20 || memory.bytes > 1 << 50 {
       throw ValidationError("--memory is from 1M to 1024T")
@@ -141,7 +143,8 @@ struct Boot: ParsableCommand {
     let folders =
       name.contains(slash)
       ? [] : (StateFolder.environment("PATH") ?? []).split(separator: UInt8(ascii: ":"))
-    let found = name.contains(slash) ? name : folders.lazy.map { $0 + [slash] + name }.first(where: isThere)
+    let found =
+      name.contains(slash) ? name : folders.lazy.map { $0 + [slash] + name }.first(where: isThere)
     if let found, isThere(found) { return found }
     throw Failure(
       "there is no \(printable(name)) here, which runs the machine: on Debian, apt-get install "

@@ -144,5 +144,7 @@ final class StatusDisplay: Teller {
   }
 
   /// A reader that is gone ends the program elsewhere; a full disk behind a pipe must not end a seed.
-  private func emit(_ value: JSON) { if let objects { try? Console.result(value.line, to: objects) } }
+  private func emit(_ value: JSON) {
+    if let objects { try? Console.result(value.line, to: objects) }
+  }
 }
