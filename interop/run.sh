@@ -32,6 +32,7 @@ scripts=(
   transmission/same_infohash.py
 )
 side_by_side=(
+  vm/boot.py
   cli/history.py
   cli/kill.py
   daemon/datasets.py

@@ -31,6 +31,7 @@ import Wire
     #expect(answers.last == .failure(NBDFault(code: 22)), "a read beyond the end")
     #expect(status.figures.reads == 5 && status.figures.readsAtOnce >= 1)
     #expect(status.figures.bytes == 80_193 && status.figures.waiting == 0)
+    #expect(status.figures.firstRead != nil && status.figures.longestWait > .zero)
     // The rest of nothing was fetched: other pieces stay where they are.
     #expect(status.have < 600_000, "\(status.have) bytes are here")
   }
@@ -40,6 +41,8 @@ import Wire
       .v2, [(0, 4_096)], hasSeed: false, timeout: .milliseconds(300))
     #expect(answers == [.failure(NBDFault(code: 5))])
     #expect(status.figures.failures == 1 && status.figures.waiting == 0)
+    #expect(status.figures.firstRead == nil, "nothing was answered")
+    #expect(status.figures.longestWait > .milliseconds(200), "it waited for all of its time")
   }
 
   @Test func theSocketIsOursAlone() throws {

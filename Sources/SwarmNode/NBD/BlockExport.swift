@@ -47,9 +47,22 @@ public struct BlockExportFigures: Hashable, Sendable {
   public var failures = 0
   /// Reads that wait now.
   public var waiting = 0
+  /// Reads that waited for more than a second, and ended.
+  public var stalls = 0
+  /// The longest that a read has waited, of those that ended.
+  public var longestWait = Duration.zero
+  /// When the first read was answered, from the start of the node; nil before that.
+  public var firstRead: Duration?
   /// Clients that are connected now.
   public var clients = 0
 
   /// Nothing so far.
   public init() {}
+
+  /// A read has ended that waited since then.
+  mutating func ended(_ since: Duration, now: Duration) {
+    let wait = now - since
+    if wait > NBDServerLimits.stall { stalls += 1 }
+    longestWait = max(longestWait, wait)
+  }
 }

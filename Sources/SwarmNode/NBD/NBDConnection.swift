@@ -26,7 +26,7 @@ final class NBDConnection {
   private var hasSaidGoodbye = false
   private var gatherings: [NBDRequestID: Gathering] = [:]
   /// Reads that wait for the node, to be given up when the client goes.
-  private var waiting: [NBDRequestID: ReadID] = [:]
+  private var waiting: [NBDRequestID: (read: ReadID, since: Duration)] = [:]
   /// The client sends no more.
   private var hasEnded = false
   /// Of which torrent it reads; nil while nothing was chosen.
@@ -56,7 +56,10 @@ final class NBDConnection {
     poll.close()
     self.poll = nil
     Glibc.close(socket)
-    for read in waiting.values { server.node.cancel(read) }
+    for (read, since) in waiting.values {
+      server.node.cancel(read)
+      server.figures.ended(since, now: server.node.now)
+    }
     server.figures.waiting -= waiting.count
     waiting = [:]
     leave(isClean: hasSaidGoodbye)
@@ -189,16 +192,16 @@ final class NBDConnection {
   private func read(_ request: NBDRequest, _ export: BlockExport, isWhole: Bool) {
     recording?.note(request.offset, request.length)
     if readAtOnce(request, export) {
-      server.figures.reads += 1
       server.figures.readsAtOnce += 1
-      server.figures.bytes += request.length
+      answered(request)
       return
     }
     server.figures.waiting += 1
-    waiting[request.id] = server.node.read(
+    let read = server.node.read(
       request.range, of: export.file, in: export.torrent, timeout: export.readTimeout,
       deliver: { [weak self] in self?.deliver($0, at: $1, to: request, isWhole: isWhole) },
       completion: { [weak self] in self?.end(request, $0) })
+    waiting[request.id] = (read, server.node.now)
   }
 
   /// Answers from memory. False when something is not here, or not in memory.
@@ -250,15 +253,12 @@ final class NBDConnection {
   }
 
   private func end(_ request: NBDRequest, _ failure: ReadFailure?) {
-    guard waiting.removeValue(forKey: request.id) != nil else { return }
+    guard let (_, since) = waiting.removeValue(forKey: request.id) else { return }
     server.figures.waiting -= 1
+    server.figures.ended(since, now: server.node.now)
     drop(request.id)
     hasNews = true
-    guard let failure else {
-      server.figures.reads += 1
-      server.figures.bytes += request.length
-      return
-    }
+    guard let failure else { return answered(request) }
     server.figures.failures += 1
     session.fail(request.id, .inputOutput, at: nil, failure.text)
     let range = request.range
@@ -269,14 +269,20 @@ final class NBDConnection {
       torrent: export?.torrent)
   }
 
+  private func answered(_ request: NBDRequest) {
+    server.figures.reads += 1
+    server.figures.bytes += request.length
+    if server.figures.firstRead == nil { server.figures.firstRead = server.node.now }
+  }
+
   private func drop(_ id: NBDRequestID) {
     gatherings.removeValue(forKey: id)?.memory.deallocate()
   }
 }
 
 extension ReadFailure {
-  /// For people.
-  fileprivate var text: String {
+  /// Why, for people: the end of a sentence.
+  public var text: String {
     switch self {
     case .timeout: "nobody had the bytes in time"
     case .closed: "the torrent was closed"

@@ -42,4 +42,7 @@ enum NBDServerLimits {
   static let prefetchLooks = 4_096
   static let prefetchBytes: UInt64 = 64 << 10
   static let prefetchMilliseconds: UInt64 = 20
+
+  /// A read that waits for longer has stalled: a guest that is used to disks shows it by then.
+  static let stall = Duration.seconds(1)
 }

@@ -52,8 +52,9 @@ extension Node {
     return disk.readCached(index, at: bytes.lowerBound, into: buffer)
   }
 
-  /// Which of these bytes can be read without any peer, from the first on.
-  func presence(
+  /// Which of these bytes can be read without any peer, from the first on: runs, in order, that need not reach
+  /// to the end of the range.
+  public func presence(
     of bytes: Range<UInt64>, of file: Int, in torrent: TorrentID
   ) -> [PresenceRun] {
     swarm.presence(of: bytes, of: file, in: torrent, limit: NBDServerLimits.statusBlocks)

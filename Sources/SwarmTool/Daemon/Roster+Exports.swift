@@ -39,9 +39,8 @@ extension Roster {
         let opened = opened(wish.version, of: entry),
         let file = opened.info.files.firstIndex(where: { $0.path.bytes == wish.path })
       else { return nil }
-      return BlockExport(
-        names: names(of: wish), description: printable(opened.info.name.bytes),
-        torrent: opened.torrent, file: file, size: opened.info.files[file].length,
+      return device(
+        opened, file, names: names(of: wish),
         readTimeout: wish.readTimeout.map { .seconds(Int($0)) })
     }
   }
@@ -63,9 +62,20 @@ extension Roster {
       let file = opened.info.files.firstIndex(where: { $0.path.bytes.elementsEqual(path) }),
       opened.info.files[file].length > 0
     else { return nil }
-    return BlockExport(
-      names: [name], description: printable(opened.info.name.bytes), torrent: opened.torrent,
-      file: file, size: opened.info.files[file].length)
+    return device(opened, file, names: [name], readTimeout: nil)
+  }
+
+  /// A file as a block device. What is read of it is recorded; it is fetched by the boot trace that the
+  /// version has.
+  private func device(
+    _ opened: Opened, _ file: Int, names: [[UInt8]], readTimeout: Duration?
+  ) -> BlockExport {
+    var export = BlockExport(
+      names: names, description: printable(opened.info.name.bytes), torrent: opened.torrent,
+      file: file, size: opened.info.files[file].length, readTimeout: readTimeout)
+    export.recordings = state.recordedTraces(DatasetName(opened.info))
+    export.trace = TracePlace.trace(forFileAt: file, in: opened.info)
+    return export
   }
 
   func names(of wish: RosterRecord.Export) -> [[UInt8]] {

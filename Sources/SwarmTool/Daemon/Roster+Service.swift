@@ -155,14 +155,39 @@ extension Roster: ControlService {
   func trace(
     of file: Int, in dataset: String, version: UInt64?
   ) throws(ControlFailure) -> BootTrace {
-    throw .unavailable("no trace is recorded")
+    let info = try openedVersion(version, of: dataset).info
+    guard let trace = state.recordedTraces(DatasetName(info)).trace(of: file) else {
+      throw .notFound("nothing was read of \(info.files[file].path) as a block device yet")
+    }
+    return trace
   }
 
   func shippedTrace(
     of file: Int, in dataset: String, version: UInt64?,
     completion: @escaping (Result<BootTrace?, ControlFailure>) -> Void
   ) {
-    completion(.success(nil))
+    do throws(ControlFailure) {
+      let opened = try openedVersion(version, of: dataset)
+      guard let trace = TracePlace.trace(forFileAt: file, in: opened.info) else {
+        return completion(.success(nil))
+      }
+      var bytes = [UInt8](repeating: 0, count: Int(trace.length))
+      node.read(
+        0..<trace.length, of: trace.place, in: opened.torrent, timeout: Self.readTimeout,
+        deliver: { part, offset in
+          bytes.replaceSubrange(Int(offset)..<(Int(offset) + part.count), with: part)
+        },
+        completion: { failure in
+          if failure != nil { return completion(.failure(.timeout("the trace did not come in time"))) }
+          do throws(TraceError) {
+            completion(.success(try BootTrace(encoded: bytes)))
+          } catch {
+            completion(.failure(.invalid("the trace that the version has is none: \(error)")))
+          }
+        })
+    } catch {
+      completion(.failure(error))
+    }
   }
 
   // MARK: Finding

@@ -69,6 +69,10 @@ final class Roster: MemberHost {
       try NBDServer(at: devicesPath, for: node, log: log)
     }
     devices.lookUp = { [unowned self] in device(named: $0) }
+    devices.onTrace = { [unowned self] export, use in
+      let entry = entries.first { $0.member?.owns(export.torrent) == true }
+      entry?.teller.tell(use, of: export)
+    }
     node.onNotice = { [unowned self] in take($0) }
     node.onPieceLayers = { [unowned self] torrent, layers in
       entries.first { $0.member?.owns(torrent) == true }?.member?.take(layers, of: torrent)

@@ -16,6 +16,8 @@ struct JoinRequest {
   var keep: Int?
   /// What is fetched for the sake of reads; where it is sparse, nothing else is.
   var reading = ReadingPolicy()
+  /// Whether the version whose files are known is stayed with, and newer ones are only remembered.
+  var stays = false
   /// Peers that are known, besides those that the link names.
   var peers: [PeerAddress] = []
 
@@ -123,6 +125,11 @@ struct JoinRequest {
           }
         }
         if let infohash = newer.infohashV2, infohash == joined { return nil }
+        // Until its files are known it may be none of the dataset's: 64 digits can be a key, too.
+        if stays, newest?.torrent != nil {
+          teller.note("version \(number) is published; it is for the next time")
+          return nil
+        }
         var named = link
         named.selection = nil
         named.v2Infohash = newer.infohashV2

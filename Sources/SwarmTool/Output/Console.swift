@@ -3,15 +3,15 @@ import Glibc
 /// Where the program speaks: results on standard output, everything else on standard error.
 enum Console {
   /// A line of results. A result that cannot be told is a failure.
-  static func result(_ line: String) throws(Failure) {
-    try result(bytes: Array((line + "\n").utf8))
+  static func result(_ line: String, to descriptor: CInt = STDOUT_FILENO) throws(Failure) {
+    try result(bytes: Array((line + "\n").utf8), to: descriptor)
   }
 
   /// A result in bytes.
-  static func result(bytes: [UInt8]) throws(Failure) {
-    let number = bytes.withUnsafeBytes { write($0, to: STDOUT_FILENO) }
+  static func result(bytes: [UInt8], to descriptor: CInt = STDOUT_FILENO) throws(Failure) {
+    let number = bytes.withUnsafeBytes { write($0, to: descriptor) }
     if number != 0 {
-      throw Failure("cannot write to standard output: \(String(cString: strerror(number)))")
+      throw Failure("cannot write results: \(String(cString: strerror(number)))")
     }
   }
 

@@ -25,6 +25,7 @@ extension TransferSession {
   }
 
   private func interrupted(by number: CInt) {
+    if task.machine?.takes(signal: number) == true { return }
     if let interruption {
       // timeout(1) and the like send it to the process and to its group: that is one.
       if ContinuousClock.now - interruption < Self.echo { return }
@@ -44,10 +45,12 @@ extension TransferSession {
     member.updateFigures()
     member.end()
     self.end = end
+    task.machine?.sessionEnds()
     server?.close()
     node.stop { [unowned self] in
       timer?.cancel()
       timer = nil
+      task.machine?.close()
       for watcher in signals { watcher.close() }
       signals = []
     }
@@ -72,6 +75,10 @@ extension TransferSession {
         ("path", .text(orNull: place)),
       ])
     if case .failed(let message) = end { throw Failure(message) }
+    if let machine = task.machine, let status = machine.conclude(display, place: place) {
+      if status != 0 { throw ExitCode(status) }
+      return
+    }
     display.note(figures.summary(place: place))
     if case .signal(let number) = end, !task.plan.isSeed, !figures.isFinished {
       throw ExitCode(128 + number)

@@ -40,7 +40,10 @@ extension TransferSession {
           ("socket", .text(printable(wanted.socket))),
           ("exports", .list(server.exports.map { .text(printable($0.names.first ?? [])) })),
         ])
-      if isFirst { display.note("block devices are at \(printable(wanted.socket))") }
+      if isFirst, task.machine == nil {
+        display.note("block devices are at \(printable(wanted.socket))")
+      }
+      task.machine?.begin(in: self)
     } catch {
       fail(Member.text(of: error))
     }

@@ -13,6 +13,8 @@ final class TransferSession: MemberHost {
     var plan: Member.Plan
     /// What is offered as block devices; nil for nothing.
     var exports: Exports?
+    /// What is started from them; nil for nothing.
+    var machine: Machine?
     /// Whether the program ends when all that was asked for is here.
     var endsWhenFinished: Bool
     /// Says what is shared, once the node listens.
@@ -58,6 +60,7 @@ final class TransferSession: MemberHost {
     node.onNotice = { [unowned self] in member.take($0) }
     node.onPieceLayers = { [unowned self] in member.take($1, of: $0) }
     watchSignals()
+    task.machine?.watch(on: loop)
     member.begin()
     if end == nil {
       do { try task.announce(node.endpoints) } catch { fail(Member.text(of: error)) }
@@ -78,10 +81,12 @@ final class TransferSession: MemberHost {
     showLines()
     if end == nil { member.tick() }
     let isKnown = member.updateFigures()
+    member.figures.reads = server?.figures
+    task.machine?.tick(in: self)
     if end == nil, let view = member.searchView(isForPeople: !options.isJSON) {
       return display.show(view)
     }
-    guard isKnown, end == nil || !task.plan.isSeed else { return }
+    guard isKnown, end == nil || !task.plan.isSeed && task.machine == nil else { return }
     display.show(member.figures, member.surroundings.current(of: node))
   }
 
