@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import pty
+import re
 import shutil
 import signal
 import subprocess
@@ -94,12 +95,18 @@ class Console:
     def type(self, keys):
         os.write(self.terminal, keys)
 
-    def word_after(self, mark):
-        """The word behind "MARK at SECONDS:", where the machine says so."""
-        for line in self.text.decode(errors="replace").splitlines():
-            if mark + " at " in line:
-                return line.split(": ", 1)[1].strip()
-        return None
+    def word_after(self, mark, seconds=10):
+        """The word behind "MARK at SECONDS:", where the machine says so; None if the line does not
+        come."""
+        line = re.compile(mark.encode() + rb" at [0-9.]+: (\S+)\s*\n")
+        deadline = time.monotonic() + seconds
+        with self.changed:
+            while not (found := line.search(self.text)):
+                left = deadline - time.monotonic()
+                if left <= 0 or self.ended:
+                    return None
+                self.changed.wait(left)
+        return found[1].decode(errors="replace")
 
     def end(self, seconds=20):
         """Waits for its end. Its status; None when it had to be killed."""
