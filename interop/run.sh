@@ -42,6 +42,8 @@ side_by_side=(
   cli/discovery_faults.py
   nbd/read.py
   http/api.py
+
+  nbd/trace.py
   cli/strangers.py
   mixed/swarm.py
   transmission/both_ways.py

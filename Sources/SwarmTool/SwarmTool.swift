@@ -16,7 +16,7 @@ struct SwarmTool: ParsableCommand {
     version: "0.1.0",
     subcommands: [
       Seed.self, Join.self, Publish.self, LogCommand.self, Diff.self, KeyCommand.self, Create.self,
-      Inspect.self, Verify.self, Daemon.self, Add.self, ListCommand.self, StatusCommand.self,
+      Inspect.self, Verify.self, TraceCommand.self, Daemon.self, Add.self, ListCommand.self, StatusCommand.self,
       PeersCommand.self, Remove.self, ExportCommand.self,
     ])
 
