@@ -3,8 +3,9 @@ enum HTTPServerLimits {
   /// Connections at once: a browser opens 6, a data frame library some dozens for one file.
   static let connections = 128
   /// Bytes that the library may use for a connection: request line and headers, then those of the answer.
-  /// The longest target we take, and as much for headers.
-  static let connectionBytes = 48 << 10
+  /// It takes memory for what comes, and refuses what is longer in words of its own; so this is more than
+  /// a name that is too long, each byte escaped, may have by mistake.
+  static let connectionBytes = 128 << 10
   /// Seconds without a byte either way after which a connection ends, unless we are the ones who are
   /// waited for. Clients keep connections for later for about as long.
   static let idleSeconds: UInt32 = 60
