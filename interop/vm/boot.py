@@ -255,21 +255,27 @@ def refused():
     with node.seed(made, os.path.join(scratch, "small-state"), OURS, *ALONE, "--data", scratch) as seed:
         node.listening(seed)
 
-        def fails(name, words, *more, what=made, status=1):
-            with machine.Boot(scratch, what, *more, *ALONE, "--listen", BOOT, "--state",
-                              tempfile.mkdtemp(dir=scratch), "--peer", OURS) as guest:
+        def fails(name, words, *more, what=made, status=1, plain=False):
+            command = [what, *more] if plain else [
+                what, *more, *ALONE, "--listen", BOOT, "--state", tempfile.mkdtemp(dir=scratch),
+                "--peer", OURS]
+            with (machine.Console([swarm.PROGRAM, "boot", *command]) if plain
+                  else machine.Boot(scratch, *command)) as guest:
                 report.equal(f"{name}: status", guest.end(40), status)
-                report.check(f"{name}: {words}", words.encode() in guest.text.replace(b"\r\n", b" "), guest.said())
+                said = guest.text.replace(b"\r\n", b" ")
+                report.check(f"{name}: {words}", words.encode() in said, guest.said())
         fails("no such file", "it has deep/b.img", "c.img")
         fails("a backing file", "it needs a backing file", "backed.qcow2", "--accel", "tcg")
         fails("data elsewhere", "its data is in another file", "outside.qcow2", "--accel", "tcg")
         fails("no QEMU", "apt-get install qemu-system-x86", "--qemu", "qemu-of-nobody")
+        fails("objects on the terminal", "name a file by --status", "--json", plain=True)
         fails("QEMU refuses", "the machine ended with status 1", "--accel", "tcg", "--", "-no-such-option")
         fails("nobody has it", "is somebody seeding it?", "--wait", "2",
               what="magnet:?xt=urn:btmh:1220" + "ab" * 32)
         # Nothing to start on it; --accel auto must find its way.
-        with machine.Boot(scratch, made, *ALONE, "--listen", BOOT, "--state",
-                          tempfile.mkdtemp(dir=scratch), "--peer", OURS) as guest:
+        state = tempfile.mkdtemp(dir=scratch)
+        with machine.Boot(scratch, made, *ALONE, "--listen", BOOT, "--state", state, "--peer",
+                          OURS) as guest:
             report.check("no kernel: the firmware says what is missing",
                          guest.wait(b"No bootable device", 40), guest.said())
             report.equal("no kernel: the largest is chosen", guest.event("booting").get("image"),
@@ -277,6 +283,10 @@ def refused():
             socket = guest.event("booting").get("socket", "")
             report.check("no kernel: the socket is ours alone", os.path.exists(socket)
                          and os.stat(os.path.dirname(socket)).st_mode & 0o777 == 0o700, socket)
+            with machine.Boot(scratch, made, *ALONE, "--state", state, "--peer", OURS) as second:
+                report.equal("no kernel: no two machines in one folder", second.end(40), 1)
+                report.check("no kernel: says who has it", b"another swarm, process" in second.text,
+                             second.said())
             guest.send(signal.SIGTERM)
             report.equal("no kernel: ends", guest.end(), 128 + signal.SIGTERM)
             report.check("no kernel: leaves nothing", socket and not os.path.exists(os.path.dirname(socket)))

@@ -124,7 +124,14 @@ struct Boot: ParsableCommand {
 
   /// Where objects go: a file, or standard error; nil for nowhere.
   private static func objects(_ isJSON: Bool, _ file: BytePath?) throws(Failure) -> CInt? {
-    guard let file else { return isJSON ? STDERR_FILENO : nil }
+    guard let file else {
+      if isJSON, isatty(STDERR_FILENO) == 1 {
+        throw Failure(
+          "with --json objects go to standard error, which is the machine's terminal: name a file by "
+            + "--status")
+      }
+      return isJSON ? STDERR_FILENO : nil
+    }
     let descriptor = open(
       file.bytes.map { CChar(bitPattern: $0) } + [0], O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC,
       0o666)
