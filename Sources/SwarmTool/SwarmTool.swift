@@ -55,6 +55,8 @@ struct Failure: Error {
   ) throws(Failure) -> Result {
     do {
       return try body()
+    } catch let failure as Failure {
+      throw Failure(context + failure.message)
     } catch {
       throw Failure(context + String(describing: error))
     }

@@ -2,6 +2,7 @@
 taken out, through stops and kills."""
 import json
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -99,6 +100,10 @@ with tempfile.TemporaryDirectory() as scratch:
             mode = os.stat(os.path.join(first.sockets, name)).st_mode
             report.equal(f"{name} is its owner's", stat.S_IMODE(mode), 0o600)
         report.equal("their folder too", stat.S_IMODE(os.stat(first.sockets).st_mode), 0o700)
+        with node.Node("daemon", *ALONE, "--state", first.state, "--sockets",
+                       os.path.join(scratch, "other"), "--listen", "10.99.0.1:6908") as third:
+            report.check("nor one with its state", third.end(20) == 1 and third.has_said("state folder"),
+                         third.said())
         with Daemon(os.path.dirname(first.state), "10.99.0.1:6909") as third:
             report.check("a second one beside it ends", third.end(20) == 1 and third.has_said("in use"),
                          third.said())
@@ -142,20 +147,37 @@ with tempfile.TemporaryDirectory() as scratch:
         where = uri(exported.stdout)
         report.check("export prints where", where.startswith("nbd+unix:///disk?socket="), exported)
         report.check("it reads right", read(where) == image)
-        is_refused("exporting it twice", second.run("export", "data", "disk.img", "--name", "disk"),
-                   "already")
+        report.equal("asked for twice, it is the same", uri(second.run(
+            "export", "data", "disk.img", "--name", "disk").stdout), where)
+        is_refused("a name that is another's", second.run(
+            "export", "data", "sub/a b", "--name", "disk"), "already")
+        for name in ("..", "."):
+            is_refused(f"the name {name}", second.run("export", "data", "--name", name), "name")
         is_refused("a file that is not there", second.run("export", "data", "none"), "no file")
         report.check("by KEY/path, without an export", read(
             where.replace("///disk?", f"///{key}/sub%2Fa%20b?")) == b"small\n")
         report.check("by KEY@VERSION/path", read(
             where.replace("///disk?", f"///{key}@2/disk.img?")) == image)
+        newest = uri(second.run("export", "data", "disk.img", "--newest", "--name", "new").stdout)
+
+        # A version that nobody can fetch, and one behind it: what is exported stays what it is.
+        second.events.clear()
+        older, image = image, image[:99] + os.urandom(99) + image[198:]
+        with open(os.path.join(source, "disk.img"), "wb") as file:
+            file.write(image)
+        swarm.run("publish", source, "--state", first.state, "--no-spread")
+        newer = second.until(key, lambda each: each["version"] == 3 and is_complete(each))
+        report.check("version 3 is followed", newer["version"] == 3 and is_complete(newer), newer)
+        report.check("an export is of the version that it was made of", read(where) == older)
+        report.check("unless it is of the newest", read(newest) == image)
+        second.run("export", "new", "--remove")
         second.kill()
         second = second.again()
         report.check("after a kill it starts again", second.is_up, second.said())
         back = second.until(key, is_complete)
-        report.check("with its dataset", is_complete(back) and back["version"] == 2, back)
+        report.check("with its dataset", is_complete(back) and back["version"] == 3, back)
         report.check("that was not fetched again", back["transfer"]["downloaded"] == 0, back)
-        report.check("and its export", read(where) == image)
+        report.check("and its export, of an older version", read(where) == older)
         report.check("the list of exports", uri(second.run("export").stdout) == where)
         report.equal("an export is removed", second.run("export", "disk", "--remove").returncode, 0)
         report.equal("no export is left", second.run("export").stdout, b"")
@@ -166,10 +188,10 @@ with tempfile.TemporaryDirectory() as scratch:
         is_refused("rm twice", second.run("rm", key), "no dataset")
         report.check("the content stays", os.path.exists(os.path.join(content, "disk.img")))
         place = os.path.join(scratch, "place")
-        sparse = second.json("add", f"{key}@2", place, "--sparse", "--peer", "10.99.0.1:6901")
+        sparse = second.json("add", f"{key}@3", place, "--sparse", "--peer", "10.99.0.1:6901")
         report.check("sparse, a version by its number, a place", sparse["sparse"], sparse)
         found = second.until(key, lambda each: each["torrent"] is not None)
-        report.check("its metadata comes", found["torrent"] is not None and found["version"] == 2, found)
+        report.check("its metadata comes", found["torrent"] is not None and found["version"] == 3, found)
         client = nbd.NBD()
         client.connect_uri(where.replace("///disk?", f"///{key}/disk.img?"))
         report.check("a read", client.pread(4096, 2 << 20) == image[2 << 20:(2 << 20) + 4096])
@@ -177,6 +199,58 @@ with tempfile.TemporaryDirectory() as scratch:
         done = second.dataset(key)["transfer"]["done"]
         report.check("fetches little", 0 < done < 2 << 20, done)
         report.check("below the place that was named", second.dataset(key)["path"].startswith(place))
+
+        # Found by its number alone, after it was taken out; by its key again.
+        report.equal("rm of one by its number", second.run("rm", key).returncode, 0)
+        second.run("add", key, "--sparse", "--peer", "10.99.0.1:6901")
+        found = second.until(key, lambda each: each["torrent"] is not None, 20)
+        report.check("the same by its key", found["torrent"] is not None, found)
+        second.run("rm", key)
+        second.kill()
+        shutil.rmtree(second.state)
+        second = second.again()
+        second.run("add", f"{key}@2", "--sparse", "--peer", "10.99.0.1:6901")
+        found = second.until(key, lambda each: each["torrent"] is not None, 20)
+        report.check("a version by its number, with nothing known", found["version"] == 2, found)
+        second.run("rm", key)
+
+        # Two torrents whose content would lie at one place.
+        torrents = []
+        for number in (1, 2):
+            folder = os.path.join(scratch, f"torrent{number}")
+            os.makedirs(folder)
+            with open(os.path.join(folder, "same.img"), "wb") as file:
+                file.write(os.urandom(1 << 20))
+            torrents.append(os.path.join(folder, "same.torrent"))
+            swarm.run("create", os.path.join(folder, "same.img"), "-o", torrents[-1])
+        place = os.path.join(scratch, "place2")
+        one = second.json("add", torrents[0], place, "--sparse")
+        os.remove(torrents[0])
+        os.makedirs(place, exist_ok=True)
+        with open(os.path.join(place, "same.img"), "wb") as file:
+            file.write(bytes(1 << 20))
+        other = second.json("add", torrents[1], place)["id"]
+        other = second.until(other, lambda each: each["fault"], 20)
+        report.check("another's place is not taken", "another dataset" in (other["fault"] or ""), other)
+        with open(os.path.join(place, "same.img"), "rb") as file:
+            report.check("nor written to", file.read() == bytes(1 << 20))
+        second.run("rm", other["id"])
+        second.run("rm", one["id"])
+        second.run("add", key, "--sparse", "--peer", "10.99.0.1:6901")
+        second.until(key, lambda each: each["torrent"] is not None, 20)
+        # More to remember than one would think.
+        for number in range(3):
+            big = {"link": f"urn:btih:{number + 1:040x}", "only": ["x" * 1000] * 600}
+            subprocess.run(["curl", "-s", "--unix-socket", os.path.join(second.sockets, "api.sock"),
+                            "-H", "Content-Type: application/json", "-d", "@-",
+                            "http://x/v1/datasets"], input=json.dumps(big).encode(),
+                           capture_output=True, check=False)
+        report.equal("big wishes are taken", len(second.json("ls")["datasets"]), 4)
+        second.kill()
+        second = second.again()
+        report.check("and do not keep it from starting", second.is_up, second.said())
+        for number in range(3):
+            second.run("rm", f"{number + 1:040x}")
 
         # Stops.
         report.equal("a signal ends it in order", second.stop(signal.SIGTERM), 0)

@@ -27,6 +27,8 @@ final class NBDConnection {
   private var gatherings: [NBDRequestID: Gathering] = [:]
   /// Reads that wait for the node, to be given up when the client goes.
   private var waiting: [NBDRequestID: (read: ReadID, since: Duration)] = [:]
+  /// Blocks that may be looked at for questions about what is here, until others had their turn.
+  private var statusBudget = NBDServerLimits.statusBlocks
   /// The client sends no more.
   private var hasEnded = false
   /// Of which torrent it reads; nil while nothing was chosen.
@@ -78,6 +80,7 @@ final class NBDConnection {
 
   private func ready(_ events: SocketPoll.Events?) {
     guard let events else { return close() }
+    statusBudget = NBDServerLimits.statusBlocks
     if events.contains(.readable) { receive() }
     if poll != nil { flush() }
   }
@@ -99,7 +102,9 @@ final class NBDConnection {
   private func take(_ bytes: UnsafeRawBufferPointer) {
     var offset = 0
     do {
-      while poll != nil, let event = try session.next(in: bytes.bytes, at: &offset) { take(event) }
+      while poll != nil, statusBudget > 0,
+        let event = try session.next(in: bytes.bytes, at: &offset)
+      { take(event) }
     } catch {
       server.log(.warning, "a client of the NBD socket broke the protocol: \(error)")
       close()
@@ -126,12 +131,15 @@ final class NBDConnection {
       let (count, isAlive) = output.send(on: socket)
       session.didSend(count)
       guard isAlive else { return close() }
-    } while output.isEmpty && (session.hasOutput || session.isReading && !input.isEmpty)
+    } while output.isEmpty
+      && (session.hasOutput || session.isReading && !input.isEmpty && statusBudget > 0)
     guard let poll else { return }
     if session.isOver || hasEnded && output.isEmpty && session.requestCount == 0 { return close() }
     var events: SocketPoll.Events = []
     if !output.isEmpty { events.insert(.writable) }
     if session.isReading, input.isEmpty, !hasEnded { events.insert(.readable) }
+    // What is left is gone on with when others had their turn.
+    if statusBudget <= 0, session.isReading, !input.isEmpty { events.insert(.writable) }
     poll.watch(events)
   }
 
@@ -180,12 +188,14 @@ final class NBDConnection {
     case .cache:
       server.node.prefetch(request.range, of: export.file, in: export.torrent)
       session.complete(request.id)
-    case .blockStatus:
+    case .blockStatus(let isOne):
+      let limit = min(NBDServerLimits.statusBlocks, statusBudget)
+      let runs = server.node.presence(
+        of: request.range, of: export.file, in: export.torrent, blocks: max(1, limit),
+        runs: isOne ? 1 : nil)
+      statusBudget -= Int(clamping: runs.reduce(0) { $0 + $1.length } / UInt64(blockLength)) + 1
       session.answerStatus(
-        request.id,
-        server.node.presence(of: request.range, of: export.file, in: export.torrent).map {
-          NBDRun(length: $0.length, isHere: $0.isHere)
-        })
+        request.id, runs.map { NBDRun(length: $0.length, isHere: $0.isHere) })
     }
   }
 

@@ -14,9 +14,11 @@ enum NBDServerLimits {
   static let sendParts = 16
   /// Connections at once: a client with `multi_conn` uses 4 to 16.
   static let connections = 256
-  /// Blocks looked at for one answer about what is here: 16 GiB, some milliseconds. Clients ask again
+  /// Blocks looked at for one answer about what is here: 4 GiB, a few milliseconds. Clients ask again
   /// from where an answer ends.
-  static let statusBlocks = 1 << 20
+  static let statusBlocks = 1 << 18
+  /// Runs in one answer: 32 KiB of it.
+  static let statusRuns = 4_096
   /// Time within which a read should end, when the user says nothing.
   static let readTimeout = Duration.seconds(60)
 

@@ -54,10 +54,17 @@ extension Node {
 
   /// Which of these bytes can be read without any peer, from the first on: runs, in order, that need not reach
   /// to the end of the range.
+  ///
+  /// - Parameters:
+  ///   - blocks: how many are looked at; nil for as many as take a few milliseconds.
+  ///   - runs: how many there are at the most; nil for some thousands.
   public func presence(
-    of bytes: Range<UInt64>, of file: Int, in torrent: TorrentID
+    of bytes: Range<UInt64>, of file: Int, in torrent: TorrentID, blocks: Int? = nil,
+    runs: Int? = nil
   ) -> [PresenceRun] {
-    swarm.presence(of: bytes, of: file, in: torrent, limit: NBDServerLimits.statusBlocks)
+    swarm.presence(
+      of: bytes, of: file, in: torrent, blocks: blocks ?? NBDServerLimits.statusBlocks,
+      runs: runs ?? NBDServerLimits.statusRuns)
   }
 
   /// Fetches bytes of a file before they are read: behind all reads, before what is wanted as a whole,

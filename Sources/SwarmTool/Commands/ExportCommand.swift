@@ -22,8 +22,15 @@ struct ExportCommand: ParsableCommand {
   @Option(help: "A short name for it.")
   var name: String?
 
-  @Option(help: "Which version. (default: the newest, whichever that is when somebody connects)")
+  @Option(help: "Which version. (default: the one that is here now)")
   var version: UInt64?
+
+  @Flag(
+    help: """
+      Whichever version is the newest when somebody connects. Not for disks: who reconnects may find \
+      another one.
+      """)
+  var newest = false
 
   @Option(
     name: .customLong("read-timeout"),
@@ -36,7 +43,8 @@ struct ExportCommand: ParsableCommand {
   @OptionGroup var client: ClientOptions
 
   func validate() throws {
-    if dataset == nil, remove || name != nil || version != nil || readTimeout != nil {
+    if newest, version != nil { throw ValidationError("--newest or --version") }
+    if dataset == nil, remove || newest || name != nil || version != nil || readTimeout != nil {
       throw ValidationError("name a dataset")
     }
   }
@@ -53,9 +61,11 @@ struct ExportCommand: ParsableCommand {
     if remove {
       return try daemon.delete("/v1/exports/\(ControlClient.escaped(dataset.bytes))")
     }
-    let id = try client.dataset(dataset.bytes, of: daemon)["id"]?.text ?? ""
+    let found = try client.dataset(dataset.bytes, of: daemon)
+    let id = found["id"]?.text ?? ""
+    let version = newest ? nil : self.version ?? found["version"]?.number
     var members: [(String, JSON)] = [
-      ("dataset", .text(id)), ("path", .text(try chosen(id, daemon))),
+      ("dataset", .text(id)), ("path", .text(try chosen(id, version, daemon))),
     ]
     if let version { members.append(("version", .number(version))) }
     if let name { members.append(("name", .text(name))) }
@@ -65,7 +75,9 @@ struct ExportCommand: ParsableCommand {
   }
 
   /// The path that was named, else that of the largest file.
-  private func chosen(_ id: String, _ daemon: ControlClient) throws(Failure) -> String {
+  private func chosen(
+    _ id: String, _ version: UInt64?, _ daemon: ControlClient
+  ) throws(Failure) -> String {
     if let path { return printable(path.bytes) }
     var largest: (path: String, length: UInt64)?
     var next: String? =

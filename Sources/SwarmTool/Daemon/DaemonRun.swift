@@ -18,7 +18,11 @@ final class DaemonRun {
   private var timer: EventTimer?
   private var signals: [SignalWatcher] = []
   private var repeats = Repeats()
-  private var isStopping = false
+  /// When the first signal came.
+  private var stopped: ContinuousClock.Instant?
+
+  /// Nobody presses a key twice in this time.
+  private static let echo = Duration.milliseconds(200)
 
   /// Status events, and looking after members.
   private static let interval: UInt64 = 1_000
@@ -52,8 +56,8 @@ final class DaemonRun {
   }
 
   func run() throws {
-    for number in SignalWatcher.endings {
-      signals.append(SignalWatcher(on: loop, signal: number) { [unowned self] _ in stop() })
+    for number in SignalWatcher.endings where !SignalWatcher.isIgnored(number) {
+      signals.append(SignalWatcher(on: loop, signal: number) { [unowned self] in stop(by: $0) })
     }
     roster.begin()
     let endpoints = node.endpoints.map(\.description)
@@ -73,7 +77,7 @@ final class DaemonRun {
 
   private func tick() {
     showLines()
-    if isStopping { return }
+    if stopped != nil { return }
     roster.tick()
     if lines.isJSON || api.hasListeners { roster.tellStatus() }
   }
@@ -82,12 +86,14 @@ final class DaemonRun {
     for line in log.take() where repeats.isNew(line, now: .now) { lines.note("swarm: " + line) }
   }
 
-  private func stop() {
-    if isStopping {
+  private func stop(by number: CInt) {
+    if let stopped {
+      // timeout(1) and the like send it to the process and to its group: that is one.
+      if ContinuousClock.now - stopped < Self.echo { return }
       lines.note("swarm: left at once; what was not on disk yet will be fetched again")
-      _exit(1)
+      _exit(128 + number)
     }
-    isStopping = true
+    stopped = .now
     lines.note("swarm: stopping: what came is put on disk; once more leaves at once")
     roster.end()
     api.close()

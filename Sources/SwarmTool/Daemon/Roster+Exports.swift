@@ -20,11 +20,12 @@ extension Roster {
   func opened(_ version: UInt64?, of entry: Entry) -> Opened? {
     guard let member = entry.member else { return nil }
     let own = member.subject?.version() ?? member.info?.version?.number
-    if version == nil || version == own {
-      guard let torrent = member.torrent, let info = member.info else { return nil }
+    if version == nil || version == own, let torrent = member.torrent, let info = member.info {
       return Opened(torrent: torrent, info: info, version: own)
     }
-    guard let version, let key = member.plan.dataset?.key ?? member.plan.search?.key,
+    // Of the newest one may not be known yet what is in it: then it is the newest that is here.
+    guard let version = version ?? member.besides.compactMap(\.version).max(),
+      let key = member.plan.dataset?.key ?? member.plan.search?.key,
       let shared = member.besides.first(where: { $0.version == version }),
       let infohash = state.dataset(key).version(version),
       let kept = state.keptVersion(infohash)

@@ -27,9 +27,13 @@ extension Roster {
 
   /// Keeps what is wished for. Throws where that is not sure.
   func keepRecord() throws(ControlFailure) {
+    let bytes = record.bytes
+    guard (try? RosterRecord(parsing: bytes)) == record else {
+      throw .conflict("the daemon has as much to remember as it can")
+    }
     do throws(SystemError) {
       try WholeFile.write(
-        record.bytes, to: state.path.appending(name: Self.recordName), mode: 0o600)
+        bytes, to: state.path.appending(name: Self.recordName), mode: 0o600)
     } catch {
       throw .system("\(error)")
     }
@@ -50,10 +54,22 @@ extension Roster {
           "\(printable(path)) is neither a .torrent nor published here: swarm add publishes a folder, "
             + "and so does swarm publish")
       }
-      let bytes = try Failure.wrap { try WholeFile.read(path, limit: BencodeLimits.torrent.bytes) }
-      let torrent = try Failure.wrap("\(printable(path)): ") { try Torrent.inspect(bytes).torrent }
-      return torrent.info.infohashV2?.hex ?? torrent.info.infohashV1?.hex ?? ""
+      throw Failure("\(printable(path)) was not read yet")
     }
+  }
+
+  /// What is kept of a wish for a .torrent: its infohashes. The torrent itself goes to the state folder, so
+  /// that the file is of no matter any more.
+  func kept(_ link: LinkArgument) throws(Failure) -> LinkArgument {
+    guard case .path(let path) = link, state.publishedSource(at: path) == nil,
+      path.suffix(8).elementsEqual(".torrent".utf8)
+    else { return link }
+    let bytes = try Failure.wrap { try WholeFile.read(path, limit: BencodeLimits.torrent.bytes) }
+    let torrent = try Failure.wrap("\(printable(path)): ") { try Torrent.inspect(bytes).torrent }
+    try Failure.wrap {
+      try state.keep(KnownTorrent(info: torrent.info, pieceLayers: torrent.pieceLayers))
+    }
+    return .link(MagnetLink(torrent.info, key: nil))
   }
 
   /// What is joined. 64 digits alone are a key or a v2 infohash: nobody can tell, and both are looked for.

@@ -121,8 +121,16 @@ extension Roster: ControlService {
       dataset: request.dataset, version: request.version,
       path: opened.info.files[request.file].path.bytes, name: request.name,
       readTimeout: request.readTimeout)
-    let taken = Set(record.exports.flatMap(names))
-    if let name = names(of: wish).first(where: { taken.contains($0) }) {
+    if let name = request.name,
+      name.isEmpty || name == Array(".".utf8) || name == Array("..".utf8)
+        || name.contains(0)
+    {
+      throw .invalid("\(printable(name)) cannot be the name of an export")
+    }
+    // Who asks twice has it.
+    if record.exports.contains(wish), let view = view(wish) { return view }
+    let taken = Set(record.exports.filter { $0.name != nil }.flatMap { names(of: $0).prefix(1) })
+    if let name = request.name, taken.contains(name) {
       throw .conflict("\(printable(name)) is exported already")
     }
     if record.exports.count >= Self.mostExports { throw .conflict("there are too many exports") }
@@ -178,7 +186,9 @@ extension Roster: ControlService {
           bytes.replaceSubrange(Int(offset)..<(Int(offset) + part.count), with: part)
         },
         completion: { failure in
-          if failure != nil { return completion(.failure(.timeout("the trace did not come in time"))) }
+          if failure != nil {
+            return completion(.failure(.timeout("the trace did not come in time")))
+          }
           do throws(TraceError) {
             completion(.success(try BootTrace(encoded: bytes)))
           } catch {
@@ -208,7 +218,7 @@ extension Roster: ControlService {
       throw .notFound("there is no version \(version): the newest is \(newest)")
     }
     throw .unavailable(
-      "version \(version) is not taken part in; KEY@\(version) can be added elsewhere")
+      "version \(version) is not taken part in by the daemon; swarm join KEY@\(version) fetches it")
   }
 
   private func key(of entry: Entry) -> DatasetKey? {
@@ -229,14 +239,21 @@ extension Roster: ControlService {
       size: file?.length ?? 0, socket: devicesPath)
   }
 
+  /// The link that was asked for; nil for a path.
+  private static func asked(_ link: LinkArgument) -> MagnetLink? {
+    if case .link(let link) = link { link } else { nil }
+  }
+
   private func view(_ entry: Entry) -> DatasetView {
-    var view = DatasetView(id: entry.id, magnet: entry.link.uri)
+    var view = DatasetView(
+      id: entry.id, magnet: Self.asked(entry.request.link)?.uri ?? entry.link.uri)
     let opened = opened(nil, of: entry)
     view.key = key(of: entry)
     view.isSparse = entry.request.isSparse
     view.fault = entry.fault
     view.newest = newest(of: entry)
-    view.infohashV2 = entry.link.v2Infohash
+    // 64 digits alone may be either, until something is found.
+    view.infohashV2 = entry.link.v2Infohash.flatMap { $0.hex == view.key?.hex ? nil : $0 }
     view.infohashV1 = entry.link.v1Infohash
     view.name = opened?.info.name.bytes ?? (entry.link.name.isEmpty ? nil : entry.link.name)
     guard let member = entry.member else { return view }

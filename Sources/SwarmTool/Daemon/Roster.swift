@@ -20,6 +20,8 @@ final class Roster: MemberHost {
     var member: Member?
     /// Why not; nil where it can.
     var fault: String?
+    /// What was told of it last.
+    var lastStatus = ""
     /// When it is tried again.
     var nextTry = ContinuousClock.now
 
@@ -39,9 +41,11 @@ final class Roster: MemberHost {
   var entries: [Entry] = []
   var record = RosterRecord()
   /// Those that are taken out, until all of theirs is closed.
-  private var leaving: [(member: Member, onGone: (ControlFailure?) -> Void)] = []
+  private var leaving: [(id: String, member: Member, onGone: (ControlFailure?) -> Void)] = []
   private let lines: DaemonLines
   private let tell: (String, String?, [(String, JSON)]) -> Void
+  /// Holds the record against other daemons.
+  private let lock: StateFolder.DaemonLock
   let startTime = ContinuousClock.now
   private var isOver = false
 
@@ -64,6 +68,14 @@ final class Roster: MemberHost {
     self.lines = lines
     self.tell = tell
     devicesPath = sockets.appending(name: Array("nbd.sock".utf8))
+    do throws(StateError) {
+      lock = try state.lockForDaemon()
+    } catch {
+      guard case .inUse(let process, _) = error else { throw Failure("\(error)") }
+      throw Failure(
+        "another swarm daemon" + (process.map { ", process \($0)," } ?? "")
+          + " has the state folder in use: \(printable(state.path))")
+    }
     record = try Self.record(in: state)
     devices = try Failure.wrap { [devicesPath] in
       try NBDServer(at: devicesPath, for: node, log: log)
@@ -78,8 +90,7 @@ final class Roster: MemberHost {
       entries.first { $0.member?.owns(torrent) == true }?.member?.take(layers, of: torrent)
     }
     for request in record.datasets {
-      // One whose torrent file is gone is kept, and tried again.
-      let id = (try? Self.id(of: request, in: state)) ?? ""
+      let id = try Self.id(of: request, in: state)
       entries.append(Entry(id, request, teller(id)))
     }
   }
@@ -106,12 +117,16 @@ final class Roster: MemberHost {
     }
   }
 
-  /// Tells how each dataset is doing.
+  /// Tells how each dataset is doing of which there is something new.
   func tellStatus() {
     for entry in entries {
       guard let member = entry.member, member.torrent != nil else { continue }
       let around = member.surroundings.current(of: node)
-      tell("status", entry.id, member.figures.json.filter { $0.0 != "event" } + around.json)
+      let members = member.figures.json.filter { $0.0 != "event" } + around.json
+      let line = JSON.object(members).line
+      if line == entry.lastStatus { continue }
+      entry.lastStatus = line
+      tell("status", entry.id, members)
     }
   }
 
@@ -147,7 +162,8 @@ final class Roster: MemberHost {
       let source = try SeedSource.ofDataset(published, state: state, teller: entry.teller)
       let info = source.torrent.info
       return (
-        try source.plan(in: state, peers: request.peers, entry.teller),
+        try source.plan(
+          in: state, peers: request.peers + network.peers.map(\.address), entry.teller),
         MagnetLink(info, key: published.key), info.name.bytes
       )
     }
@@ -162,7 +178,9 @@ final class Roster: MemberHost {
     return try JoinRequest(
       subject: Self.subject(of: request.link),
       directory: request.directory ?? contentFolder(of: entry.id), globs: globs,
-      keep: request.keep.map { Int($0) }, reading: reading, peers: request.peers
+      keep: request.keep.map { Int($0) }, reading: reading,
+      needed: Set(record.exports.filter { $0.dataset == entry.id }.compactMap(\.version)),
+      peers: request.peers + network.peers.map(\.address)
     ).plan(in: state, entry.teller)
   }
 
@@ -188,7 +206,7 @@ final class Roster: MemberHost {
 
   func failed(_ member: Member, _ reason: String) {
     guard let entry = entry(of: member) else { return }
-    leave(member, onGone: { _ in })
+    leave(member, of: entry)
     entry.member = nil
     fail(entry, reason)
   }
@@ -204,8 +222,9 @@ final class Roster: MemberHost {
     }
     switch notice {
     case .head(let key, _), .keyUsedTwice(let key, _):
-      for entry in entries where entry.member?.plan.dataset?.key == key {
-        entry.member?.take(notice)
+      for entry in entries {
+        guard let plan = entry.member?.plan else { continue }
+        if plan.dataset?.key == key || plan.search?.key == key { entry.member?.take(notice) }
       }
     default:
       for entry in entries where entry.member?.plan.search != nil { entry.member?.take(notice) }
@@ -229,6 +248,7 @@ final class Roster: MemberHost {
     }
     let id: String
     do throws(Failure) {
+      request.link = try kept(request.link)
       id = try Self.id(of: request, in: state)
     } catch {
       throw .invalid(error.message)
@@ -238,16 +258,24 @@ final class Roster: MemberHost {
         "the daemon takes part in \(present.teller.name.isEmpty ? id : present.teller.name) already"
       )
     }
+    if leaving.contains(where: { $0.id == id }) {
+      throw .conflict("the dataset is being taken out; try again in a moment")
+    }
     let entry = Entry(id, request, teller(id))
-    do throws(Failure) { try start(entry) } catch { throw .conflict(error.message) }
+    // What fails at once tells of it by the entry.
     entries.append(entry)
+    begin(entry)
+    if let fault = entry.fault {
+      entries.removeLast()
+      throw .conflict(fault)
+    }
     record.datasets.append(request)
     do throws(ControlFailure) {
       try keepRecord()
     } catch {
       entries.removeLast()
       record.datasets.removeLast()
-      if let member = entry.member { leave(member, onGone: { _ in }) }
+      if let member = entry.member { leave(member, of: entry) }
       throw error
     }
     entry.teller.note("taken part in from now on")
@@ -270,13 +298,15 @@ final class Roster: MemberHost {
     entry.teller.note("taken part in no more")
     updateDevices()
     guard let member = entry.member else { return onGone(nil) }
-    leave(member, onGone: onGone)
+    leave(member, of: entry, onGone: onGone)
   }
 
   /// The node closes all that the member had.
-  private func leave(_ member: Member, onGone: @escaping (ControlFailure?) -> Void) {
+  private func leave(
+    _ member: Member, of entry: Entry, onGone: @escaping (ControlFailure?) -> Void = { _ in }
+  ) {
     member.leave()
-    leaving.append((member, onGone))
+    leaving.append((entry.id, member, onGone))
     forgetClosed()
   }
 

@@ -23,13 +23,17 @@ struct RosterRecord: Hashable {
   var exports: [Export] = []
 
   /// A file of more bytes is none of ours.
-  static let mostBytes = JSONLimits.bytes
+  static let mostBytes = 16 << 20
+  /// Nor is one with more values.
+  private static let mostValues = 1 << 20
 
   init() {}
 
   /// Reads one. Throws what is wrong with it.
   init(parsing bytes: [UInt8]) throws(Failure) {
-    let json = try Failure.wrap { try JSONParser.parse(bytes) }
+    let json = try Failure.wrap {
+      try JSONParser.parse(bytes, limit: Self.mostBytes, values: Self.mostValues)
+    }
     guard json["format"]?.number == 1 else { throw Failure("it is of another version of swarm") }
     for each in json["datasets"]?.list ?? [] { datasets.append(try Self.dataset(each)) }
     for each in json["exports"]?.list ?? [] {

@@ -18,6 +18,8 @@ struct JoinRequest {
   var reading = ReadingPolicy()
   /// Whether the version whose files are known is stayed with, and newer ones are only remembered.
   var stays = false
+  /// Versions that somebody reads: they are taken part in as well.
+  var needed: Set<UInt64> = []
   /// Peers that are known, besides those that the link names.
   var peers: [PeerAddress] = []
 
@@ -40,7 +42,7 @@ struct JoinRequest {
     let place = try isNamed ? place(link, known, number: newest, state, teller) : nil
     var followed: Member.Dataset?
     if let dataset { followed = try follow(dataset, head, link, place, state, teller) }
-    var others = place?.older(atMost: Self.mostOlder) ?? []
+    var others = place?.older(atMost: Self.mostOlder, needed: needed, reading: reading) ?? []
     if let dataset {
       others += MetadataShare.versions(
         of: dataset, except: Set(others.compactMap(\.version)), state: state)

@@ -59,9 +59,7 @@ final class Member {
   /// Begins to take part.
   func begin() {
     follow()
-    start()
-    search()
-    shareOthers()
+    for step in [start, search, shareOthers] where !isOver { step() }
   }
 
   /// Begins nothing any more: the node stops, or the member is taken out of it.
@@ -74,7 +72,7 @@ final class Member {
   func leave() {
     end()
     if let key = plan.dataset?.key { host.node.unfollow(key) }
-    plan.search?.versions.stop()
+    plan.search?.versions.leave()
     for torrent in torrents { host.node.remove(torrent) }
   }
 
@@ -83,6 +81,7 @@ final class Member {
 
   private var torrents: [TorrentID] {
     [torrent, meeting].compactMap { $0 } + besides.map(\.torrent)
+      + (plan.search?.versions.torrents ?? [])
   }
 
   private func follow() {

@@ -9,19 +9,11 @@ extension TransferSession {
   private static let echo = Duration.milliseconds(200)
 
   func watchSignals() {
-    for number in SignalWatcher.endings where !Self.isIgnored(number) {
+    for number in SignalWatcher.endings where !SignalWatcher.isIgnored(number) {
       signals.append(
         SignalWatcher(on: loop, signal: number) { [unowned self] number in interrupted(by: number) }
       )
     }
-  }
-
-  /// As nohup wants it.
-  private static func isIgnored(_ number: CInt) -> Bool {
-    var action = sigaction()
-    guard sigaction(number, nil, &action) == 0 else { return false }
-    let handler = action.__sigaction_handler.sa_handler
-    return unsafeBitCast(handler, to: Int.self) == unsafeBitCast(SIG_IGN, to: Int.self)
   }
 
   private func interrupted(by number: CInt) {

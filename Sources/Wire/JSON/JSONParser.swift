@@ -51,15 +51,16 @@ public struct JSONParser {
   }
 
   private let bytes: [UInt8]
+  private let mostValues: Int
   private var offset = 0
   private var depth = 0
   private var values = 0
 
-  /// The value that a text is, of at most `limit` bytes.
+  /// The value that a text is, of at most `limit` bytes and so many values.
   public static func parse(
-    _ bytes: [UInt8], limit: Int = JSONLimits.bytes
+    _ bytes: [UInt8], limit: Int = JSONLimits.bytes, values: Int = JSONLimits.values
   ) throws(Failure) -> JSON {
-    var parser = JSONParser(bytes: bytes)
+    var parser = JSONParser(bytes: bytes, mostValues: values)
     guard bytes.count <= limit else { throw parser.failure(.tooLong) }
     let value = try parser.value()
     parser.skipSpace()
@@ -67,7 +68,10 @@ public struct JSONParser {
     return value
   }
 
-  private init(bytes: [UInt8]) { self.bytes = bytes }
+  private init(bytes: [UInt8], mostValues: Int) {
+    self.bytes = bytes
+    self.mostValues = mostValues
+  }
 
   private func failure(_ reason: Reason) -> Failure { Failure(offset: offset, reason: reason) }
 
@@ -89,7 +93,7 @@ public struct JSONParser {
   private mutating func value() throws(Failure) -> JSON {
     skipSpace()
     values += 1
-    guard values <= JSONLimits.values else { throw failure(.tooMany) }
+    guard values <= mostValues else { throw failure(.tooMany) }
     guard let byte = next else { throw failure(.end) }
     switch byte {
     case UInt8(ascii: "{"): return .object(try members())
