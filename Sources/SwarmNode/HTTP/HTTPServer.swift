@@ -19,6 +19,8 @@ final class HTTPServer {
   private var arriving: HTTPPeer?
   /// Whether the library is at work; it must not be called again then.
   private var isRunning = false
+  /// Whether something was to go on since the library was last called.
+  private var hasResumed = false
   private var isClosed = false
 
   /// Listens at `path`. `handler` gets each request that is whole and not refused by `RequestPolicy`, and
@@ -66,6 +68,7 @@ final class HTTPServer {
   func resume(_ exchange: HTTPExchange) {
     unsuspend(exchange)
     // Not at once: who calls may be in the middle of something, or be the library.
+    hasResumed = true
     timer?.set(milliseconds: 0)
   }
 
@@ -86,6 +89,7 @@ final class HTTPServer {
   private func run() {
     guard let daemon, !isRunning, !isClosed else { return }
     isRunning = true
+    hasResumed = false
     MHD_run(daemon)
     isRunning = false
     setTimer()
@@ -93,6 +97,11 @@ final class HTTPServer {
 
   private func setTimer() {
     guard let daemon, !isClosed else { return }
+    // The library does not count those who go on among what it has to do.
+    if hasResumed {
+      timer?.set(milliseconds: 0)
+      return
+    }
     var milliseconds: UInt64 = 0
     if MHD_get_timeout(daemon, &milliseconds) == .YES {
       timer?.set(milliseconds: milliseconds)

@@ -290,6 +290,22 @@ import Wire
     fixture.finish()
   }
 
+  /// What one client does is an event for another, though the library is at work for the first one.
+  @Test func eventsAreToldFromWithinRequests() throws {
+    let fixture = try Fixture()
+    let server = try #require(fixture.server)
+    let listener = fixture.client()
+    listener.send("GET", "/v1/events")
+    #expect(listener.turn { server.hasListeners && !listener.received.isEmpty })
+    fixture.service.onPeer = { server.tell("peer", dataset: nil, []) }
+    let other = fixture.client()
+    let target = "/v1/datasets/\(Fixture.key)/peers"
+    #expect(other.ask("POST", target, body: "{\"address\": \"a.example:5\"}")?.status == 202)
+    #expect(
+      listener.turn { String(decoding: listener.received, as: UTF8.self).contains("event: peer") })
+    fixture.finish()
+  }
+
   @Test func whatIsNotThere() throws {
     let fixture = try Fixture()
     let missing = try fixture.ask("GET", "/v1/nothing%20here")

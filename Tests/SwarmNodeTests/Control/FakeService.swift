@@ -26,6 +26,7 @@ final class FakeService: ControlService {
   private var reads = 0
   var addRequest: AddRequest?
   var failure: ControlFailure?
+  var onPeer: () -> Void = {}
 
   func add(_ request: AddRequest, completion: @escaping (Result<String, ControlFailure>) -> Void) {
     addRequest = request
@@ -114,6 +115,7 @@ final class FakeService: ControlService {
 
   func add(peer: PeerAddress, to dataset: String) throws(ControlFailure) {
     asked.append("peer \(peer)")
+    onPeer()
   }
 
   func export(_ request: ExportRequest) throws(ControlFailure) -> ExportView {
