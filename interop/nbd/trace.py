@@ -96,8 +96,19 @@ class Joiner:
             time.sleep(0.05)
         return not missing
 
+    def settled(self, seconds=60, rest=3):
+        """What is here when nothing has come for some seconds."""
+        end = time.monotonic() + seconds
+        done, since = self.done(), time.monotonic()
+        while time.monotonic() < min(end, since + rest):
+            now = self.done()
+            if now != done:
+                done, since = now, time.monotonic()
+        return done
+
     def done(self):
-        return node.done(self.node.fresh_status())
+        """Bytes of content that came, whatever became of them."""
+        return node.downloaded(self.node.fresh_status())
 
     def __enter__(self):
         return self
@@ -257,6 +268,23 @@ def fetched(name, what):
         close(client)
 
 
+def looked_at(what):
+    """Who only looks at an export does not have all of its trace fetched; who comes back has."""
+    with Joiner(what, "--download-limit", "64K") as joiner:
+        client = joiner.open("disk.img")
+        joiner.node.wait("trace", 20)
+        close(client)
+        time.sleep(1)
+        before = joiner.done()
+        time.sleep(2)
+        report.check("looked at: little goes on", joiner.done() - before <= 2 * PIECE,
+                     f"{before} bytes, then {joiner.done()}")
+        client = joiner.open("disk.img")
+        report.check("looked at: it goes on when somebody reads", joiner.has(client, RANGES, 30),
+                     joiner.node.said())
+        close(client)
+
+
 def unwanted(what):
     """--no-trace and --no-read-ahead, and an export that nobody opens."""
     for more in (("--no-trace",), ("--no-read-ahead",), None):
@@ -360,13 +388,7 @@ def hostile():
                     report.check(f"{name}: is used", used and used["fault"] is None, used)
                 at = 77 << 20
                 report.check(f"{name}: the export works", client.pread(8192, at) == data[at:at + 8192])
-                end = time.monotonic() + 40
-                before = -1
-                while time.monotonic() < end:
-                    done = joiner.done()
-                    if done == before:
-                        break
-                    before = done
+                done = joiner.settled()
                 # The trace, its piece, and what was read.
                 allowed = most + 4 * PIECE + (len(trace) if fault is not False else 0)
                 report.check(f"{name}: costs no more than it may", done <= allowed,
@@ -393,6 +415,7 @@ with tempfile.TemporaryDirectory(prefix="swarm-trace-") as scratch:
         second = published(trace, data)
         fetched("by link", second["magnet"])
         unwanted(second["magnet"])
+        looked_at(second["magnet"])
     with node.seed(source, seed_state, SEED, *ALONE) as seed:
         node.listening(seed)
         report.check("seed: it has all of it", node.is_whole(seed), seed.said())

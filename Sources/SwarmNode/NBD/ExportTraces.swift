@@ -41,7 +41,7 @@ final class ExportTraces {
     if entry.clients == 0 {
       if entry.endedCleanly { finish(entry) }
       entry.endedCleanly = false
-      entry.prefetch?.setClients(true)
+      entry.prefetch?.resume()
     }
     entry.clients += 1
     if entry.recording == nil, let place = export.recordings {
@@ -70,7 +70,8 @@ final class ExportTraces {
     guard let entry = entries[Key(torrent: export.torrent, file: export.file)] else { return }
     entry.clients -= 1
     guard entry.clients == 0 else { return }
-    entry.prefetch?.setClients(false)
+    let isLast = entries.allSatisfy { $0.key.torrent != export.torrent || $0.value.clients == 0 }
+    entry.prefetch?.pause(isLast: isLast)
     entry.endedCleanly = isClean
     entry.idleTicks = 0
     if isClean { finish(entry) }

@@ -23,6 +23,8 @@ final class TracePrefetch {
   private var missing = 0
   /// What is still to be given to the core, the first one last.
   private var ranges: [Range<UInt64>] = []
+  /// What the core was given and may not have yet, in order.
+  private var given: [Range<UInt64>] = []
   private var timer: EventTimer?
   private var hasClients = true
 
@@ -51,10 +53,26 @@ final class TracePrefetch {
     ranges = []
   }
 
-  /// Nobody reads any more, or somebody does again: what waits stays where it is meanwhile.
-  func setClients(_ hasClients: Bool) {
-    self.hasClients = hasClients
-    if hasClients { go() } else { stop() }
+  /// Somebody reads again.
+  func resume() {
+    hasClients = true
+    go()
+  }
+
+  /// Nobody reads any more: what was not asked of peers yet waits until somebody does.
+  ///
+  /// - Parameter isLast: whether nobody reads any other file of the torrent either.
+  func pause(isLast: Bool) {
+    hasClients = false
+    stop()
+    guard isLast else { return }
+    node.cancelPrefetch(in: export.torrent)
+    ranges += missing(given).reversed()
+    given = []
+  }
+
+  private func missing(_ ranges: [Range<UInt64>]) -> [Range<UInt64>] {
+    ranges.filter { !node.isHere($0, of: export.file, in: export.torrent) }
   }
 
   private func take(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) {
@@ -145,10 +163,12 @@ final class TracePrefetch {
           ranges.append(range)
           return
         }
+        given.append(part)
         room -= 1
       }
       if end < range.upperBound { ranges.append(end..<range.upperBound) }
     }
+    if given.count > 4 * NBDServerLimits.prefetchRanges { given = missing(given) }
     if ranges.isEmpty { stop() }
   }
 }
