@@ -16,13 +16,14 @@ import Wire
         link: .path(Array("/data/\u{7}".utf8) + [0xfe]), directory: Array("/to \"here\"".utf8),
         isSparse: true, only: ["*.csv", "raw/**"],
         peers: [
-          PeerAddress(host: .v4(IPv4Address(rawValue: 0x7f00_0001)), port: 6_881)
+          PeerAddress(host: .ipv4(IPv4Address(rawValue: 0x7f00_0001)), port: 6_881)
         ], keep: 2),
     ]
     record.exports = [
       RosterRecord.Export(
         dataset: key.hex, version: 3, path: Array("a/b\\c".utf8), name: [0x80], readTimeout: 9),
-      RosterRecord.Export(dataset: key.hex, version: nil, path: [0x20], name: nil, readTimeout: nil),
+      RosterRecord.Export(
+        dataset: key.hex, version: nil, path: [0x20], name: nil, readTimeout: nil),
     ]
     #expect(try RosterRecord(parsing: record.bytes) == record)
     #expect(try RosterRecord(parsing: RosterRecord().bytes) == RosterRecord())
@@ -30,7 +31,8 @@ import Wire
 
   @Test(arguments: [
     "", "[]", "{", "{\"format\": 2, \"datasets\": []}",
-    "{\"format\": 1, \"datasets\": [{}]}", "{\"format\": 1, \"datasets\": [{\"link\": \"magnet:?\"}]}",
+    "{\"format\": 1, \"datasets\": [{}]}",
+    "{\"format\": 1, \"datasets\": [{\"link\": \"magnet:?\"}]}",
     "{\"format\": 1, \"datasets\": [{\"link\": \"/x\", \"peers\": [\"nowhere\"]}]}",
     "{\"format\": 1, \"exports\": [{\"dataset\": \"x\"}]}",
   ])

@@ -21,8 +21,8 @@ extension StateFolder {
   public func claim(_ content: [UInt8], for name: DatasetName) throws(StateError) {
     let own = Place(infohash: name.folder, path: content)
     let file = path.appending(path: Array("places".utf8))
-    let lock = try FileLock(path.appending(path: Array("places.lock".utf8)), waits: true)
-    defer { _ = lock }
+    let lock = try lockPlaces()
+    defer { withExtendedLifetime(lock) {} }
     var places: [Place]
     do throws(SystemError) { places = try Self.places(in: file) } catch { throw .system(error) }
     if places.contains(own) { return }

@@ -107,6 +107,9 @@ extension StateFolder {
   public func publish(
     _ path: [UInt8], key: DatasetKey?, name: [UInt8]?, kind: TorrentKind?, pieceLength: UInt64?
   ) throws(PublicationError) -> PublishedSource {
+    // Two first times at once would make two keys, of which one is lost.
+    let lock = try PublicationError.wrap { () throws(StateError) in try lockSources() }
+    defer { withExtendedLifetime(lock) {} }
     if let source = publishedSource(at: path) {
       if let key, key != source.key { throw .otherSource(path, "under the key \(source.key)") }
       if let name, name != source.name {

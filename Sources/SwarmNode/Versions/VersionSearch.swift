@@ -306,7 +306,7 @@ public final class VersionSearch {
     let new = peers.subtracting(told)
     if new.isEmpty { return }
     told.formUnion(new)
-    node?.add(peers: new.sorted { "\($0)" < "\($1)" }, from: .user, to: torrent)
+    node?.add(peers: new.sorted { "\($0)" < "\($1)" }, from: .met, to: torrent)
   }
 
   private func end(_ result: Result<[Found], VersionSearchError>) {

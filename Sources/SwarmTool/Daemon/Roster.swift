@@ -45,7 +45,7 @@ final class Roster: MemberHost {
   private let lines: DaemonLines
   private let tell: (String, String?, [(String, JSON)]) -> Void
   /// Holds the record against other daemons.
-  private let lock: StateFolder.DaemonLock
+  private let lock: StateFolder.Lock
   let startTime = ContinuousClock.now
   private var isOver = false
 

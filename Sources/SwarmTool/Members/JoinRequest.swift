@@ -42,7 +42,7 @@ struct JoinRequest {
     let place = try isNamed ? place(link, known, number: newest, state, teller) : nil
     var followed: Member.Dataset?
     if let dataset { followed = try follow(dataset, head, link, place, state, teller) }
-    var others = place?.older(atMost: Self.mostOlder, needed: needed, reading: reading) ?? []
+    var others = place?.older(atMost: Member.mostOlder, needed: needed, reading: reading) ?? []
     if let dataset {
       others += MetadataShare.versions(
         of: dataset, except: Set(others.compactMap(\.version)), state: state)
@@ -151,9 +151,6 @@ struct JoinRequest {
     }
     return followed
   }
-
-  /// How many older versions that are whole here are shared on: each is a swarm of its own.
-  private static let mostOlder = 4
 
   /// The torrent, if it is here: in the file that was named, or from an earlier time.
   private func known(

@@ -8,7 +8,7 @@ import Wire
 ///
 /// Belongs to the loop's thread.
 final class Member {
-  let plan: Plan
+  private(set) var plan: Plan
   let teller: any Teller
   let state: StateFolder
   private(set) unowned var host: any MemberHost
@@ -37,9 +37,13 @@ final class Member {
   var tellsOfPeers = false
   var isDiskFull = false
   var isRestarting = false
+  /// Whether it has gone on from one version to another.
+  private var hasFollowed = false
   /// Nothing is begun any more.
   private(set) var isOver = false
 
+  /// How many older versions that are whole here are shared on.
+  static let mostOlder = 4
   /// A peer that is connected tells of its head in less.
   private static let grace = Duration.seconds(3)
 
@@ -50,6 +54,8 @@ final class Member {
     self.state = state
     self.teller = teller
     subject = plan.subject
+    // What holds a version against others is let go with it.
+    self.plan.subject = nil
     follower = plan.dataset.map { HeadFollower($0) }
     figures.isSeed = plan.isSeed
     surroundings = MemberSurroundings(
@@ -60,6 +66,7 @@ final class Member {
   func begin() {
     follow()
     for step in [start, search, shareOthers] where !isOver { step() }
+    plan.others = []
   }
 
   /// Begins nothing any more: the node stops, or the member is taken out of it.
@@ -118,7 +125,7 @@ final class Member {
       self.torrent = torrent
       for peer in plan.peers { host.node.resolve(peer, for: torrent) }
       let known = met.union(plan.search?.versions.peers ?? [])
-      if !known.isEmpty { host.node.add(peers: Array(known), to: torrent) }
+      if !known.isEmpty { host.node.add(peers: Array(known), from: .met, to: torrent) }
     } catch {
       fail(Self.text(of: error))
     }
@@ -132,10 +139,12 @@ final class Member {
       // One that an earlier run had may still be looked at.
       if let subject, figures.isFinished || subject.wasWhole() || host.isOffering(torrent) {
         besides.append(Shared(torrent: torrent, version: subject.version(), holder: subject))
+        leaveOldest()
       } else {
         host.node.remove(torrent)
       }
     }
+    hasFollowed = hasFollowed || subject != nil
     subject = next
     torrent = nil
     info = nil
@@ -198,7 +207,19 @@ final class Member {
     host.isComplete(self)
   }
 
-  func fail(_ reason: String) { if !isOver { host.failed(self, reason) } }
+  /// The member can do nothing more; but who followed a dataset from one version to the next waits for
+  /// another one.
+  func fail(_ reason: String) {
+    if isOver { return }
+    if hasFollowed, plan.dataset != nil { return warn(reason) }
+    host.failed(self, reason)
+  }
+
+  /// As many older versions are shared as after a new start: each is a swarm of its own.
+  private func leaveOldest() {
+    let versions = besides.filter { $0.version != nil && !host.isOffering($0.torrent) }
+    for shared in versions.dropLast(Self.mostOlder) { host.node.remove(shared.torrent) }
+  }
 
   static func text(of error: any Error) -> String {
     (error as? Failure)?.message ?? "\(error)"

@@ -28,7 +28,7 @@ final class TransferSession: MemberHost {
     case failed(String)
   }
 
-  let task: Task
+  private(set) var task: Task
   let options: NodeOptions
   let display: StatusDisplay
   let loop = EventLoop()
@@ -51,6 +51,9 @@ final class TransferSession: MemberHost {
     self.display = display
     node = try options.node(on: loop, log: lines.log(isVerbose: options.isVerbose))
     member = Member(task.plan, of: self, state: try options.stateFolder(), teller: display)
+    // What holds a version against others is the member's, and let go with it.
+    self.task.plan.subject = nil
+    self.task.plan.others = []
     member.tellsOfPeers = options.isVerbose
   }
 
