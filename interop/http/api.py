@@ -95,16 +95,13 @@ class Forwarder:
 
     @staticmethod
     def carry(source, target):
+        """One way; the other goes on when this one is over."""
         try:
             while part := source.recv(65536):
                 target.sendall(part)
+            target.shutdown(socket.SHUT_WR)
         except OSError:
             pass
-        for each in (source, target):
-            try:
-                each.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
 
 
 def figures():
@@ -206,6 +203,8 @@ def resources():
     report.check("and gone", get("/v1/exports")["exports"] == [])
     report.equal("a page of a browser", ask("GET", "/v1/node", Origin="http://localhost")[0], 403)
     report.equal("a host of somebody", ask("GET", "/v1/node", Host="evil.example")[0], 403)
+    long = ask("POST", "/v1/datasets", {"link": "x" * (3 << 20)})
+    report.check("a body that is too long is refused when it has come", long[0] == 413, long[:2])
     status, headers, body = ask("GET", "/v1/nothing")
     report.check("a problem document", status == 404 and json.loads(body)["status"] == 404
                  and headers["Content-Type"] == "application/problem+json", body)

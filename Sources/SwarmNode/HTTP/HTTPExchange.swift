@@ -32,6 +32,8 @@ final class HTTPExchange {
   private var method = ""
   private var target: RequestTarget?
   private var body: [UInt8] = []
+  /// The answer when the body has come, whatever is in it.
+  private var refusal: HTTPResponse?
   unowned let server: HTTPServer
   let connection: OpaquePointer
   /// What is asked for bytes of the body.
@@ -76,33 +78,50 @@ final class HTTPExchange {
 
   // MARK: Reading
 
-  /// Takes method and headers; the answer where the request is refused by them.
+  /// Takes method and headers; the answer where the request is refused by them at once.
+  ///
+  /// Where it has a body that will come in a moment, the refusal waits until that is read: who is still
+  /// sending when the connection is closed may never see the answer.
   func begin(_ method: String, _ headers: HTTPHeaders) -> HTTPResponse? {
     self.method = method
     self.headers = headers
     phase = .body
-    if let problem = RequestPolicy.refusal(of: headers) { return problem.response }
+    guard let refusal = Self.refusal(of: headers) ?? readTarget() else { return nil }
+    let length = headers["content-length"].flatMap { UInt64(String(decoding: $0, as: UTF8.self)) }
+    let isComing = (1...HTTPServerLimits.discardedBytes).contains(length ?? 0)
+    guard isComing, headers["expect"] == nil else { return refusal }
+    self.refusal = refusal
+    return nil
+  }
+
+  private static func refusal(of headers: HTTPHeaders) -> HTTPResponse? {
+    RequestPolicy.refusal(of: headers)?.response
+  }
+
+  private func readTarget() -> HTTPResponse? {
     do {
       target = try RequestTarget(rawTarget)
       return nil
     } catch {
-      let isLong = error == .tooLong
-      return Problem(isLong ? 414 : 400, "\(error)", instance: nil).response
+      return Problem(error == .tooLong ? 414 : 400, "\(error)").response
     }
   }
 
   /// Takes a part of the body. Invariant: no more than the header said, which was looked at.
   func append(_ bytes: UnsafeRawBufferPointer) {
+    if refusal != nil { return }
     let room = Int(HTTPServerLimits.bodyBytes) - body.count
     body.append(contentsOf: bytes.prefix(max(0, room)))
   }
 
-  /// The request is whole.
-  func finish() -> Bool {
-    guard let target else { return false }
+  /// The request is whole: what it is, or nil where it was answered by that.
+  func finish() -> HTTPRequest? {
     phase = .handled
-    request = HTTPRequest(method: method, target: target, headers: headers, body: body)
+    if let refusal { response = refusal }
+    guard let target, refusal == nil else { return nil }
+    let request = HTTPRequest(method: method, target: target, headers: headers, body: body)
+    self.request = request
     body = []
-    return true
+    return request
   }
 }

@@ -195,8 +195,7 @@ final class HTTPServer {
         size.pointee = 0
         return .YES
       }
-      guard exchange.finish(), let request = exchange.request else { return .NO }
-      handler(exchange, request)
+      if let request = exchange.finish() { handler(exchange, request) }
       if exchange.response == nil {
         suspend(exchange)
         return .YES
@@ -227,17 +226,15 @@ final class HTTPServer {
   /// Gives an answer to the library: this one, or that of the exchange.
   private func answer(_ exchange: HTTPExchange, _ refusal: HTTPResponse?) -> MHD_Result {
     guard let response = refusal ?? exchange.response else { return .NO }
-    let isHead = exchange.request?.method == "HEAD"
-    guard let made = make(response, of: exchange, isHead: isHead) else { return .NO }
+    guard let made = make(response, of: exchange) else { return .NO }
     defer { MHD_destroy_response(made) }
     for (name, value) in response.headers { MHD_add_response_header(made, name, value) }
     exchange.phase = .answered
     return MHD_queue_response(exchange.connection, UInt32(response.status), made)
   }
 
-  private func make(
-    _ response: HTTPResponse, of exchange: HTTPExchange, isHead: Bool
-  ) -> OpaquePointer? {
+  /// The library sends no body to HEAD, and with 204 and 304, whatever it is given.
+  private func make(_ response: HTTPResponse, of exchange: HTTPExchange) -> OpaquePointer? {
     switch response.body {
     case .bytes(var bytes):
       return MHD_create_response_from_buffer(bytes.count, &bytes, .RESPMEM_MUST_COPY)

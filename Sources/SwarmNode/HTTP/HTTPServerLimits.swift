@@ -11,6 +11,8 @@ enum HTTPServerLimits {
   static let idleSeconds: UInt32 = 60
   /// Bytes in a request's body: what JSON may have.
   static let bodyBytes: UInt64 = 1 << 20
+  /// Bytes of a body that are read and forgotten before a request is refused: some milliseconds.
+  static let discardedBytes: UInt64 = 16 << 20
   /// Bytes that the library asks for at once of an answer that is streamed.
   static let streamBytes = 64 << 10
 

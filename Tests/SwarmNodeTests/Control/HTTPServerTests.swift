@@ -127,7 +127,11 @@ import Wire
     ("GET /%zz HTTP/1.1\r\nHost: a\r\n\r\n", 400),
     ("GET /../etc HTTP/1.1\r\nHost: a\r\n\r\n", 400),
     ("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 411),
-    ("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1048577\r\n\r\n", 413),
+    ("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1048577\r\nExpect: 100-continue\r\n\r\n", 413),
+    ("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999999\r\n\r\n", 413),
+    ("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999999999999999\r\n\r\n", 413),
+    ("POST / HTTP/1.1\r\nHost: a\r\nOrigin: b\r\nContent-Length: 2\r\n\r\n{}", 403),
+    ("POST /%zz HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{}", 400),
   ])
   func refusals(request: String, status: Int) throws {
     let fixture = try Fixture()
@@ -145,6 +149,17 @@ import Wire
     client.send("rubbish\r\n\r\n")
     #expect(client.turn { client.isClosed })
     #expect(fixture.requests.isEmpty)
+    fixture.finish()
+  }
+
+  /// Who sends much is told so when all of it has come, and may go on on the same connection.
+  @Test func aLongBodyIsReadAndRefused() throws {
+    let fixture = try Fixture()
+    let client = fixture.client()
+    let long = String(repeating: "x", count: Int(HTTPServerLimits.bodyBytes) + 1)
+    #expect(client.ask("POST", "/", body: long)?.status == 413)
+    #expect(fixture.requests.isEmpty)
+    #expect(client.ask("GET", "/")?.status == 200)
     fixture.finish()
   }
 
