@@ -97,7 +97,7 @@ final class HTTPServer {
 
   private func setTimer() {
     guard let daemon, !isClosed else { return }
-    // The library does not count those who go on among what it has to do.
+    // Whatever the library says of its time-outs, somebody is to go on.
     if hasResumed {
       timer?.set(milliseconds: 0)
       return
