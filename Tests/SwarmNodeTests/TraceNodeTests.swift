@@ -34,7 +34,8 @@ import Wire
       first.info.files.firstIndex { $0.path.bytes == Array("disk.img".utf8) })
 
     let boot = try play(first, source, export: file, reads: Self.reads, recordings: recorded)
-    #expect(boot.answers == Self.reads.map { .success(Self.bytes($0)) })
+    let isRight = boot.answers == Self.reads.map { .success(Self.bytes($0)) }
+    #expect(isRight, "\(boot.answers.count) answers")
     #expect(boot.uses.isEmpty)
     let trace = try #require(recorded.trace(of: file))
     #expect(trace.reads.map(\.range) == Self.ranges)
@@ -75,12 +76,13 @@ import Wire
     _ = try play(made, source, export: file, reads: Self.reads, recordings: recorded)
     let whole = try #require(recorded.trace(of: file))
     #expect(whole.reads.map(\.range) == [5_000..<5_100] + Self.ranges)
-    #expect(whole.reads[1].milliseconds >= 70)
+    #expect(whole.reads.dropFirst().allSatisfy { $0.milliseconds >= 70 })
 
     temporary.write([1], to: "state/nothing")
     let nowhere = RecordedTraces(path: temporary("state/nothing"))
     let boot = try play(made, source, export: file, reads: Self.reads, recordings: nowhere)
-    #expect(boot.answers == Self.reads.map { .success(Self.bytes($0)) })
+    let isRight = boot.answers == Self.reads.map { .success(Self.bytes($0)) }
+    #expect(isRight, "\(boot.answers.count) answers")
     #expect(boot.log.count { $0.contains("cannot be recorded") } == 1, "\(boot.log)")
   }
 
@@ -164,7 +166,7 @@ import Wire
     var played = Played()
     server.onTrace = { played.uses.append($1) }
     let path = String(decoding: folder("s.sock"), as: UTF8.self)
-    Task.detached {
+    NBDClient.onThread {
       var all: [Result<[UInt8], NBDFault>] = []
       if let client = try? NBDClient(path: path, export: "image") {
         for (offset, count) in reads {
