@@ -108,7 +108,7 @@ import Wire
     ]
     let answers = Answers()
     let path = String(decoding: socket, as: UTF8.self)
-    Task.detached {
+    NBDClient.onThread {
       var all: [Result<[UInt8], NBDFault>] = []
       if let client = try? NBDClient(path: path, export: "image") {
         if client.size == UInt64(Self.image) {

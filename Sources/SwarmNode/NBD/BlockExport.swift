@@ -15,6 +15,11 @@ public struct BlockExport {
   public var size: UInt64
   /// After this long a read ends with an error.
   public var readTimeout: Duration
+  /// Where what clients read is recorded; nil for nowhere.
+  public var recordings: RecordedTraces?
+  /// The boot trace by which is fetched when the first client comes: its place in the torrent, and its
+  /// bytes, at most `TraceLimits.bytes`; nil for none.
+  public var trace: (place: Int, length: UInt64)?
 
   /// An export from its parts.
   public init(

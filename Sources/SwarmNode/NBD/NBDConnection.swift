@@ -20,6 +20,10 @@ final class NBDConnection {
   private var input: [UInt8] = []
   /// What is read.
   private var export: BlockExport?
+  /// What notes its reads.
+  private var recording: TraceRecording?
+  /// Whether the client said that it goes.
+  private var hasSaidGoodbye = false
   private var gatherings: [NBDRequestID: Gathering] = [:]
   /// Reads that wait for the node, to be given up when the client goes.
   private var waiting: [NBDRequestID: ReadID] = [:]
@@ -53,6 +57,7 @@ final class NBDConnection {
     for read in waiting.values { server.node.cancel(read) }
     server.figures.waiting -= waiting.count
     waiting = [:]
+    leave(isClean: hasSaidGoodbye)
     server.remove(self)
   }
 
@@ -143,14 +148,24 @@ final class NBDConnection {
         session.answerExport(.unknown("there is no export \(printable(name))"))
         return
       }
-      if purpose == .transmission { export = found }
+      if purpose == .transmission {
+        export = found
+        recording = server.traces.opened(found)
+      }
       session.answerExport(
         .export(
           NBDExport(
             name: found.names.first ?? name, description: found.description, size: found.size)))
     case .request(let request): take(request)
-    case .goodbye: break
+    case .goodbye: hasSaidGoodbye = true
     }
+  }
+
+  /// The client reads no more.
+  private func leave(isClean: Bool) {
+    recording = nil
+    if let export { server.traces.left(export, isClean: isClean) }
+    export = nil
   }
 
   private func take(_ request: NBDRequest) {
@@ -170,6 +185,7 @@ final class NBDConnection {
   }
 
   private func read(_ request: NBDRequest, _ export: BlockExport, isWhole: Bool) {
+    recording?.note(request.offset, request.length)
     if readAtOnce(request, export) {
       server.figures.reads += 1
       server.figures.readsAtOnce += 1

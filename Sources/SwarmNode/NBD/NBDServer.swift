@@ -10,8 +10,12 @@ public final class NBDServer {
   /// What was done so far.
   public internal(set) var figures = BlockExportFigures()
 
+  /// Told what becomes of the boot trace of an export when its first client comes.
+  public var onTrace: (BlockExport, TraceUse) -> Void = { _, _ in }
+
   let node: Node
   let log: Log
+  private(set) lazy var traces = ExportTraces(node, log: log) { [unowned self] in onTrace($0, $1) }
   private var listener: LocalListener?
   private var connections: [ObjectIdentifier: NBDConnection] = [:]
 
@@ -27,6 +31,8 @@ public final class NBDServer {
   public func close() {
     listener?.close()
     listener = nil
+    // Before the clients are gone: one that is there may go on with another node.
+    traces.close()
     for connection in connections.values { connection.shutDown() }
     connections = [:]
     node.onTurnEnd = {}

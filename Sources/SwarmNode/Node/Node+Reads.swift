@@ -69,6 +69,22 @@ extension Node {
     return swarm.prefetch(bytes, of: file, in: torrent, now: now)
   }
 
+  /// How many bytes may be fetched for the sake of one: of v1 torrents, and where the rest of a piece
+  /// follows what is read of it, a piece, else a block.
+  func fetchedUnit(in torrent: TorrentID) -> UInt64 {
+    guard let geometry = torrents[torrent]?.geometry else { return UInt64(blockLength) }
+    let piece = UInt64(geometry.pieceLength)
+    return geometry.kind == .v1 || piece <= Swarm.completedPieceBytes ? piece : UInt64(blockLength)
+  }
+
+  /// Whether these bytes are here and verified.
+  func isHere(_ bytes: Range<UInt64>, of file: Int, in torrent: TorrentID) -> Bool {
+    swarm.isHere(bytes, of: file, in: torrent)
+  }
+
+  /// Ranges of the torrent that wait to be prefetched.
+  func prefetchCount(in torrent: TorrentID) -> Int { swarm.prefetchCount(in: torrent) }
+
   /// Forgets what waits to be prefetched and was not asked of anybody yet.
   public func cancelPrefetch(in torrent: TorrentID) { swarm.cancelPrefetch(in: torrent) }
 
