@@ -40,6 +40,7 @@ side_by_side=(
   cli/disk_faults.py
   cli/discovery_faults.py
   nbd/read.py
+  nbd/trace.py
   cli/strangers.py
   mixed/swarm.py
   transmission/both_ways.py

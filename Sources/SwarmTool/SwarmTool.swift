@@ -16,7 +16,7 @@ struct SwarmTool: ParsableCommand {
     version: "0.1.0",
     subcommands: [
       Seed.self, Join.self, Publish.self, LogCommand.self, Diff.self, KeyCommand.self, Create.self,
-      Inspect.self, Verify.self,
+      Inspect.self, Verify.self, TraceCommand.self,
     ])
 
   static func main() {

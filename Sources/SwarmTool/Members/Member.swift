@@ -10,6 +10,7 @@ import Wire
 final class Member {
   let plan: Plan
   let teller: any Teller
+  let state: StateFolder
   private(set) unowned var host: any MemberHost
   var subject: Subject?
   /// What is shared besides: earlier versions for the most part.
@@ -46,6 +47,7 @@ final class Member {
   init(_ plan: Plan, of host: any MemberHost, state: StateFolder, teller: any Teller) {
     self.plan = plan
     self.host = host
+    self.state = state
     self.teller = teller
     subject = plan.subject
     follower = plan.dataset.map { HeadFollower($0) }

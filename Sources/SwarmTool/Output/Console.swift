@@ -4,7 +4,12 @@ import Glibc
 enum Console {
   /// A line of results. A result that cannot be told is a failure.
   static func result(_ line: String) throws(Failure) {
-    let number = write(line + "\n", to: STDOUT_FILENO)
+    try result(bytes: Array((line + "\n").utf8))
+  }
+
+  /// A result in bytes.
+  static func result(bytes: [UInt8]) throws(Failure) {
+    let number = bytes.withUnsafeBytes { write($0, to: STDOUT_FILENO) }
     if number != 0 {
       throw Failure("cannot write to standard output: \(String(cString: strerror(number)))")
     }
@@ -63,13 +68,15 @@ enum Console {
   /// Returns `errno`, 0 when all is written. A reader that went away ends the program by SIGPIPE.
   private static func write(_ text: String, to descriptor: CInt) -> CInt {
     var text = text
-    return text.withUTF8 { bytes in
-      var done = 0
-      while done < bytes.count {
-        let count = Glibc.write(descriptor, bytes.baseAddress! + done, bytes.count - done)
-        if count > 0 { done += count } else if errno != EINTR { return errno }
-      }
-      return 0
+    return text.withUTF8 { write(UnsafeRawBufferPointer($0), to: descriptor) }
+  }
+
+  private static func write(_ bytes: UnsafeRawBufferPointer, to descriptor: CInt) -> CInt {
+    var done = 0
+    while done < bytes.count {
+      let count = Glibc.write(descriptor, bytes.baseAddress! + done, bytes.count - done)
+      if count > 0 { done += count } else if errno != EINTR { return errno }
     }
+    return 0
   }
 }

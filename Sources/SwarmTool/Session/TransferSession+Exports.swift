@@ -9,6 +9,8 @@ extension TransferSession {
     let socket: [UInt8]
     /// How long reads wait; nil for the usual.
     let readTimeout: Duration?
+    /// Whether is fetched by boot traces that versions have.
+    var usesTraces = true
   }
 
   var isOffering: Bool { server != nil }
@@ -23,11 +25,14 @@ extension TransferSession {
           at: wanted.socket, for: node, log: lines.log(isVerbose: options.isVerbose))
       let isFirst = self.server == nil
       self.server = server
+      server.onTrace = { [display] in display.tell($1, of: $0) }
       // A name without a version means the newest one.
       for index in server.exports.indices {
         server.exports[index].names.removeLast(server.exports[index].names.count - 1)
       }
-      server.exports.insert(contentsOf: member.exports(readTimeout: wanted.readTimeout), at: 0)
+      server.exports.insert(
+        contentsOf: member.exports(
+          readTimeout: wanted.readTimeout, usesTraces: wanted.usesTraces), at: 0)
       display.event(
         "exported",
         [
