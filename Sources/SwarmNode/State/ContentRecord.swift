@@ -44,6 +44,9 @@ public struct ContentRecord: Hashable, Sendable {
   /// Whether the program made it to follow a dataset, so that it may remove it when newer versions are
   /// here; false where somebody asked for this version, or put files there.
   public var isDisposable = false
+  /// Whether what older versions have of it is being put there: where that was stopped, it is gone on
+  /// with.
+  public var isReusing = false
   /// Files of the version besides that are not in the user's folder, ascending by path.
   public var shipped: [Shipped] = []
 
@@ -162,6 +165,10 @@ public struct ContentRecord: Hashable, Sendable {
     encoder.string(owner.rawValue)
     encoder.key("path")
     encoder.string(path)
+    if isReusing {
+      encoder.key("reusing")
+      encoder.integer(1)
+    }
     if !shipped.isEmpty {
       encoder.key("shipped")
       encoder.beginList()
@@ -194,6 +201,7 @@ public struct ContentRecord: Hashable, Sendable {
     }
     self.init(path: Array(path), owner: owner, isWhole: whole == 1, items: items)
     isDisposable = node["disposable"]?.integer == 1
+    isReusing = node["reusing"]?.integer == 1
     guard let list = node["shipped"]?.list else { return }
     for file in list {
       let parts = file.list?.compactMap(\.string) ?? []

@@ -106,10 +106,12 @@ final class JoinPlace {
       ?? ContentRecord(path: target.content, owner: .program, isWhole: false, items: [])
     if former == nil { record.isDisposable = version != nil && target.present.isEmpty }
     if isPinned { record.isDisposable = false }
+    let reuses = former == nil ? target.present.isEmpty : record.isReusing
+    record.isReusing = reuses && dataset != nil
     try folder.keep(record)
     var folders = TorrentFolders(
       content: target.folder, maps: folder.mapsPath, fileName: target.fileName)
-    if former == nil, target.present.isEmpty {
+    if reuses {
       folders.preparation = reuse(info, folders, written, folder)
     }
     return folders
@@ -230,6 +232,11 @@ final class JoinPlace {
   private func reuse(
     _ info: InfoDictionary, _ folders: TorrentFolders, _ written: [Bool], _ folder: DatasetFolder
   ) -> (@Sendable () -> Void)? {
+    let ended: @Sendable () -> Void = {
+      guard var record = folder.content, record.isReusing else { return }
+      record.isReusing = false
+      try? folder.keep(record)
+    }
     guard let keyed = dataset, let version else { return nil }
     // Each under its own name: a version with one file is called as that is, and others as the folder.
     let numbers = ((try? keyed.versions()) ?? []).filter { $0 != version.number }
@@ -246,12 +253,13 @@ final class JoinPlace {
           content: isFile ? directory : directory.appending(name: place.bytes), maps: [],
           fileName: isFile ? place : nil))
     }
-    if older.isEmpty { return nil }
+    if older.isEmpty { return ended }
     let reuse = VersionReuse(info, into: folders, wanted: { written[$0] }, from: older)
     return {
       let outcome = reuse.run()
       // What cannot be claimed is fetched.
       if !outcome.files.isEmpty { try? folder.claim(filesAt: outcome.files, of: info) }
+      if !outcome.isPartial { ended() }
     }
   }
 
@@ -290,6 +298,7 @@ final class JoinPlace {
       try folder.forgetMaps()
       var empty = ContentRecord(path: record.path, owner: .program, isWhole: false, items: [])
       empty.isDisposable = record.isDisposable
+      empty.isReusing = true
       return empty
     }
     if !target.obstacles.isEmpty {
