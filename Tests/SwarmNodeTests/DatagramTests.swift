@@ -9,6 +9,19 @@ import Wire
 @Suite struct DatagramTests {
   static let home = IPAddress.v4(IPv4Address(rawValue: 0x7f00_0001))
 
+  @Test func aPortThatSomebodyHasIsNotFree() throws {
+    let loop = EventLoop()
+    let opened = DatagramSocket.open(
+      PeerEndpoint(address: Self.home, port: 0), on: loop, onReceive: { _ in })
+    let socket = try opened.get()
+    let place = ListenAddress(address: Self.home, port: socket.endpoint.port)
+    #expect(!DatagramPorts.areFree(at: [place]))
+    #expect(!DatagramPorts.areFree(at: [.anyIPv6(port: place.port), .anyIPv4(port: place.port)]))
+    socket.close()
+    loop.run()
+    #expect(DatagramPorts.areFree(at: [place]))
+  }
+
   @Test(arguments: [home, .v6(IPv6Address(high: 0, low: 1))])
   func datagramsComeWithWhatIsKnownOfThem(address: IPAddress) throws {
     let loop = EventLoop()

@@ -38,6 +38,44 @@ import Testing
     #expect(place([:]) == nil)
   }
 
+  /// A place has the content of one dataset, from its first claim until it was removed and nobody takes
+  /// part in it.
+  @Test func aPlaceIsOfOneDataset() throws {
+    let state = try state()
+    let names = try (1...3).map { number in
+      try #require(DatasetName(v1: nil, v2: SHA256Digest([UInt8](repeating: number, count: 32))))
+    }
+    temporary.write([1], to: "here/content\u{1}/file")
+    let place = temporary("here/content\u{1}")
+    try state.claim(place, for: names[0])
+    try state.claim(place, for: names[0])
+    for taken in [place, place + Array("/below".utf8), temporary("here")] {
+      #expect(throws: StateError.placeTaken(path: taken, by: names[0].folder)) {
+        try state.claim(taken, for: names[1])
+      }
+    }
+    try state.claim(place + Array("-beside".utf8), for: names[1])
+    // It is gone, but somebody takes part in it.
+    _ = place.withCPath { path in temporary("aside").withCPath { rename(path, $0) } }
+    let held = try state.open(names[0], content: place)
+    #expect(throws: StateError.self) { try state.claim(place, for: names[2]) }
+    withExtendedLifetime(held) {}
+  }
+
+  @Test func aPlaceThatWasRemovedIsFree() throws {
+    let state = try state()
+    let names = try (1...2).map { number in
+      try #require(DatasetName(v1: nil, v2: SHA256Digest([UInt8](repeating: number, count: 32))))
+    }
+    let place = temporary("gone")
+    try state.claim(place, for: names[0])
+    try state.claim(place, for: names[1])
+    temporary.write([1], to: "gone/file")
+    #expect(throws: StateError.placeTaken(path: place, by: names[1].folder)) {
+      try state.claim(place, for: names[0])
+    }
+  }
+
   @Test(arguments: TorrentKind.allCases)
   func aTorrentIsFoundAgainByEachOfItsInfohashes(kind: TorrentKind) throws {
     let torrent = try torrent(kind)

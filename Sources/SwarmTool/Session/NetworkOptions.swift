@@ -56,8 +56,11 @@ struct NetworkOptions: ParsableArguments {
       if !listen.isEmpty { return try make(listen.flatMap(\.addresses)) }
       // Nobody asked for a port: one that another program has is no reason to fail.
       for port: UInt16 in 6881...6889 {
+        let places = ListenArgument.everywhere(port: port)
+        // The DHT is at the same port: without it a key leads nowhere.
+        if !hasNoDHT, !DatagramPorts.areFree(at: places) { continue }
         do throws(NodeError) {
-          return try make(ListenArgument.everywhere(port: port))
+          return try make(places)
         } catch {
           guard case .listen(_, EADDRINUSE, _) = error else { throw error }
         }
