@@ -28,7 +28,7 @@ lint: ## Swift format, shellcheck, Python syntax
 sim: deps ## Simulated swarms with all that goes wrong: SEEDS=1-200; SEED=7 prints the events of one
 	$(SWIFT) build -c release --product swarm-sim
 	.build/release/swarm-sim $(SEED)
-	@[ "$(SEED)" != "$(SEEDS)" ] || { .build/release/swarm-sim --crowd 1 && .build/release/swarm-sim --heads 1-3 && .build/release/swarm-sim --dht 1-2 && .build/release/swarm-sim --dht 3-3 --nodes 200 && .build/release/swarm-sim --reads 1; }
+	@[ "$(SEED)" != "$(SEEDS)" ] || { .build/release/swarm-sim --crowd 1 && .build/release/swarm-sim --heads 1-3 && .build/release/swarm-sim --dht 1-2 && .build/release/swarm-sim --dht 3-3 --nodes 200 && .build/release/swarm-sim --reads 1-2 && .build/release/swarm-sim --terabyte; }
 fuzz: deps ## Each fuzzer for FUZZ_SECONDS (60) seconds
 	Tests/Fuzz/fuzz.sh $(FUZZ_SECONDS)
 bench: build ## Figures beside other programs'; BENCH_ARGUMENTS="--size 256M --runs 3"

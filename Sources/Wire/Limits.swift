@@ -41,6 +41,8 @@ public enum WireLimits {
   public static let pexContacts = 100
   /// Bytes in a message of `sw_head`: those of the largest item, 1,214, and some for keys to come.
   public static let headBytes = 1_300
+  /// Runs of blocks in one message of `sw_reads`: those of a read of 4 MiB, piece by piece.
+  public static let readRuns = 64
 
   /// Bytes in a message of PCP. RFC 6887, section 7.
   public static let pcpBytes = 1_100

@@ -23,6 +23,8 @@ final class ReviewNode {
   var finished = false
   /// The core's deadline did not move on, however often it was told the time.
   var wasBusy = false
+  /// Whether blocks are found to be other ones than zeros.
+  var findsGarbage = false
   /// Whether reads and loads of the disk are carried out at once.
   var holdsDisk = false
   var heldOperations: [(TorrentID, DiskOperation)] = []
@@ -67,7 +69,8 @@ final class ReviewNode {
         let result: HashResult
         switch job.work {
         case .leaves(let parts):
-          let zeros = SHA256Digest(hashing: [UInt8](repeating: 0, count: blockLength))
+          let byte: UInt8 = findsGarbage ? 1 : 0
+          let zeros = SHA256Digest(hashing: [UInt8](repeating: byte, count: blockLength))
           result = .leaves(Array(repeating: zeros, count: parts.count))
         case .piece: result = .piece(sha1)
         case .pieceRun(_, _, _, let isLast): result = isLast ? .piece(sha1) : .more

@@ -111,6 +111,11 @@ private let faults: [(message: PeerExtension?, text: String, error: String)] = [
   (.pex, "dex", "ut_pex at byte 2: there is more behind the end (BEP 11)"),
   (.dontHave, "abc", "lt_donthave at byte 0: 3 bytes, 4 expected (BEP 54)"),
   (.dontHave, "abcde", "lt_donthave at byte 0: 5 bytes, 4 expected (BEP 54)"),
+  (.reads, "abcdefghijklmn", "sw_reads at byte 12: 14 bytes, 24 expected (docs/reads.md)"),
+  (
+    .reads, String(repeating: "x", count: 780),
+    "sw_reads at byte 0: 780 bytes are too many (docs/reads.md)"
+  ),
   (.uploadOnly, "", "upload_only at byte 0: 0 bytes, 1 expected (BEP 21)"),
   (.uploadOnly, "ab", "upload_only at byte 0: 2 bytes, 1 expected (BEP 21)"),
 ]
@@ -235,6 +240,21 @@ private let faults: [(message: PeerExtension?, text: String, error: String)] = [
     #expect(UploadOnlyMessage(isUploadOnly: false).encoded == [0])
   }
 
+  @Test func runsOfReads() throws {
+    let bytes: [UInt8] = [
+      0, 0, 1, 2, 0, 0, 0x40, 0, 0, 0, 0x80, 0, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0, 0, 0, 0, 1,
+    ]
+    let message = ReadingMessage(runs: [
+      BlockRequest(piece: 258, begin: 16_384, length: 32_768),
+      BlockRequest(piece: .max, begin: 0, length: 1),
+    ])
+    #expect(try ReadingMessage(payload: bytes.span.bytes) == message)
+    #expect(message.encoded == bytes)
+    #expect(try ReadingMessage(payload: [UInt8]().span.bytes).runs.isEmpty)
+    let most = [UInt8](repeating: 7, count: 12 * WireLimits.readRuns)
+    #expect(try ReadingMessage(payload: most.span.bytes).runs.count == WireLimits.readRuns)
+  }
+
   @Test func namesAreCut() throws {
     let handshake = made { $0.client = [UInt8](repeating: 0x61, count: 500) }
     let read = try ExtensionHandshake(payload: handshake.encoded.span.bytes)
@@ -271,6 +291,7 @@ private let faults: [(message: PeerExtension?, text: String, error: String)] = [
     case .dontHave: _ = try DontHaveMessage(payload: payload.span.bytes)
     case .uploadOnly: _ = try UploadOnlyMessage(payload: payload.span.bytes)
     case .head: _ = try HeadMessage(payload: payload.span.bytes)
+    case .reads: _ = try ReadingMessage(payload: payload.span.bytes)
     }
   }
 }

@@ -16,11 +16,15 @@ extension MerkleTree {
   /// The requests whose answers make the piece layer known, in runs of up to
   /// `MerkleLimits.requestLength` as libtorrent asks for them: for a file that was joined by magnet
   /// link. None for a file that has no piece layer, and for runs that are known. BEP 52.
-  public func pieceLayerRequests() -> [HashRequest] {
+  ///
+  /// - Parameter piece: the only piece that is asked about, by its number in the file; nil for all. It
+  ///   is in one run: of a large file the others are many.
+  public func pieceLayerRequests(for piece: Int? = nil) -> [HashRequest] {
     guard let layer = shape.pieceLayer else { return [] }
     var requests: [HashRequest] = []
-    var first = 0
-    while first < shape.pieceCount {
+    var first = (piece ?? 0) / MerkleLimits.requestLength * MerkleLimits.requestLength
+    let limit = piece == nil ? shape.pieceCount : min(first + 1, shape.pieceCount)
+    while first < limit {
       let end = min(first + MerkleLimits.requestLength, shape.pieceCount)
       if !(first..<end).allSatisfy({ known(MerkleNode(layer: layer, index: $0)) != nil }) {
         let height = max(1, Int.bitWidth - (end - first - 1).leadingZeroBitCount)

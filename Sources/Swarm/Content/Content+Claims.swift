@@ -23,9 +23,14 @@ extension Content {
         judgeClaims(of: piece)
         continue
       }
+      // Two at once would each make the other's verdict come too late, for ever.
+      guard !examining.contains(block) else {
+        claims.position += 1
+        continue
+      }
       guard let buffer = takeBuffer() else { return }
       claims.position += 1
-      _ = readBack(block, into: buffer, for: .claim)
+      if readBack(block, into: buffer, for: .claim) { examining.insert(block) }
     }
   }
 
@@ -66,6 +71,7 @@ extension Content {
 
   /// The verdict on a claimed block by its leaf.
   func judgeClaim(_ claim: ReadBack, _ digest: SHA256Digest) {
+    examining.remove(claim.block)
     guard let examination = claim.examination, let leaf = geometry.leaf(of: claim.block) else {
       return
     }

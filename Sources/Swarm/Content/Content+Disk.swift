@@ -169,7 +169,9 @@ extension Content {
     switch reading.removeValue(forKey: buffer) {
     case nil: preconditionFailure("block \(block) was read by nobody")
     case .peer(let tag)?: notices.append(.unread(tag: tag, block, buffer))
-    case .claim?: giveBack(buffer)
+    case .claim?:
+      examining.remove(block)
+      giveBack(buffer)
     case .work(let work)?:
       work.judgement?.isAbandoned = true
       if work.judgement?.method == .tree {

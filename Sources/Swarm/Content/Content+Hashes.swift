@@ -75,10 +75,7 @@ extension Content {
   /// Of those, what makes the piece's own hash known, and its neighbours'.
   func pieceLayerRequests(for piece: PieceIndex) -> [HashRequest] {
     guard let place = treePiece(of: piece) else { return [] }
-    let number = UInt64(place.piece.rawValue)
-    return trees[place.tree].pieceLayerRequests().filter {
-      UInt64($0.index)..<UInt64($0.index) + UInt64($0.length) ~= number
-    }
+    return trees[place.tree].pieceLayerRequests(for: Int(place.piece.rawValue))
   }
 
   /// The whole piece layers that are known and not among `layers`.
@@ -118,7 +115,8 @@ extension Content {
     }
   }
 
-  /// Forgets leaves of pieces that are here, the oldest first, beyond the bound.
+  /// Forgets leaves beyond the bound, the oldest first: of pieces that are here, and of those of which
+  /// nothing is on its way to a verdict.
   func evict() {
     var tries = 0
     while leafDigests * SHA256Digest.byteCount > limits.leafBytes, tries < 16,
@@ -127,7 +125,7 @@ extension Content {
       tries += 1
       let tree = Int(number)
       let global = geometry.pieces(of: firstFile[tree])[Int(piece.rawValue)]
-      guard hasPiece(global) else {
+      guard hasPiece(global) || works[global] == nil else {
         learned.append((number, piece))
         continue
       }

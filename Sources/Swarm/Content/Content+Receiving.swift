@@ -100,6 +100,12 @@ extension Content {
 
   /// The block is right: to disk with it.
   func accept(_ block: BlockIndex, _ buffer: BufferHandle) {
+    if isFull, heldBytes > limits.heldWhenFull, !isHere(block), !isBeingWritten(block) {
+      // For who waits for it now; it is not kept.
+      notices.append(.verified(block, buffer))
+      release(buffer)
+      return notices.append(.missing(block))
+    }
     switch store.write(block, from: buffer, isHashed: true) {
     case .queued: notices.append(.verified(block, buffer))
     case .alreadyThere: release(buffer)

@@ -83,6 +83,8 @@ final class Content {
   var readBack: [ReadBack] = []
   /// Pieces whose claims are to be looked at, and those that are being read.
   var claims = ClaimQueue()
+  /// Claimed blocks that are being read, or hashed, for a verdict.
+  var examining: Set<BlockIndex> = []
   var judging: [PieceWork] = []
   /// In place, after the disk failed: when claims are examined again.
   var examinesFrom: Duration?

@@ -18,9 +18,12 @@ struct ContentLimits: Hashable, Sendable {
   var answerBytes: UInt64 = 64 << 20
   /// Questions of peers that wait for pieces to be hashed; more are refused.
   var answers = 256
-  /// Bytes of hash trees kept below the pieces' own hashes, of pieces that are here and could be
-  /// hashed again: those of 8 GiB of content.
+  /// Bytes of hash trees kept below the pieces' own hashes, those of 8 GiB of content: of pieces that
+  /// are here they can be hashed again, of others they are asked for again.
   var leafBytes = 32 << 20
+  /// Bytes of verified blocks that wait for room on a full disk, and are read from memory meanwhile;
+  /// what comes beyond is given to who waits for it, and dropped.
+  var heldWhenFull = 4 << 20
   /// Pieces whose failed first try is remembered to find out later who lied: a few at a time are
   /// normal; more than this is an attack, and costs 48 bytes a block.
   var suspectPieces = 64

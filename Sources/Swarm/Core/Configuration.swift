@@ -24,7 +24,7 @@ public struct SwarmConfiguration: Sendable {
   /// Connections at once over which only heads of one dataset travel.
   public var connectionsPerDataset = 20
   /// Peers unchoked at once in a torrent, besides the optimistic one.
-  public var uploadSlots = 8
+  public var uploadSlots = 16
   /// Buffers of 16 KiB for payload: reads, partial blocks.
   public var poolBuffers = 1024
   /// Bytes of payload in memory at once on their way to disk; beyond it no more is requested.

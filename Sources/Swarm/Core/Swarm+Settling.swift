@@ -109,6 +109,7 @@ extension Swarm {
       askForMetadata(peer, torrent)
       askForBlocks(peer, torrent)
       serve(peer, torrent)
+      sendReads(peer, torrent)
     }
     flush(peer)
   }
@@ -142,6 +143,7 @@ extension Swarm {
       exchangePeers(torrent)
       torrent.metadata?.handleTimeout(now: now)
       retryHashes(torrent)
+      dropLateParked(torrent)
       lookForPeers(torrent)
     }
     pumpReads()

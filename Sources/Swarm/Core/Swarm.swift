@@ -67,6 +67,8 @@ public struct Swarm: ~Copyable {
   var readDeadline: Duration?
   /// When the first answer that somebody waits for is late, or before.
   var hedgeDeadline: Duration?
+  /// Buffers of the pool that are being read into for readers, or that readers have.
+  var readersBuffers = 0
   /// Buffers that readers have while the disk has them too.
   var loans = Loans()
 

@@ -36,6 +36,8 @@ final class Peer {
     let since: Duration
     /// Whether somebody waits for it.
     var isUrgent = false
+    /// Whether the peer must get it from others first, for all that we know.
+    var isRelayed = false
   }
 
   /// A block that the peer asked for.
@@ -63,7 +65,7 @@ final class Peer {
   var hasSentHandshake = false
   var framer = PeerFramer()
   var features: PeerFeatures = []
-  var peerID: PeerID?
+  var peerID: PeerID? { didSet { crowdKey = peerID?.crowdKey ?? 0 } }
   /// Whether both sides speak of the v2 description: hashes can be asked for.
   var isV2 = false
   var metadataID: UInt8 = 0
@@ -92,6 +94,33 @@ final class Peer {
   var owesHead = false
   var headsTaken = TokenBucket(rate: 1, burst: SwarmLimits.headBurst)
   var headsGiven = TokenBucket(rate: 1, burst: SwarmLimits.headsGivenBurst)
+
+  // MARK: Reads of others
+
+  /// By which number it takes what we read; 0 for not at all.
+  var readsID: UInt8 = 0
+  /// Blocks that it gives us, whatever pieces it has.
+  var promised = RecentBlocks()
+  /// Until when it is taken to read what we read, at the same time.
+  var inStepUntil: Duration?
+  /// Until when it is taken to read something.
+  var readsUntil: Duration?
+  /// Until when nothing is got through it, since it was slow.
+  var isSlowUntil: Duration?
+  /// How many of the blocks that it reads may be fetched because it does.
+  var foresight = 0
+  /// How often in a row it had not asked for what we asked of it.
+  var lag = 0
+  /// When that was counted last.
+  var lagNoted: Duration?
+  /// How long it takes to answer for what it has not got yet.
+  var relayTime = AnswerTime()
+  /// Blocks that it is to be told that we read.
+  var untold: [BlockIndex] = []
+  /// What it is where one of a crowd is chosen.
+  private(set) var crowdKey: UInt64 = 0
+  /// Requests of it for blocks that are on their way to us.
+  var parkedRequests = 0
 
   // MARK: State
 

@@ -62,7 +62,7 @@ extension Swarm {
         _ = peer.sending.popFirst()
         if let buffer = first.buffer {
           peer.unsentBlockBytes -= blockLength
-          pool.give(buffer)
+          giveSent(buffer)
         }
       }
     }
@@ -72,6 +72,15 @@ extension Swarm {
     }
     touch(peer)
     settle()
+  }
+
+  /// A block was sent, or will not be: its buffer is free, unless others have it too.
+  mutating func giveSent(_ buffer: BufferHandle) {
+    switch loans.isEmpty ? .notLent : loans.finish(buffer) {
+    case .notLent: pool.give(buffer)
+    case .free: give(back: buffer)
+    case .inUse: break
+    }
   }
 
   /// Whether there is a place for one more who comes: some are kept for those that we connect to, and
@@ -151,9 +160,10 @@ extension Swarm {
     connectionCount -= 1
     if wasConnecting { halfOpenCount -= 1 }
     while let part = peer.sending.popFirst() {
-      if let buffer = part.buffer { pool.give(buffer) }
+      if let buffer = part.buffer { giveSent(buffer) }
     }
     if let torrent = peer.torrent {
+      dropParked(of: peer, torrent)
       if wasConnecting { torrent.connecting -= 1 }
       abandonRequests(peer, torrent)
       abandonHashes(peer, torrent)

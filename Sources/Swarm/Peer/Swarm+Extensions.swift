@@ -23,6 +23,7 @@ extension Swarm {
         peer.isUploadOnly = try UploadOnlyMessage(payload: payload).isUploadOnly
         closeIfUseless(peer, torrent)
       case OurExtension.head: try takeHead(peer, torrent, payload)
+      case OurExtension.reads: takeReads(peer, torrent, try ReadingMessage(payload: payload))
       default: break
       }
     } catch {
@@ -43,8 +44,13 @@ extension Swarm {
       case .head:
         peer.headID = number
         peerTakesHeads(peer, torrent)
+      case .reads:
+        peer.readsID = number
+        updateInterest(peer, torrent)
       }
     }
+    // Who connects to us answers our handshake with this.
+    if peer.isIncoming, !peer.hasExtensionHandshake { peer.answerTime.guess(now - peer.since) }
     peer.hasExtensionHandshake = true
     if let client = handshake.client { peer.client = client }
     if let queue = handshake.requestQueue { peer.requestQueue = queue }

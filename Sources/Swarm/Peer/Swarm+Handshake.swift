@@ -11,6 +11,7 @@ extension Swarm {
     static let dontHave: UInt8 = 3
     static let uploadOnly: UInt8 = 4
     static let head: UInt8 = 5
+    static let reads: UInt8 = 6
   }
 
   mutating func sendHandshake(_ peer: Peer, _ torrent: Torrent, answering: SHA1Digest? = nil) {
@@ -173,6 +174,8 @@ extension Swarm {
         .metadata: OurExtension.metadata, .dontHave: OurExtension.dontHave,
         .uploadOnly: OurExtension.uploadOnly,
       ]
+      // Only leaves prove a block alone.
+      if peer.isV2 { handshake.extensions[.reads] = OurExtension.reads }
     }
     if followed(by: torrent) != nil { handshake.extensions[.head] = OurExtension.head }
     if usesExchange(torrent) { handshake.extensions[.pex] = OurExtension.exchange }

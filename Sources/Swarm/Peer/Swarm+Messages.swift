@@ -192,7 +192,8 @@ extension Swarm {
     let isInteresting =
       torrent.data.map {
         $0.content.takesBlocks
-          && ($0.picker.isInteresting(pieces) || $0.mayReadAny && pieces.hasMore(than: $0.have))
+          && ($0.picker.isInteresting(pieces) || $0.mayReadAny && pieces.hasMore(than: $0.have)
+            || $0.isSparse && peer.readsID != 0 && !peer.isUploadOnly && !$0.isComplete)
       } ?? false
     guard isInteresting != peer.amInterested else { return }
     peer.amInterested = isInteresting

@@ -137,8 +137,17 @@ extension Swarm {
       return
     }
     if let request = peer.takeRequest(block) {
-      adaptPipeline(peer, latency: now - request.since)
-      if request.isUrgent { peer.answerTime.add(now - request.since) }
+      if request.isRelayed {
+        peer.relayTime.add(now - request.since)
+        if now - request.since > slowAnswer(torrent) {
+          peer.isSlowUntil = now + ReadLimits.slowTime
+        }
+        // It reads what we read, still.
+        if peer.inStepUntil != nil { peer.inStepUntil = now + ReadLimits.stepTime }
+      } else {
+        adaptPipeline(peer, latency: now - request.since)
+        if request.isUrgent { peer.answerTime.add(now - request.since) }
+      }
       peer.overdue = 0
       peer.unasked = max(0, peer.unasked - 1)
       peer.gathering = .inChunk(block)
@@ -203,7 +212,9 @@ extension Swarm {
       give(back: buffer)
       return
     }
-    guard torrent.data?.wants(block) == true, !torrent.isDiskFull else {
+    guard torrent.data?.wants(block) == true,
+      !torrent.isDiskFull || torrent.data?.picker.urgent.contains(block) == true
+    else {
       torrent.wastedBytes += UInt64(blockLength)
       torrent.data?.picker.abandoned(block, by: peer.id.slot)
       give(back: buffer)

@@ -21,7 +21,11 @@ extension Swarm {
       return
     }
     torrent.data?.picker.abandoned(block, by: peer.id.slot)
-    if peer.peerChoking {
+    if peer.pieces?.contains(piece) != true {
+      // It is not with us any more, or has not what it was to have.
+      peer.promised.remove(block)
+      (peer.inStepUntil, peer.readsUntil) = (nil, nil)
+    } else if peer.peerChoking {
       peer.allowedToUs.removeAll { $0 == piece }
     } else if peer.forgiven > 0 {
       // Perhaps of an earlier request for the same block, which was cancelled: then the block still

@@ -6,9 +6,10 @@ import Wire
 extension Swarm {
   /// Fills the peer's pipeline.
   mutating func askForBlocks(_ peer: Peer, _ torrent: Torrent) {
-    guard torrent.isRunning, !torrent.isDiskFull, let data = torrent.data else { return }
+    guard torrent.isRunning, let data = torrent.data else { return }
+    // What is read is fetched although it cannot be written.
     if data.picker.urgent.freeCount > 0 { askUrgent(torrent) }
-    guard peer.amInterested, let pieces = peer.pieces,
+    guard !torrent.isDiskFull, peer.amInterested, let pieces = peer.pieces,
       !peer.peerChoking || !peer.allowedToUs.isEmpty, !peer.isPaused
     else { return }
     let target = min(peer.pipeline, peer.requestQueue, SwarmLimits.pipeline)
@@ -50,7 +51,11 @@ extension Swarm {
     if let data = torrent.data, !data.ahead.isEmpty || !data.prefetch.isEmpty {
       pickAhead(count, of: peer, torrent, pieces)
     }
-    if peer.isSeed {
+    let led = ledPieces(of: peer, torrent)
+    if let led {
+      // A crowd reads the same: each fetches a part of the rest of it.
+      options.allowedOnly = options.allowedOnly.map { $0.filter(led.contains) } ?? led
+    } else if peer.isSeed {
       options.avoidsCommon = true
       options.refusesCommon = canSpare(peer, torrent)
       pickSuggested(count, of: peer, torrent, pieces, options)
@@ -75,7 +80,12 @@ extension Swarm {
     guard let geometry = torrent.data?.geometry else { return 0 }
     let isReadFrom = torrent.data?.picker.urgent.isEmpty == false
     for block in picked {
-      askForHashes(peer, torrent, geometry.piece(of: block))
+      let piece = geometry.piece(of: block)
+      if pieces.contains(piece) {
+        askForHashes(peer, torrent, piece)
+      } else {
+        askHolderForHashes(of: piece, torrent)
+      }
       peer.put(.request(geometry.request(for: block)))
       var request = Peer.Request(block: block, since: now)
       if isReadFrom, torrent.data?.picker.urgent.contains(block) == true {
@@ -192,6 +202,12 @@ extension Swarm {
       reviewHeads(peer, torrent)
       if !peer.isClosed { reviewUse(peer, torrent) }
       if peer.isClosed { return }
+    }
+    if peer.urgentOutstanding > 0, !peer.isPaused, peer.lastReceived + ReadLimits.deadTime <= now,
+      peer.outstanding.first.map({ $0.since + ReadLimits.deadTime <= now }) ?? false
+    {
+      close(peer, .silent)
+      return
     }
     if !peer.outstanding.isEmpty, !peer.isPaused, peer.lastData + SwarmLimits.snubTime <= now,
       let torrent = peer.torrent

@@ -24,7 +24,7 @@ extension Swarm {
     let position = Int(request.begin) / blockLength
     // Blocks as everybody asks for them. BEP 3 allows others, which nobody uses.
     guard request.begin.isMultiple(of: UInt32(blockLength)),
-      torrent.isRunning, data.content.hasPiece(piece),
+      torrent.isRunning,
       !peer.amChoking || peer.allowedToPeer.contains(request.piece),
       peer.uploads.count < SwarmLimits.uploadQueue
     else {
@@ -34,7 +34,14 @@ extension Swarm {
     }
     // rtorrent asks for the padding of hybrids as well. BEP 47.
     let block = position < blocks.count ? blocks[position] : nil
-    peer.uploads.append(Peer.Upload(request: request, block: block))
+    if data.content.hasPiece(piece) || block.map(data.content.isHere) == true {
+      peer.uploads.append(Peer.Upload(request: request, block: block))
+    } else if let block, !peer.amChoking, park(request, for: block, of: peer, torrent) {
+      // It is answered when the block is here.
+    } else {
+      if peer.isFast { peer.put(.reject(request)) }
+      countVain(peer)
+    }
   }
 
   /// What was lost is told, but not everybody understands that; and to reject it costs as little as
@@ -49,6 +56,9 @@ extension Swarm {
       _ = peer.uploads.remove(at: position)
       if peer.isFast { peer.put(.reject(request)) }
       return
+    }
+    if let torrent = peer.torrent, takeParked(request, of: peer, torrent) {
+      peer.put(.reject(request))
     }
   }
 
@@ -123,7 +133,7 @@ extension Swarm {
   }
 
   /// Sends a block of which `count` bytes are in the buffer; the rest are zeros.
-  private mutating func send(
+  mutating func send(
     _ request: BlockRequest, from buffer: BufferHandle, count: UInt32, to peer: Peer,
     _ torrent: Torrent
   ) {
@@ -156,6 +166,7 @@ extension Swarm {
       }
     }
     peer.uploads = kept
+    if let torrent = peer.torrent { dropParked(of: peer, torrent) }
     // What it was advised to get, others are to get now.
     peer.torrent?.data?.unsuggested?.append(contentsOf: peer.suggestedToPeer)
     peer.suggestedToPeer = []

@@ -28,6 +28,11 @@ struct Loans {
   /// How many buffers are lent.
   var count: Int { loans.count }
 
+  /// Whether the buffer may be lent: so many buffers at once.
+  func mayLend(_ buffer: BufferHandle, limit: Int) -> Bool {
+    count < limit || loans[buffer] != nil
+  }
+
   /// One more reader has the buffer.
   mutating func lend(_ buffer: BufferHandle) { loans[buffer, default: Loan()].readers += 1 }
 

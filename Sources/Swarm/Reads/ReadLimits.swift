@@ -7,6 +7,8 @@ enum ReadLimits {
   static let awaited = 2_048
   /// Blocks that readers have before they are on disk: 1 MiB. Beyond, they are read from disk.
   static let lent = 64
+  /// Of those, what peers may have of them: readers here come first.
+  static let lentToPeers = 32
 
   // MARK: Who answers first
 
@@ -34,6 +36,46 @@ enum ReadLimits {
   /// Requests of other kinds that a peer has meanwhile at least, so that reads without end do not
   /// stop a download.
   static let leastBulk = 2
+
+  // MARK: Many that read the same
+
+  /// Blocks of which is remembered that a peer promised them, or that they were read here: 16 MiB.
+  static let recentBlocks = 1_024
+  /// Who asks for a block so soon before or after us, at least, reads what we read: on a near network
+  /// machines that begin at once differ by so much. Twice the way there and back elsewhere.
+  static let leastStep = Duration.milliseconds(100)
+  /// How much later than four times the usual time an answer may come that goes through others:
+  /// beyond, nothing is got through that peer for a while.
+  static let relaySlack = Duration.milliseconds(50)
+  static let slowTime = Duration.seconds(30)
+  /// A peer that says nothing for so long while it owes an answer that somebody waits for is gone: the
+  /// machine or the way there has changed, which TCP finds out after minutes.
+  static let deadTime = Duration.seconds(8)
+  /// How long that is believed: longer than a system that starts goes without reading.
+  static let stepTime = Duration.seconds(10)
+  /// Blocks that a peer is told of in one message, at most: each may be a run of its own.
+  static let untold = 64
+  /// Requests of peers that wait for blocks on their way to us: a read of 1 MiB for each of 16 peers.
+  static let parked = 1_024
+  /// Requests of one peer among those.
+  static let parkedOfPeer = 256
+  /// How long they wait: who asked has asked another one by then.
+  static let parkedTime = Duration.seconds(4)
+  /// Blocks that are fetched at once only because peers asked for them: 4 MiB.
+  static let relayed = 256
+  /// How many of a crowd get a block through one of those that ask who is ahead: it differs from block
+  /// to block, so that all send as much, and who is ahead sends little.
+  static let childrenOfEach = 8
+  /// How often in a row who is taken to be ahead may be asked for what it has not asked for.
+  static let lag = 3
+  /// Blocks that are fetched because a peer reads them, for each that was read here after it: what
+  /// it reads and we do not costs no more.
+  static let foreseen = 4
+  /// How many of them in advance.
+  static let foresight = 256
+  /// Wanted pieces up to which it is looked who of a crowd asks for each: of more, nobody reads here
+  /// and there.
+  static let ledPieces = 4_096
 
   // MARK: Ahead
 

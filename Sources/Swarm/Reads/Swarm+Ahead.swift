@@ -71,12 +71,17 @@ extension Swarm {
     _ count: Int, of peer: Peer, _ torrent: Torrent, _ pieces: PieceSet
   ) {
     guard let data = torrent.data else { return }
+    // Of a crowd one asks for each block those that have everything, and tells the others.
+    let crowd = isInStep(peer) ? [] : crowd(torrent)
+    let ownKey = configuration.peerID.crowdKey
     while picked.count < count {
       let isDone = { (block: BlockIndex) in data.picker.state(of: block) != .free }
       let isHad = { (block: BlockIndex) in
         let piece = data.geometry.piece(of: block)
-        return pieces.contains(piece)
-          && (!peer.peerChoking || peer.allowedToUs.contains(piece))
+        guard pieces.contains(piece) || peer.promised.contains(block),
+          !peer.peerChoking || peer.allowedToUs.contains(piece)
+        else { return false }
+        return crowd.isEmpty || Self.leader(of: block, in: crowd, besides: ownKey) == nil
       }
       let limit = ReadLimits.scannedAhead
       guard
@@ -85,6 +90,7 @@ extension Swarm {
       else { return }
       data.picker.requested(block, of: peer.id.slot)
       picked.append(block)
+      if !crowd.isEmpty { tell(block, askedOf: peer, torrent) }
       completePiece(of: block, torrent)
     }
   }

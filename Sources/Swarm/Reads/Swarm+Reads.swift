@@ -62,6 +62,10 @@ extension Swarm {
       id: readID, torrent: id, file: index, bytes: bytes, since: self.now,
       deadline: self.now + timeout, blocks: blocks.reversed())
     reads[readID] = read
+    torrent.data?.lastRead = self.now
+    if torrent.peers.contains(where: { $0.readsID != 0 }) {
+      for block in blocks.prefix(ReadLimits.recentBlocks / 4) { noteRead(block, torrent) }
+    }
     readDeadline = earliest(readDeadline, read.deadline)
     pump(read, torrent)
     readAhead(bytes, of: index, torrent)
@@ -71,14 +75,12 @@ extension Swarm {
 
   /// The reader is done with a delivered buffer.
   public mutating func finish(_ buffer: BufferHandle) {
-    if loans.isEmpty {
+    switch loans.isEmpty ? .notLent : loans.finish(buffer) {
+    case .notLent:
+      readersBuffers -= 1
       pool.give(buffer)
-    } else {
-      switch loans.finish(buffer) {
-      case .notLent: pool.give(buffer)
-      case .free: give(back: buffer)
-      case .inUse: break
-      }
+    case .free: give(back: buffer)
+    case .inUse: break
     }
     pumpReads()
     settle()
@@ -91,7 +93,14 @@ extension Swarm {
     while read.reading + read.awaited.count < ReadLimits.window, let block = read.remaining.last {
       if data.content.isHere(block) {
         guard begin(block, read, torrent) else { break }
+      } else if let buffer = data.inMemory[block] {
+        // On its way to disk, or waiting for room there.
+        guard loans.mayLend(buffer, limit: ReadLimits.lent) else { break }
+        loans.lend(buffer)
+        effects.append(.deliver(read.id, block, buffer))
       } else {
+        // Nothing can be written and readers keep what they have: what came would be lost.
+        if torrent.isDiskFull, loans.count >= ReadLimits.lent { break }
         guard data.awaiting[block] != nil || data.awaiting.count < ReadLimits.awaited else { break }
         expect(block, read, torrent)
         isMissing = true
@@ -138,10 +147,15 @@ extension Swarm {
   private mutating func begin(
     _ block: BlockIndex, _ read: PendingRead, _ torrent: Torrent
   ) -> Bool {
-    guard let buffer = pool.take() else { return false }
+    // Readers that keep what they were given do not take what peers need.
+    guard readersBuffers < configuration.poolBuffers / 2, let buffer = pool.take() else {
+      return false
+    }
+    readersBuffers += 1
     let tag = purposes.keep(.read(read.id))
     guard torrent.data?.content.read(block, into: buffer, tag: tag) == true else {
       _ = purposes.take(tag)
+      readersBuffers -= 1
       pool.give(buffer)
       expect(block, read, torrent)
       return true
@@ -164,14 +178,17 @@ extension Swarm {
   mutating func feedReads(
     _ block: BlockIndex, from buffer: BufferHandle, _ torrent: Torrent
   ) {
-    guard loans.count < ReadLimits.lent,
-      let waiting = torrent.data?.awaiting.removeValue(forKey: block)
-    else { return }
+    guard let waiting = torrent.data?.awaiting.removeValue(forKey: block) else { return }
     removeUrgent(block, torrent)
     for read in waiting.compactMap({ reads[$0] }).sorted(by: PendingRead.isBefore) {
       read.awaited.remove(block)
-      loans.lend(buffer)
-      effects.append(.deliver(read.id, block, buffer))
+      if loans.mayLend(buffer, limit: ReadLimits.lent) {
+        loans.lend(buffer)
+        effects.append(.deliver(read.id, block, buffer))
+      } else {
+        // From disk, or from here as soon as readers have finished with others.
+        read.remaining.append(block)
+      }
       pump(read, torrent)
     }
   }
@@ -181,6 +198,7 @@ extension Swarm {
     _ id: ReadID, _ block: BlockIndex, _ buffer: BufferHandle, isRead: Bool, _ torrent: Torrent
   ) {
     guard let read = reads[id] else {
+      readersBuffers -= 1
       pool.give(buffer)
       return
     }
@@ -188,6 +206,7 @@ extension Swarm {
     if isRead {
       effects.append(.deliver(id, block, buffer))
     } else {
+      readersBuffers -= 1
       pool.give(buffer)
       read.remaining.append(block)
     }

@@ -7,37 +7,90 @@ import Wire
 extension Swarm {
   /// Asks for all urgent blocks that nobody was asked for, as far as somebody can be.
   mutating func askUrgent(_ torrent: Torrent) {
-    guard let data = torrent.data, data.content.takesBlocks, torrent.isRunning,
-      !torrent.isDiskFull
-    else { return }
+    guard let data = torrent.data, data.content.takesBlocks, torrent.isRunning else { return }
     let able = torrent.peers.filter(\.canBeAsked)
     guard !able.isEmpty else { return }
+    let crowd = crowd(torrent)
     var left = data.picker.urgent.freeCount
     let entries = data.picker.urgent.entries
     for entry in entries where entry.state == .free {
-      if let peer = quickest(of: able, for: data.geometry.piece(of: entry.block), torrent) {
-        beginDemand(torrent)
-        ask(entry.block, of: peer, torrent)
-      }
+      askUrgent(entry.block, able, crowd, torrent)
       left -= 1
       if left == 0 { break }
     }
   }
 
-  /// Who will answer first.
+  /// Asks whoever has the block, or will have it. While a crowd reads the same, one of it asks those
+  /// that have everything, some ask that one, and the others those.
+  private mutating func askUrgent(
+    _ block: BlockIndex, _ able: [Peer], _ crowd: [Peer], _ torrent: Torrent,
+    isForPeer: Bool = false
+  ) {
+    guard let data = torrent.data else { return }
+    let piece = data.geometry.piece(of: block)
+    let holder = quickest(of: able, for: block, torrent)
+    var source = holder
+    if let holder, holder.pieces?.contains(piece) != true {
+      // Soon after it was told all ask for it; later others have it, too.
+      let told = holder.promised[block] ?? .zero
+      let isNew = told + stepWindow(holder) > now
+      source = isForPeer || !isNew ? holder : parent(of: block, below: holder, torrent)
+    } else if let holder, !holder.isSeed {
+      source = holder
+    } else if let root = root(of: crowd) ?? (holder == nil ? crowd.first : nil) {
+      if data.awaiting[block] != nil { noteLag(root) }
+      source = isForPeer ? root : parent(of: block, below: root, torrent)
+    }
+    guard let source else { return }
+    beginDemand(torrent)
+    ask(block, of: source, torrent)
+  }
+
+  /// The peer has not asked for what we read before it: once for each read.
+  private func noteLag(_ peer: Peer) {
+    guard peer.lagNoted != now else { return }
+    peer.lagNoted = now
+    peer.lag += 1
+  }
+
+  /// Asks for an urgent block because a peer asked for it.
+  mutating func askUrgent(_ block: BlockIndex, for requester: Peer, _ torrent: Torrent) {
+    let able = torrent.peers.filter { $0.canBeAsked && $0 !== requester }
+    let crowd = crowd(torrent).filter { $0 !== requester }
+    askUrgent(block, able, crowd, torrent, isForPeer: true)
+  }
+
+  /// Asks somebody who has the block for it, whoever else was asked. False when there is nobody.
+  mutating func askHolder(of block: BlockIndex, _ torrent: Torrent) -> Bool {
+    guard let data = torrent.data, torrent.isRunning else { return false }
+    let asked = data.picker.requesters(of: block)
+    guard asked.count < 2,
+      let holder = quickest(of: torrent.peers, for: block, torrent, besides: asked)
+    else { return false }
+    beginDemand(torrent)
+    ask(block, of: holder, torrent)
+    return true
+  }
+
+  /// Who will answer first of those that have the block; who has everything is spared for what others
+  /// do not have.
   private mutating func quickest(
-    of peers: [Peer], for piece: PieceIndex, _ torrent: Torrent, besides: [UInt32] = []
+    of peers: [Peer], for block: BlockIndex, _ torrent: Torrent, besides: [UInt32] = []
   ) -> Peer? {
+    guard let data = torrent.data else { return nil }
+    let piece = data.geometry.piece(of: block)
     var best: Peer?
     var bestTime = Duration.zero
     for peer in peers where !besides.contains(peer.id.slot) && peer.canBeAsked {
-      guard let pieces = peer.pieces, pieces.contains(piece),
-        !peer.peerChoking || peer.allowedToUs.contains(piece)
-      else { continue }
-      let time = expectedAnswer(peer)
+      guard let pieces = peer.pieces else { continue }
+      let hasPiece =
+        pieces.contains(piece) && (!peer.peerChoking || peer.allowedToUs.contains(piece))
+      guard hasPiece || peer.promised.contains(block) && !peer.peerChoking else { continue }
+      var time = expectedAnswer(peer)
+      if peer.isSeed { time += max(time / 4, ReadLimits.leastSlack) }
       guard best == nil || time < bestTime else { continue }
-      if torrent.data?.alone.isEmpty == false,
-        !askable(pieces, of: peer, torrent).contains(piece)
+      if data.alone.contains(where: { $0.piece == piece }),
+        !hasPiece || !askable(pieces, of: peer, torrent).contains(piece)
       {
         continue
       }
@@ -67,16 +120,49 @@ extension Swarm {
   private mutating func ask(_ block: BlockIndex, of peer: Peer, _ torrent: Torrent) {
     guard let data = torrent.data else { return }
     let request = data.geometry.request(for: block)
-    setDue(block, after: peer.answerTime.usualWorst + queueTime(peer), torrent)
-    askForHashes(peer, torrent, data.geometry.piece(of: block), around: request)
+    let piece = data.geometry.piece(of: block)
+    let isRelayed = peer.pieces?.contains(piece) != true
+    let usualWorst =
+      isRelayed ? min(relayWorst(peer), slowAnswer(torrent)) : peer.answerTime.usualWorst
+    setDue(block, after: usualWorst + (isRelayed ? .zero : queueTime(peer)), torrent)
+    if !isRelayed {
+      askForHashes(peer, torrent, piece, around: request)
+      tell(block, askedOf: peer, torrent)
+    } else {
+      data.passedOn.insert(block)
+      // It has no hashes yet, perhaps.
+      askHolderForHashes(of: piece, torrent)
+      peer.put(.request(request))
+    }
     if peer.outstanding.isEmpty { peer.lastData = now }
-    peer.outstanding.append(Peer.Request(block: block, since: now, isUrgent: true))
+    peer.outstanding.append(
+      Peer.Request(block: block, since: now, isUrgent: true, isRelayed: isRelayed))
     peer.urgentOutstanding += 1
     data.picker.requested(block, of: peer.id.slot)
     // What the user allows is used up; but nobody who reads waits for it.
     _ = downloadBucket.take(blockLength, now: now)
     _ = torrent.downloadBucket.take(blockLength, now: now)
     touch(peer)
+  }
+
+  /// How long who must get the block first may take: it answers after asking others.
+  private func relayWorst(_ peer: Peer) -> Duration {
+    peer.relayTime.usual == nil ? peer.answerTime.usualWorst * 2 : peer.relayTime.usualWorst * 2
+  }
+
+  /// Asks somebody who has the piece for its hashes: in a crowd who is asked for a block has them no
+  /// sooner than we.
+  mutating func askHolderForHashes(of piece: PieceIndex, _ torrent: Torrent) {
+    var best: Peer?
+    for peer in torrent.peers
+    where peer.isActive && peer.isV2 && peer.pieces?.contains(piece) == true
+      && peer.hashRequests < SwarmLimits.hashRequests
+    {
+      if best.map({ expectedAnswer(peer) < expectedAnswer($0) }) ?? true { best = peer }
+    }
+    guard let best else { return }
+    askForHashes(best, torrent, piece)
+    touch(best)
   }
 
   /// A block that is asked of a peer already is urgent now, or was asked by the picker.
@@ -119,8 +205,16 @@ extension Swarm {
     case .received: hedgeHashes(of: piece, for: block, torrent)
     case .asked:
       let asked = data.picker.requesters(of: block)
-      for slot in asked { slots[Int(slot)]?.overdue += 1 }
-      let second = quickest(of: torrent.peers, for: piece, torrent, besides: asked)
+      for slot in asked {
+        guard let late = slots[Int(slot)] else { continue }
+        if late.isRelayed(block) {
+          late.isSlowUntil = now + ReadLimits.slowTime
+        } else {
+          late.overdue += 1
+        }
+        late.promised.remove(block)
+      }
+      let second = quickest(of: torrent.peers, for: block, torrent, besides: asked)
       guard let second else {
         // There is nobody else. Somebody may come.
         return setDue(block, after: ReadLimits.lateness, torrent)
@@ -141,7 +235,7 @@ extension Swarm {
     let others = torrent.peers.filter {
       $0.isV2 && $0.hashRequests < SwarmLimits.hashRequests && !asking.refused.contains($0.id)
     }
-    if let second = quickest(of: others, for: piece, torrent, besides: [first.slot]) {
+    if let second = quickest(of: others, for: block, torrent, besides: [first.slot]) {
       askAgain(second, torrent, piece)
       touch(second)
     }
@@ -181,13 +275,18 @@ extension Swarm {
 
 extension Peer {
   /// Whether it can be asked for a block at all.
-  fileprivate var canBeAsked: Bool {
+  var canBeAsked: Bool {
     isActive && amInterested && (!peerChoking || !allowedToUs.isEmpty)
       && outstanding.count < min(requestQueue, SwarmLimits.pipeline)
   }
 }
 
 extension Torrent {
+  /// Whether somebody has read just now, and may again.
+  func isReading(_ now: Duration) -> Bool {
+    data?.lastRead.map { $0 + ReadLimits.demandTime > now } ?? false
+  }
+
   /// Whether somebody has waited for peers just now, and may again: queues are kept short.
   func isInDemand(_ now: Duration) -> Bool {
     lastDemand.map { $0 + ReadLimits.demandTime > now } ?? false

@@ -31,8 +31,16 @@ extension Swarm {
     case .opened: opened(torrent)
     case .verified(let block, let buffer):
       torrent.data?.picker.verified(block)
-      if torrent.data?.awaiting.isEmpty == false { feedReads(block, from: buffer, torrent) }
-    case .stored(let block): feedReads(block, torrent)
+      guard let data = torrent.data else { return }
+      if data.keepsAll || data.lastRead != nil { data.inMemory.insert(block, buffer) }
+      if !data.awaiting.isEmpty { feedReads(block, from: buffer, torrent) }
+      if !data.parked.isEmpty { feedParked(block, from: buffer, torrent) }
+      stopRelaying(block, torrent)
+      if data.passedOn.remove(block) != nil { tell(block, askedOf: nil, torrent) }
+    case .stored(let block):
+      feedReads(block, torrent)
+      feedParked(block, torrent)
+      if loans.count >= ReadLimits.lent { pumpReads() }
     case .have(let piece): gained(piece, torrent)
     case .failed(let block, let culprit):
       torrent.wastedBytes += UInt64(blockLength)
@@ -56,6 +64,7 @@ extension Swarm {
     case .release(let buffer):
       heldBlocks -= 1
       torrent.heldBlocks -= 1
+      torrent.data?.inMemory.release(buffer)
       if loans.isEmpty || !loans.release(buffer) { give(back: buffer) }
       resumePaused()
     case .changed(let file): effects.append(.notice(.changed(torrent.id, file)))

@@ -71,6 +71,19 @@ final class Torrent {
     var streams = ReadStreams()
     var ahead = AheadQueue()
     var prefetch = AheadQueue()
+    /// When somebody last read.
+    var lastRead: Duration?
+    /// Blocks that readers read, and when.
+    var readLately = RecentBlocks()
+    /// Requests of peers for blocks that are on their way to us, in the order of their coming.
+    var parked: [BlockIndex: [ParkedRequest]] = [:]
+    var parkedRequests = 0
+    /// Blocks that are fetched because a peer asked for them.
+    var relayed: Set<BlockIndex> = []
+    /// Blocks that were asked of somebody who had not their piece: others are told when they are here.
+    var passedOn: Set<BlockIndex> = []
+    /// Verified blocks on their way to disk, and their buffers.
+    var inMemory = InMemoryBlocks()
     /// Whether blocks are kept that nobody wants any more when they come.
     var keepsAll: Bool
     /// Whether nobody wants the whole.

@@ -17,11 +17,12 @@ import Synchronization
     if arguments.first == "--reads" {
       return reads(arguments.dropFirst().first.flatMap(seeds) ?? 1...1)
     }
+    if arguments.first == "--terabyte" { return terabyte() }
     if arguments.first == "--dht" { return DHTCommand.run(Array(arguments.dropFirst())) }
     guard let range = arguments.first.flatMap(seeds) else {
       print(
         "usage: swarm-sim SEED | FIRST-LAST [JOBS] | --crowd SEED | --heads SEED[-LAST]"
-          + " | --reads SEED[-LAST] | --dht SEED[-LAST] [--nodes N]")
+          + " | --reads SEED[-LAST] | --terabyte | --dht SEED[-LAST] [--nodes N]")
       exit(2)
     }
     if range.count == 1 { return playOne(range.lowerBound) }
@@ -92,6 +93,32 @@ import Synchronization
       hasFailed = true
     }
     if hasFailed { exit(1) }
+  }
+
+  /// What a sparse node of 1 TiB keeps in memory, before and after reads here and there.
+  private static func terabyte() {
+    let most = 150
+    let before = residentMiB()
+    do {
+      let image = try TerabyteImage()
+      var line = "1 TiB sparse: \(residentMiB() - before) MiB resident when open"
+      for step in 1...4 {
+        image.read(times: 2_500)
+        line += ", \(residentMiB() - before) after \(step * 2_500) reads"
+      }
+      print(line)
+      if image.ended.right == 10_000, residentMiB() <= most { return }
+      print("FAILED: \(image.ended.failed) reads failed, \(residentMiB()) of \(most) MiB resident")
+    } catch { print("FAILED: \(error)") }
+    exit(1)
+  }
+
+  /// Memory of this process, in MiB.
+  private static func residentMiB() -> Int {
+    guard let text = try? String(contentsOfFile: "/proc/self/status", encoding: .utf8),
+      let line = text.split(separator: "\n").first(where: { $0.hasPrefix("VmRSS:") })
+    else { return .max }
+    return line.split(separator: " ").compactMap { Int($0) }.first.map { $0 >> 10 } ?? .max
   }
 
   /// Plays the seeds that come, a line each, and answers with a line for each.

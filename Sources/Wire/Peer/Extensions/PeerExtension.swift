@@ -12,6 +12,8 @@ public enum PeerExtension: String, Hashable, Sendable, CaseIterable {
   case pex = "ut_pex"
   /// The newest head of the dataset that the torrent belongs to. Our own.
   case head = "sw_head"
+  /// Blocks that somebody reads and that the sender gives away before it has their pieces. Our own.
+  case reads = "sw_reads"
 }
 
 /// Why the payload of an extension's message cannot be read, and where.
@@ -57,6 +59,7 @@ extension ExtensionError: CustomStringConvertible {
       case .metadata: ("ut_metadata", "BEP 9")
       case .pex: ("ut_pex", "BEP 11")
       case .head: ("sw_head", "BEP 44")
+      case .reads: ("sw_reads", "docs/reads.md")
       }
     return "\(name) at byte \(offset): \(reason) (\(specification))"
   }

@@ -109,55 +109,6 @@ extension ReadSwarm {
     if last.times.isEmpty { world.fail("a read fails after faults are over") }
     scenario.stop()
   }
-
-  /// Ten nodes that read the same ranges at once, of one seed, and one that does so alone before.
-  static func crowd(_ result: inout Result, _ scenario: Scenario, reads: Int) {
-    let world = scenario.world
-    let source = seed(scenario)
-    let ranges = bootRanges(reads, of: scenario.dataset.totalBytes, &scenario.random)
-    let first = reader(scenario, of: [source.endpoint]) { _ in }
-    begin(scenario)
-    let alone = read(ranges, depth: 2, by: first)
-    world.run(until: world.now + .seconds(100), unless: { alone.isDone })
-    let aloneTime = alone.times.reduce(Duration.zero, +)
-    world.run(until: world.now + .seconds(2))
-    let fetched = first.receivedBytes
-    first.stop()
-    world.run(until: world.now + .seconds(5))
-    let before = source.uploadedBytes
-    let hosts = (0..<10).map { _ in host(scenario) }
-    let others = hosts.map { $0.endpoint(SimulatedNode.port) }
-    let crowd = hosts.map { reader(scenario, of: [source.endpoint] + others, on: $0) { _ in } }
-    scenario.nameTheHonest()
-    for node in crowd { node.start() }
-    world.run(until: world.now + .seconds(5))
-    let readings = crowd.map { read(ranges, depth: 2, by: $0) }
-    world.run(until: world.now + .seconds(200), unless: { readings.allSatisfy(\.isDone) })
-    let slowest = readings.map { $0.times.reduce(Duration.zero, +) }.max() ?? .zero
-    world.run(until: world.now + .seconds(2))
-    let copies = Double(source.uploadedBytes - before) / Double(max(1, fetched))
-    let factor = slowest.inSeconds / aloneTime.inSeconds
-    result.lines.append(
-      "ten at once: the slowest \((factor * 100).rounded() / 100) times one alone, the seed sends "
-        + "\((copies * 100).rounded() / 100) times what one fetches")
-    let isRight = readings.allSatisfy { $0.isDone && $0.failures == 0 }
-    if !isRight { world.fail("reads of a crowd fail") }
-    scenario.stop()
-  }
-
-  /// Ranges as a system that starts reads them: some in order, some here and there.
-  static func bootRanges(
-    _ count: Int, of length: UInt64, _ random: inout SplitMix64
-  ) -> [Range<UInt64>] {
-    var end: UInt64 = 0
-    return (0..<count).map { _ in
-      if random.oneIn(2) { end = UInt64.random(in: 0..<length / 4_096, using: &random) * 4_096 }
-      let size = UInt64(random.logarithmic(1...32)) * 4_096
-      let start = min(end, length - size)
-      end = start + size
-      return start..<end
-    }
-  }
 }
 
 /// Faults around a reader.

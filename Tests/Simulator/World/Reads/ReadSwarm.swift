@@ -21,16 +21,19 @@ public enum ReadSwarm {
   static let roundTrip = Duration.milliseconds(40)
   static let pieceLength = 65_536
 
+  /// A scenario over content of so many bytes.
+  typealias Part = (bytes: Int, play: (inout Result, Scenario) -> Void)
+
   /// All parts, from one seed. `scale` makes them shorter, in percent.
   public static func run(seed: UInt64, scale: Int = 100) -> Result {
     var result = Result()
-    let parts: [(bytes: Int, play: (inout Result, Scenario) -> Void)] = [
-      (scale << 17, { cold(&$0, $1, reads: 4 * scale) }),
-      (scale << 18, { sequential(&$0, $1) }),
-      (10 << 20, { faults(&$0, $1, seconds: scale) }),
-      (scale << 17, { crowd(&$0, $1, reads: scale) }),
-      (scale << 20, { boot(&$0, $1, reads: 4 * scale) }),
-    ]
+    let parts: [Part] =
+      [
+        (scale << 17, { cold(&$0, $1, reads: 4 * scale) }),
+        (scale << 18, { sequential(&$0, $1) }),
+        (10 << 20, { faults(&$0, $1, seconds: scale) }),
+        (scale << 20, { boot(&$0, $1, reads: 4 * scale) }),
+      ] + troubles(scale) + crowds(scale)
     for part in parts where result.failure == nil {
       do {
         let scenario = try Scenario(
@@ -108,9 +111,10 @@ public enum ReadSwarm {
 
   /// Reads ranges of the only file, so many at once; how long each took.
   static func read(
-    _ ranges: [Range<UInt64>], depth: Int, by node: SimulatedNode, timeout: Duration = .seconds(20)
+    _ ranges: [Range<UInt64>], depth: Int, by node: SimulatedNode, timeout: Duration = .seconds(20),
+    pauses: [Duration] = []
   ) -> Reading {
-    let reading = Reading(node: node, ranges: ranges, timeout: timeout)
+    let reading = Reading(node: node, ranges: ranges, timeout: timeout, pauses: pauses)
     for _ in 0..<depth { reading.next() }
     return reading
   }
@@ -120,21 +124,38 @@ public enum ReadSwarm {
     let node: SimulatedNode
     let ranges: [Range<UInt64>]
     let timeout: Duration
+    /// How long it computes before each read; of another machine it is a little more or less.
+    let pauses: [Duration]
     private var begun = 0
     private(set) var times: [Duration] = []
     private(set) var failures = 0
     private(set) var endedAt: Duration?
+    let begunAt: Duration
 
-    init(node: SimulatedNode, ranges: [Range<UInt64>], timeout: Duration) {
+    init(
+      node: SimulatedNode, ranges: [Range<UInt64>], timeout: Duration, pauses: [Duration] = []
+    ) {
       (self.node, self.ranges, self.timeout) = (node, ranges, timeout)
+      self.pauses = pauses
+      begunAt = node.now
     }
+
+    /// From the beginning of the first read to the end of the last, or up to now.
+    var duration: Duration { (endedAt ?? node.now) - begunAt }
 
     var isDone: Bool { times.count + failures == ranges.count }
 
     func next() {
-      guard begun < ranges.count, let file = node.dataset.geometry.files.first else { return }
-      let range = ranges[begun]
+      guard begun < ranges.count else { return }
+      let place = begun
       begun += 1
+      guard place < pauses.count else { return begin(ranges[place]) }
+      let share = Int.random(in: 95...105, using: &node.random)
+      node.world.after(pauses[place] * share / 100) { [self] in begin(ranges[place]) }
+    }
+
+    private func begin(_ range: Range<UInt64>) {
+      guard let file = node.dataset.geometry.files.first else { return }
       let start = node.now
       node.beginRead(range, of: file, timeout: timeout) { [self] failure in
         if failure == nil { times.append(node.now - start) } else { failures += 1 }

@@ -1,0 +1,286 @@
+import Metainfo
+import Store
+import Testing
+import Wire
+
+@testable import Swarm
+
+/// Nodes that read the same at the same time, and tell each other (docs/reads.md).
+@Suite struct CrowdTests {
+  /// A v2 torrent of zeros in pieces of one block, a seed, and others that read it, too.
+  private struct World {
+    let node: ReviewNode
+    let torrent: TorrentID
+    let seed: ConnectionID
+    var readers: [ConnectionID] = []
+    static let blocks = 64
+    /// By which number the others take what we read.
+    static let number: UInt8 = 9
+
+    init(readers count: Int) throws {
+      node = try ReviewNode()
+      let (info, layers) = try Self.zeros()
+      var request = TorrentRequest(source: .torrent(info, layers), content: .owned)
+      request.reading = .sparse
+      request.reading.readsAhead = false
+      torrent = try node.swarm.add(request, now: .zero)
+      node.drain()
+      let infohash = try #require(info.infohashV2?.truncated)
+      seed = try node.join(1, infohash)
+      node.receive(seed, node.message(.haveAll) + node.message(.unchoke))
+      for number in 0..<count {
+        let id = try node.join(number + 2, infohash)
+        var handshake = ExtensionHandshake()
+        handshake.extensions = [.reads: Self.number]
+        let payload = handshake.encoded
+        node.receive(
+          id,
+          node.message(.haveNone) + node.message(.unchoke) + node.message(.interested)
+            + node.message(.extended(id: 0, byteCount: payload.count), body: payload))
+        readers.append(id)
+      }
+      node.drain()
+      for id in [seed] + readers { node.swarm.peer(id)?.answerTime.add(.milliseconds(40)) }
+    }
+
+    private static func zeros() throws -> (InfoDictionary, PieceLayers) {
+      let leaf = SHA256Digest(hashing: [UInt8](repeating: 0, count: blockLength))
+      let shape = try MerkleShape(
+        fileLength: UInt64(blocks * blockLength), pieceLength: UInt64(blockLength))
+      let tree = MerkleTree(
+        shape: shape, leaves: Array(repeating: leaf, count: blocks), using: LayerHasher())
+      var entry = FileEntry(
+        path: try ContentPath([try PathElement(Array("image".utf8))]),
+        length: UInt64(blocks * blockLength))
+      entry.piecesRoot = tree.root
+      let layers = [tree.root: try #require(tree.pieceLayer)]
+      let description = TorrentDescription(
+        kind: .v2, name: try PathElement(Array("image".utf8)), isSingleFile: true,
+        pieceLength: UInt32(blockLength), files: [entry], pieceLayers: layers)
+      return (try description.infoDictionary(), layers)
+    }
+
+    func peer(_ id: ConnectionID) throws -> Peer { try #require(node.swarm.peer(id)) }
+
+    func read(_ block: Int) -> ReadID {
+      let start = UInt64(block * blockLength)
+      let id = node.swarm.read(
+        start..<start + 4_096, of: 0, in: torrent, timeout: .seconds(60), now: node.now)
+      node.drain()
+      return id
+    }
+
+    /// The reader tells that it reads these blocks.
+    func tell(_ reader: Int, _ blocks: [Int]) {
+      let message = ReadingMessage(
+        runs: blocks.map {
+          BlockRequest(piece: UInt32($0), begin: 0, length: UInt32(blockLength))
+        })
+      tell(reader, message)
+    }
+
+    func tell(_ reader: Int, _ message: ReadingMessage) {
+      let body = message.encoded
+      node.receive(
+        readers[reader],
+        node.message(.extended(id: 6, byteCount: body.count), body: body))
+      node.drain()
+    }
+
+    /// Blocks that the peer was asked for and has not sent.
+    func asked(_ id: ConnectionID) -> [Int] {
+      node.requests[id, default: []].map { Int($0.piece) }
+    }
+
+    func answer(_ id: ConnectionID) {
+      guard let request = node.requests[id]?.first else { return }
+      node.requests[id]?.removeFirst()
+      node.receive(
+        id, node.message(.piece(request)) + [UInt8](repeating: 0, count: Int(request.length)))
+      node.drain()
+    }
+
+    func request(_ block: Int, by reader: Int) {
+      let request = BlockRequest(piece: UInt32(block), begin: 0, length: UInt32(blockLength))
+      node.receive(readers[reader], node.message(.request(request)))
+      node.drain()
+    }
+
+    /// Extension messages of that number to the peer.
+    func told(_ id: ConnectionID) -> Int {
+      node.sends[id, default: []].joined().count {
+        if case .extended(Self.number, _) = $0 { true } else { false }
+      }
+    }
+
+    func rejected(_ id: ConnectionID) -> [Int] {
+      node.sends[id, default: []].joined().compactMap {
+        if case .reject(let request) = $0 { Int(request.piece) } else { nil }
+      }
+    }
+  }
+
+  @Test func whatIsReadIsToldToReadersOnly() throws {
+    let world = try World(readers: 2)
+    let read = world.read(7)
+    #expect(world.asked(world.seed) == [7])
+    #expect(world.told(world.readers[0]) == 1 && world.told(world.readers[1]) == 1)
+    #expect(world.told(world.seed) == 0)
+    world.answer(world.seed)
+    #expect(world.node.ended[read] == .some(nil))
+  }
+
+  @Test func whoToldIsAskedAndTheSeedSpared() throws {
+    let world = try World(readers: 2)
+    world.tell(1, [5])
+    _ = world.read(5)
+    #expect(world.asked(world.readers[1]) == [5])
+    #expect(world.asked(world.seed).isEmpty)
+    #expect(world.told(world.readers[0]) == 0, "it has not got it")
+    world.answer(world.readers[1])
+    #expect(world.told(world.readers[0]) == 1, "now it has")
+  }
+
+  @Test func requestWaitsForTheBlock() throws {
+    let world = try World(readers: 2)
+    _ = world.read(7)
+    world.request(7, by: 0)
+    #expect(world.rejected(world.readers[0]).isEmpty)
+    #expect(world.node.blocksTo[world.readers[0]] == nil)
+    world.answer(world.seed)
+    #expect(world.node.blocksTo[world.readers[0]] == 1)
+    // What is here alone in its piece is given, too; what is not wanted by anybody is not fetched.
+    world.request(7, by: 1)
+    #expect(world.node.blocksTo[world.readers[1]] == 1)
+    world.node.pass(.seconds(3))
+    world.request(20, by: 1)
+    #expect(world.rejected(world.readers[1]) == [20])
+    #expect(world.asked(world.seed).isEmpty)
+  }
+
+  @Test func blockIsFetchedForOthersWhileSomebodyReads() throws {
+    let world = try World(readers: 1)
+    _ = world.read(7)
+    world.request(9, by: 0)
+    #expect(world.asked(world.seed) == [7, 9])
+    world.answer(world.seed)
+    world.answer(world.seed)
+    #expect(world.node.blocksTo[world.readers[0]] == 1)
+    let data = try #require(world.node.swarm.torrent(world.torrent)?.data)
+    #expect(data.relayed.isEmpty && data.parked.isEmpty && data.parkedRequests == 0)
+    #expect(data.picker.urgent.isEmpty)
+  }
+
+  @Test func requestsDoNotWaitForEver() throws {
+    let world = try World(readers: 2)
+    _ = world.read(7)
+    world.request(7, by: 0)
+    world.request(7, by: 1)
+    let node = world.node
+    let cancel = BlockRequest(piece: 7, begin: 0, length: UInt32(blockLength))
+    node.receive(world.readers[1], node.message(.cancel(cancel)))
+    node.drain()
+    #expect(world.rejected(world.readers[1]) == [7])
+    node.pass(.seconds(5))
+    #expect(world.rejected(world.readers[0]) == [7])
+    node.swarm.disconnected(world.readers[0], reason: "gone", now: node.now)
+    node.drain()
+    #expect(node.swarm.torrent(world.torrent)?.data?.parkedRequests == 0)
+  }
+
+  @Test func lateAnswerIsHedgedAndTheLateOnePassedOver() throws {
+    let world = try World(readers: 1)
+    let node = world.node
+    world.tell(0, [5, 6])
+    let read = world.read(5)
+    node.pass(.milliseconds(100))
+    #expect(world.asked(world.seed).isEmpty)
+    node.pass(.milliseconds(150))
+    #expect(world.asked(world.seed) == [5], "later than four times the usual time")
+    world.answer(world.seed)
+    #expect(node.ended[read] == .some(nil))
+    #expect(try world.peer(world.readers[0]).isSlowUntil != nil)
+  }
+
+  @Test func liarIsBannedAndTheReaderGetsTheRightBytes() throws {
+    let world = try World(readers: 1)
+    let node = world.node
+    world.tell(0, [5])
+    let read = world.read(5)
+    node.findsGarbage = true
+    world.answer(world.readers[0])
+    node.findsGarbage = false
+    #expect(node.closed.contains(world.readers[0]))
+    #expect(node.ended[read] == nil && node.delivered.isEmpty)
+    #expect(world.asked(world.seed) == [5])
+    world.answer(world.seed)
+    #expect(node.ended[read] == .some(nil))
+  }
+
+  @Test(arguments: [
+    BlockRequest(piece: 64, begin: 0, length: 16_384),
+    BlockRequest(piece: 3, begin: 1, length: 16_384),
+    BlockRequest(piece: 3, begin: 0, length: 0),
+    BlockRequest(piece: 3, begin: 16_384, length: 16_384),
+    BlockRequest(piece: 3, begin: 0, length: .max),
+  ])
+  func whatIsNoBlockEndsTheConnection(run: BlockRequest) throws {
+    let world = try World(readers: 1)
+    world.tell(0, ReadingMessage(runs: [run]))
+    #expect(world.node.closed.contains(world.readers[0]))
+  }
+
+  /// What is told is fetched before it is read, as long as that is of use.
+  @Test func foresightIsBounded() throws {
+    let world = try World(readers: 1)
+    world.tell(0, [1])
+    #expect(world.asked(world.readers[0]).isEmpty, "nothing says that it will be read")
+    _ = world.read(1)
+    world.answer(world.readers[0])
+    world.tell(0, Array(10..<40))
+    #expect(world.asked(world.readers[0]) == Array(10..<10 + ReadLimits.foreseen))
+  }
+
+  @Test func inStepOneOfAllAsksTheSeed() throws {
+    let world = try World(readers: 3)
+    for reader in 0..<3 { world.tell(reader, [0]) }
+    _ = world.read(0)
+    let node = world.node
+    let own = node.swarm.configuration.peerID.crowdKey
+    let peers = try world.readers.map { try world.peer($0) }
+    #expect(peers.allSatisfy { node.swarm.isInStep($0) })
+    for id in world.readers { node.requests[id] = [] }
+    _ = world.read(30)
+    let isFirst = peers.allSatisfy { $0.crowdKey < own }
+    #expect(world.asked(world.seed).contains(30) == isFirst)
+    let others = world.readers.filter { world.asked($0) == [30] }
+    #expect(others.count == (isFirst ? 0 : 1))
+  }
+
+  @Test func recentBlocksAreBounded() throws {
+    let geometry = try PieceGeometry(v2Lengths: [1 << 30], pieceLength: 65_536)
+    var recent = RecentBlocks()
+    for number in 0..<20_000 {
+      let block = try #require(geometry.block(UInt32(number)))
+      #expect(recent.insert(block, at: .seconds(number)))
+      if number.isMultiple(of: 3) { recent.remove(block) }
+    }
+    #expect(recent.count <= ReadLimits.recentBlocks)
+    let last = try #require(geometry.block(19_999))
+    #expect(recent[last] == .seconds(19_999))
+    #expect(!recent.insert(last, at: .seconds(1)) && recent[last] == .seconds(1))
+  }
+
+  /// Blocks on their way to disk are read from memory.
+  @Test func whatIsBeingWrittenIsReadFromMemory() throws {
+    let world = try World(readers: 0)
+    let node = world.node
+    node.holdsDisk = true
+    let first = world.read(5)
+    world.answer(world.seed)
+    let again = world.read(5)
+    #expect(node.ended[first] == .some(nil) && node.ended[again] == .some(nil))
+    #expect(node.delivered.count == 2 && world.asked(world.seed).isEmpty)
+    #expect(!node.heldOperations.isEmpty)
+  }
+}
