@@ -60,7 +60,10 @@ import Wire
       return (try description.infoDictionary(), layers)
     }
 
-    func peer(_ id: ConnectionID) throws -> Peer { try #require(node.swarm.peer(id)) }
+    func peer(_ id: ConnectionID) throws -> Peer {
+      let found = node.swarm.peer(id)
+      return try #require(found)
+    }
 
     func read(_ block: Int) -> ReadID {
       let start = UInt64(block * blockLength)
@@ -166,7 +169,8 @@ import Wire
     world.answer(world.seed)
     world.answer(world.seed)
     #expect(world.node.blocksTo[world.readers[0]] == 1)
-    let data = try #require(world.node.swarm.torrent(world.torrent)?.data)
+    let found = world.node.swarm.torrent(world.torrent)?.data
+    let data = try #require(found)
     #expect(data.relayed.isEmpty && data.parked.isEmpty && data.parkedRequests == 0)
     #expect(data.picker.urgent.isEmpty)
   }
@@ -185,7 +189,8 @@ import Wire
     #expect(world.rejected(world.readers[0]) == [7])
     node.swarm.disconnected(world.readers[0], reason: "gone", now: node.now)
     node.drain()
-    #expect(node.swarm.torrent(world.torrent)?.data?.parkedRequests == 0)
+    let parked = node.swarm.torrent(world.torrent)?.data?.parkedRequests
+    #expect(parked == 0)
   }
 
   @Test func lateAnswerIsHedgedAndTheLateOnePassedOver() throws {
@@ -248,7 +253,8 @@ import Wire
     let node = world.node
     let own = node.swarm.configuration.peerID.crowdKey
     let peers = try world.readers.map { try world.peer($0) }
-    #expect(peers.allSatisfy { node.swarm.isInStep($0) })
+    let areInStep = peers.map { node.swarm.isInStep($0) }
+    #expect(!areInStep.contains(false))
     for id in world.readers { node.requests[id] = [] }
     _ = world.read(30)
     let isFirst = peers.allSatisfy { $0.crowdKey < own }
@@ -262,13 +268,15 @@ import Wire
     var recent = RecentBlocks()
     for number in 0..<20_000 {
       let block = try #require(geometry.block(UInt32(number)))
-      #expect(recent.insert(block, at: .seconds(number)))
+      let isNew = recent.insert(block, at: .seconds(number))
+      #expect(isNew)
       if number.isMultiple(of: 3) { recent.remove(block) }
     }
     #expect(recent.count <= ReadLimits.recentBlocks)
     let last = try #require(geometry.block(19_999))
     #expect(recent[last] == .seconds(19_999))
-    #expect(!recent.insert(last, at: .seconds(1)) && recent[last] == .seconds(1))
+    let isNew = recent.insert(last, at: .seconds(1))
+    #expect(!isNew && recent[last] == .seconds(1))
   }
 
   /// Blocks on their way to disk are read from memory.
