@@ -2,9 +2,9 @@
 
 lt_peer.py JSON, an object with: listen ("address:port"), folder, torrent (path) or link; may have
 seed_mode, peers (list of "address:port"), download_limit, upload_limit (bytes a second), plain (TCP
-without encryption only; else a stock client), port_file. Prints JSON lines: {"event": "started"},
-{"event": "verified"} when libtorrent says so, {"event": "finished"} when all is written too, and an answer to each line of standard input.
-Ends with standard input, having let go of the files.
+without encryption only; else a stock client). Prints JSON lines: {"event": "started"} when it
+listens, {"event": "verified"} when libtorrent says so, {"event": "finished"} when all is written too,
+and an answer to each line of standard input. Ends with standard input, having let go of the files.
 """
 import json
 import os
@@ -17,6 +17,8 @@ import libtorrent as lt
 # Seconds. A stock client tries uTP for 3, then encryption, then neither; told of a peer again, it
 # begins anew.
 PAUSE = 12
+# Seconds between two attempts to listen.
+BIND_PAUSE = 0.25
 
 
 def say(**fields):
@@ -29,6 +31,8 @@ def settings(options):
     address = options["listen"].rsplit(":", 1)[0]
     chosen = {
         "listen_interfaces": options["listen"], "outgoing_interfaces": address,
+        # That port or none: who is to meet it knows no other.
+        "max_retry_port_bind": 0,
         "enable_dht": False, "enable_lsd": False, "enable_upnp": False, "enable_natpmp": False,
         "allow_multiple_connections_per_ip": True,
         "alert_mask": lt.alert.category_t.status_notification
@@ -85,8 +89,7 @@ def main():
     connect(handle, peers)
     tried = time.monotonic()
     threading.Thread(target=answer, args=(handle, session), daemon=True).start()
-    say(event="started", version=lt.__version__)
-    finished = False
+    started = finished = False
     while True:
         session.wait_for_alert(500)
         for alert in session.pop_alerts():
@@ -96,8 +99,14 @@ def main():
                 say(event="finished")
             elif name == "torrent_finished_alert":
                 say(event="verified")
+            elif name == "listen_succeeded_alert" and not started:
+                started = True
+                say(event="started", version=lt.__version__)
             elif name in ("file_error_alert", "torrent_error_alert", "listen_failed_alert"):
                 say(event="error", text=alert.message())
+                if name == "listen_failed_alert":
+                    time.sleep(BIND_PAUSE)
+                    session.reopen_network_sockets()
         try:
             status = handle.status()
         except RuntimeError:  # removed: the end

@@ -92,7 +92,7 @@ def transfer(kind, by_link, with_whom):
         if with_whom == "theirs to ours":
             seed = Libtorrent("2.0.8", OURS, source, torrent=torrents[kind], seed_mode=True,
                               plain=True)
-            seed.started()
+            report.check(f"{name}: libtorrent listens", seed.started(), seed.said())
             leech = node.join(what, target, states[1], OTHER, peers=[OURS])
             ours = "tcp.dstport == 6901"
         else:
@@ -109,7 +109,8 @@ def transfer(kind, by_link, with_whom):
             done = (node.finished(leech, PATIENCE) if isinstance(leech, node.Node)
                     else leech.finished(PATIENCE))
             report.check(f"{name}: arrives", done and contents.difference_soon(
-                content, os.path.join(os.fsencode(target), b"data")) is None, leech.said())
+                content, os.path.join(os.fsencode(target), b"data")) is None,
+                f"{leech.said()}; the seed, exit status {seed.process.poll()}: {seed.said()}")
     types, complaints = capture.dissect(ours)
     report.check(f"{name}: nothing malformed", not complaints, f"{len(complaints)}: {complaints[:2]}")
     sends = {"ours to ours": (REQUEST, PIECE), "ours to theirs": (PIECE,),
