@@ -289,14 +289,3 @@ final class NBDConnection {
     gatherings.removeValue(forKey: id)?.memory.deallocate()
   }
 }
-
-extension ReadFailure {
-  /// Why, for people: the end of a sentence.
-  public var text: String {
-    switch self {
-    case .timeout: "nobody had the bytes in time"
-    case .closed: "the torrent was closed"
-    case .outOfRange: "there are no such bytes"
-    }
-  }
-}
