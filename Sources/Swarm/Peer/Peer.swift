@@ -177,6 +177,10 @@ final class Peer {
   var rejections = 0
   var refused = RefusedPieces()
   var hashRequests = 0
+  /// Whether something that it sent was proven after it had refused hashes.
+  var isProven = false
+  /// The only piece that it is asked for; nil for all that it has.
+  var trial: Trial?
   /// Whether reading from the connection is stopped.
   var isPaused = false
 

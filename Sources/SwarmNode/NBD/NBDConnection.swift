@@ -14,7 +14,7 @@ final class NBDConnection {
   private unowned let server: NBDServer
   private let socket: Int32
   private var poll: SocketPoll?
-  private var session = NBDSession()
+  var session = NBDSession()
   private var output = OutputChunks()
   /// What came and could not be taken yet.
   private var input: [UInt8] = []
@@ -272,8 +272,7 @@ final class NBDConnection {
     server.figures.failures += 1
     session.fail(request.id, .inputOutput, at: nil, failure.text)
     let range = request.range
-    server.log(
-      .warning,
+    server.failed(
       "a read of \(range.count) bytes at \(range.lowerBound) of "
         + "\(printable(export?.names.first ?? [])) failed: \(failure.text)",
       torrent: export?.torrent)

@@ -137,8 +137,13 @@ final class Member {
     if let torrent {
       updateFigures()
       // One that an earlier run had may still be looked at.
-      if let subject, figures.isFinished || subject.wasWhole() || host.isOffering(torrent) {
-        besides.append(Shared(torrent: torrent, version: subject.version(), holder: subject))
+      let isWhole = figures.isFinished || subject?.wasWhole() == true
+      if let subject, isWhole || host.isOffering(torrent) {
+        // One that is not whole is kept for those who read it.
+        besides.append(
+          Shared(
+            torrent: torrent, version: subject.version(), holder: subject,
+            idleSince: isWhole ? nil : .now))
         leaveOldest()
       } else {
         host.node.remove(torrent)
@@ -216,8 +221,10 @@ final class Member {
   }
 
   /// As many older versions are shared as after a new start: each is a swarm of its own.
-  private func leaveOldest() {
-    let versions = besides.filter { $0.version != nil && !host.isOffering($0.torrent) }
+  func leaveOldest() {
+    let versions = besides.filter {
+      $0.version != nil && $0.idleSince == nil && !host.isInUse($0.torrent)
+    }
     for shared in versions.dropLast(Self.mostOlder) { host.node.remove(shared.torrent) }
   }
 
@@ -231,6 +238,7 @@ final class Member {
   func tick() {
     look()
     meetPeers()
+    closeIdle()
     surroundings.tick()
     plan.search?.versions.tick()
   }
