@@ -38,7 +38,9 @@ import Testing
       jobs.perform {
         usleep(1_000)
         return gate.wait() ? done : DiskCompletion(id: done.id, result: .failure(Self.late))
-      } completion: { order.append((try? $0.result.get()) == nil ? "late" : "disk") }
+      } completion: {
+        order.append((try? $0.result.get()) == nil ? "late" : "disk")
+      }
     }
     hang(0)
     var timer: EventTimer?

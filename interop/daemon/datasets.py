@@ -286,6 +286,12 @@ with tempfile.TemporaryDirectory() as scratch:
         second.run("rm", one["id"])
         second.run("add", key, "--sparse", "--peer", "10.99.0.1:6901")
         second.until(key, lambda each: each["torrent"] is not None, 20)
+        # A version of which there is nothing here but its description: opened for who reads it.
+        client = nbd.NBD()
+        client.connect_uri(where.replace("///disk?", f"///{key}@2/disk.img?"))
+        report.check("an older version that is not here", client.pread(4096, 2 << 20)
+                     == older[2 << 20:(2 << 20) + 4096])
+        client.shutdown()
         # More to remember than one would think.
         for number in range(3):
             big = {"link": f"urn:btih:{number + 1:040x}", "only": ["x" * 1000] * 600}

@@ -102,15 +102,15 @@ class Reads:
 class Device:
     """A sparse node that offers the image and knows the peers that are named."""
 
-    def __init__(self, peers, *more, where=None, prefix=()):
+    def __init__(self, peers, *more, where=None, what=None):
         self.folder = tempfile.mkdtemp(dir=scratch)
         self.socket = os.path.join(self.folder, "nbd")
         self.address = address()
         where = where or self.folder
-        self.node = node.join(torrent, os.path.join(where, "out"), os.path.join(where, "state"),
+        self.node = node.join(what or torrent, os.path.join(where, "out"), os.path.join(where, "state"),
                               text(self.address), *ALONE, "--nbd", self.socket, "--sparse",
                               "--read-timeout", str(TIMEOUT), "--no-read-ahead", *more,
-                              peers=[text(each) for each in peers], prefix=prefix)
+                              peers=[text(each) for each in peers])
         self.node.wait("exported", 30)
         self.chance = random.Random(5)
 
@@ -167,9 +167,9 @@ class Device:
         self.node.__exit__()
 
 
-def seed(at=None):
+def seed(at=None, what=None):
     at = at or address()
-    started = node.seed(torrent, tempfile.mkdtemp(dir=scratch), text(at), *ALONE, "--data", scratch)
+    started = node.seed(what or torrent, tempfile.mkdtemp(dir=scratch), text(at), *ALONE, "--data", scratch)
     started.address = at
     node.listening(started)
     return started
@@ -387,6 +387,17 @@ def disk_failing():
         device.lives(name)
 
 
+def large_pieces():
+    """v1: nothing proves a block but its piece, which must come however large it is."""
+    name = "v1, pieces of 4 MiB"
+    made = os.path.join(scratch, "v1.torrent")
+    swarm.create(source, made, "v1", "4M")
+    with seed(what=made) as there, Device([there.address], what=made) as device:
+        reads = device.read(6).wait(60).keep_promise(name)
+        report.equal(f"{name}: reads that are right", reads.right(), 6)
+        device.lives(name)
+
+
 class Stuck:
     """A client that asks for hundreds of reads and takes nothing."""
 
@@ -437,7 +448,8 @@ with tempfile.TemporaryDirectory(prefix="swarm-nbd-faults-") as scratch:
     torrent = os.path.join(scratch, "data.torrent")
     swarm.create(source, torrent, "v2", "64K")
     cases = {each.__name__: each for each in (
-        gone, silent, trickle, trickle_beside, choking, lying, disk_full, disk_slow, disk_failing, stuck)}
+        gone, silent, trickle, trickle_beside, choking, lying, disk_full, disk_slow, disk_failing,
+        large_pieces, stuck)}
     # They wait most of the time.
     with ThreadPoolExecutor(3) as pool:
         for each in [pool.submit(cases[name]) for name in sys.argv[1:] or cases]:

@@ -214,10 +214,12 @@ extension Roster: ControlService {
       throw .notFound("there is no version \(version): the newest is \(newest)")
     }
     if entry.member?.plan.isSeed == true {
-      throw .notFound("of version \(version) nothing is kept: it is shared from the user's own folder")
+      throw .notFound(
+        "of version \(version) nothing is kept: what is shared is the user's own folder")
     }
     throw .unavailable(
-      "it is not known here what is in version \(version); swarm log \(id) asks others, then ask again")
+      "it is not known here what is in version \(version); swarm log \(id) asks others, "
+        + "then ask again")
   }
 
   private func key(of entry: Entry) -> DatasetKey? {
