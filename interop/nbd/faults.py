@@ -111,7 +111,7 @@ class Device:
                               text(self.address), *ALONE, "--nbd", self.socket, "--sparse",
                               "--read-timeout", str(TIMEOUT), "--no-read-ahead", *more,
                               peers=[text(each) for each in peers])
-        self.node.wait("exported", 30)
+        report.check("a node offers the image", self.node.wait("exported", 60), self.node.said())
         self.chance = random.Random(5)
 
     def places(self, number):
@@ -374,7 +374,8 @@ def disk_failing():
         places = device.places(40)
         report.equal(f"{name}: before", Reads(device.socket, places).wait().right(), 40)
         time.sleep(1)
-        with Injected(device.node, READS, "error=EIO") as bad:
+        drop_caches(device)
+        with Injected(device.node, READS + ",preadv2", "error=EIO") as bad:
             report.check(f"{name}: it does", bad.works)
             reads = Reads(device.socket, places).wait().keep_promise(name)
             report.note(f"{name}: {reads.right()} of 40 reads are right")
