@@ -54,7 +54,8 @@ import Testing
       &thread, nil,
       { context in
         let started = Unmanaged<Started>.fromOpaque(context!).takeRetainedValue()
-        var words: [UnsafeMutablePointer<CChar>?] = ["sleep", "1000"].map { strdup($0) }
+        var words: [UnsafeMutablePointer<CChar>?] = []
+        for word in ["sleep", "1000"] { words.append(strdup(word)) }
         words.append(nil)
         started.descriptor = cchild_start(&words, 0, &started.id)
         for word in words { free(word) }

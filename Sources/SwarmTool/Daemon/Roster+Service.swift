@@ -209,6 +209,9 @@ extension Roster: ControlService {
     let entry = try entry(id)
     if let opened = reading(version, of: entry) { return opened }
     if let fault = entry.fault { throw .unavailable(fault) }
+    if let version, entry.member?.opening.contains(version) == true {
+      throw .unavailable("version \(version) is being opened: ask again in a moment")
+    }
     guard let version else { throw .unavailable("what is in it is not known yet") }
     if let newest = newest(of: entry), version > newest {
       throw .notFound("there is no version \(version): the newest is \(newest)")

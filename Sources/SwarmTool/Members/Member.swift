@@ -20,6 +20,8 @@ final class Member {
   /// Peers of the dataset that we have connected to: they are tried first for its next version, which
   /// nobody may have announced yet.
   var met: Set<PeerEndpoint> = []
+  /// Old versions that somebody wants to read and that can be opened in a moment.
+  var opening: Set<UInt64> = []
   /// Old versions that are being removed.
   var removing: Set<UInt64> = []
   private let startTime = ContinuousClock.now

@@ -81,6 +81,8 @@ extension Member {
     var version: UInt64?
     /// What holds it against other processes.
     var holder: DatasetFolder?
+    /// The version that it describes, where it has no content.
+    var described: UInt64?
   }
 
   /// A version of a dataset that is looked for on the session's node.
