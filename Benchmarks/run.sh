@@ -1,7 +1,7 @@
 #!/bin/bash
 # Prints figures of our program beside those of others, each bench all in one run. Asserts nothing.
 #
-#   Benchmarks/run.sh [create|transfer|fanout|idle|discovery|update] [OPTION…]
+#   Benchmarks/run.sh [BENCH] [OPTION…]
 #
 #   create     a torrent of a large file: libtorrent, mktorrent, transmission; --size --runs --folder
 #   transfer   one seed to one leech: libtorrent, aria2, a C pipe; --size --runs --folders --only
@@ -10,6 +10,13 @@
 #   discovery  a magnet, a put and a get in a private DHT of 30 libtorrents, also when ten of them have
 #              just left; --runs --only --parts joins,items,joins-left,items-left
 #   update     bytes and time from swarm publish to all followers; --size --runs --folders
+#   nbd        reads of a block device that is all here: nbdkit file, qemu-nbd; --size --runs --seconds
+#   randread   reads of a disk of which nothing is here: nbdkit torrent, btfs; --rtt --rate --reads --only
+#   boot       Debian boots from a disk elsewhere: a local file, nbdkit torrent, btfs, full download;
+#              --rtt --rate --runs --only
+#   crowd      ten nodes at once read what a boot reads, beside one; --rtt --rate --nodes --seeds
+#   first      until a node has its first verified bytes; --rtt --runs
+#   huge       a sparse image of 1 TiB: time and memory; --runs --reads --piece
 #
 # All of them without a name; then the options are those that each knows: --runs, --size, --json.
 # All but create make a network of their own, and so need root.
@@ -27,20 +34,17 @@ create() {
   "${python[@]}" Benchmarks/create_bench.py \
     --swarm "$SWARM" --limit .build/release/swarm-bench "$@"
 }
-transfer() { "${python[@]}" Benchmarks/transfer_bench.py "$@"; }
-fanout() { "${python[@]}" Benchmarks/fanout_bench.py "$@"; }
-idle() { "${python[@]}" Benchmarks/idle_bench.py "$@"; }
-discovery() { "${python[@]}" Benchmarks/discovery_bench.py "$@"; }
-update() { "${python[@]}" Benchmarks/update_bench.py "$@"; }
+benches=(create transfer fanout idle discovery update nbd randread boot crowd first huge)
+bench() {
+  local name=$1
+  shift
+  if [ "$name" = create ]; then create "$@"; else "${python[@]}" "Benchmarks/${name}_bench.py" "$@"; fi
+}
 
-case ${1:-} in
-  create | transfer | fanout | idle | discovery | update) "$@" ;;
-  *)
-    create "$@"
-    transfer "$@"
-    fanout "$@"
-    idle "$@"
-    discovery "$@"
-    update "$@"
-    ;;
-esac
+for name in "${benches[@]}"; do
+  if [ "${1:-}" = "$name" ]; then
+    bench "$@"
+    exit
+  fi
+done
+for name in "${benches[@]}"; do bench "$name" "$@"; done

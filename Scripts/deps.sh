@@ -77,6 +77,8 @@ ROWS
     echo 'libfaketime|file:faketime/libfaketime.so.1|a clock that jumps, for one program'
     echo 'python3-venv|py:ensurepip|a place for the newest libtorrent'
     echo 'gcc|cmd:cc|make bench compiles a plain C pipe to compare with'
+    echo 'nbdkit|cmd:nbdkit|make bench compares with its block devices, of files and of torrents'
+    echo 'btfs|cmd:btfs|make bench compares with its files of torrents'
   fi
 }
 
