@@ -34,17 +34,19 @@ create() {
   "${python[@]}" Benchmarks/create_bench.py \
     --swarm "$SWARM" --limit .build/release/swarm-bench "$@"
 }
-benches=(create transfer fanout idle discovery update nbd randread boot crowd first huge)
+benches=(create_bench.py transfer_bench.py fanout_bench.py idle_bench.py discovery_bench.py update_bench.py
+  nbd_bench.py randread_bench.py boot_bench.py crowd_bench.py first_bench.py huge_bench.py)
 bench() {
-  local name=$1
+  local script=$1
   shift
-  if [ "$name" = create ]; then create "$@"; else "${python[@]}" "Benchmarks/${name}_bench.py" "$@"; fi
+  if [ "$script" = create_bench.py ]; then create "$@"; else "${python[@]}" "Benchmarks/$script" "$@"; fi
 }
 
-for name in "${benches[@]}"; do
-  if [ "${1:-}" = "$name" ]; then
-    bench "$@"
+for each in "${benches[@]}"; do
+  if [ "${1:-}" = "${each%_bench.py}" ]; then
+    shift
+    bench "$each" "$@"
     exit
   fi
 done
-for name in "${benches[@]}"; do bench "$name" "$@"; done
+for each in "${benches[@]}"; do bench "$each" "$@"; done
