@@ -176,6 +176,9 @@ final class Peer {
   /// Pieces that it rejected since it last sent a block.
   var rejections = 0
   var refused = RefusedPieces()
+  /// How long after a block it is asked for the hashes of the piece, because it knows them only when it has
+  /// read the piece, and refuses before; nil where it is asked at once.
+  var readingTime: Duration?
   var hashRequests = 0
   /// Whether reading from the connection is stopped.
   var isPaused = false
