@@ -181,7 +181,7 @@ import Testing
     let blocks = picker.geometry.numberedBlocks
     picker.add(all)
     let first = Self.pick(&picker, 7, all, 1)
-    let end = { (options: inout PiecePicker.PickOptions) in options.isEndgameAllowed = true }
+    let end = { (options: inout PiecePicker.PickOptions) in options.late = Array(0..<10) }
     // One block is free: it goes first.
     let last = Self.pick(&picker, 1, all, 2, end)
     #expect(Set(first + last) == Set(0..<8))
@@ -210,7 +210,8 @@ import Testing
     picker.add(one)
     picker.add(one)
     #expect(Self.pick(&picker, 9, one, 1) == [0, 1, 2, 3])
-    #expect(Self.pick(&picker, 9, one, 2) { $0.isEndgameAllowed = true } == [0, 1, 2, 3])
+    #expect(Self.pick(&picker, 9, one, 2) { $0.late = [1] } == [0, 1, 2, 3])
+    #expect(Self.pick(&picker, 9, one, 3) { $0.late = [4] }.isEmpty)
   }
 
   @Test func paddingIsHere() throws {

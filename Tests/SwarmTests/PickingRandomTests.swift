@@ -69,7 +69,7 @@ import Testing
     }
     pair.join(99, Set(pair.geometry.pieces))
     var options = PiecePicker.PickOptions()
-    options.isEndgameAllowed = true
+    options.late = Array(0..<6)
     for _ in 0..<10_000 where !pair.picker.isFinished {
       let blocks = pair.pick(7, 99, options, &rng)
       for block in blocks { pair.set(block, .here) }
@@ -188,7 +188,7 @@ struct Pair {
 
   mutating func options(_ rng: inout SplitMix64) -> PiecePicker.PickOptions {
     var options = PiecePicker.PickOptions()
-    options.isEndgameAllowed = rng.oneIn(3)
+    if rng.oneIn(3) { options.late = (0..<6).filter { _ in rng.oneIn(2) } }
     options.isFast = rng.oneIn(2)
     options.avoidsCommon = rng.oneIn(3)
     options.refusesCommon = rng.oneIn(10)

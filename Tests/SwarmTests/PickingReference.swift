@@ -209,14 +209,17 @@ struct PickingReference {
         }
       }
     }
-    guard options.isEndgameAllowed, !options.refusesCommon else { return ([], false, true) }
+    guard !options.late.isEmpty, !options.refusesCommon else { return ([], false, true) }
     let isAllAsked = geometry.pieces.allSatisfy {
       !isWanted($0) || firstFree($0) == nil || rarity($0) + seeds == 0
     }
     guard isAllAsked else { return ([], false, true) }
     let asked = geometry.pieces.filter { isAllowed($0) && isWanted($0) }
       .flatMap { blocks(of: $0) }
-      .filter { requesters($0).count == 1 && requesters($0) != [peer] }
+      .filter {
+        let asked = requesters($0)
+        return asked.count == 1 && asked != [peer] && options.late.contains(asked[0])
+      }
     let oldest = asked.min {
       (ages[geometry.piece(of: $0)]!, $0) < (ages[geometry.piece(of: $1)]!, $1)
     }

@@ -42,7 +42,7 @@ import Testing
           var options = PiecePicker.PickOptions()
           options.avoidsCommon = avoidsCommon && node == count
           options.isFast = isFast
-          options.isEndgameAllowed = true
+          options.late = Array(0...UInt32(count))
           let has = node == count ? all : leeches[node].pieces
           var queue = leeches[me].queues[node]
           leeches[me].picker.pick(

@@ -18,6 +18,10 @@ extension Swarm {
         if let due = torrent.deadline, due <= self.now {
           torrent.data?.content.handleTimeout(now: self.now)
           lookForPeers(torrent)
+          if let end = torrent.endDeadline, end <= self.now {
+            torrent.endDeadline = nil
+            touchDownloaders(torrent)
+          }
         } else {
           torrentDeadline = earliest(torrentDeadline, torrent.deadline)
         }
@@ -93,12 +97,12 @@ extension Swarm {
         }
       }
     }
-    torrent.deadline = torrent.data?.content.deadline
     if torrent.looksForPeers {
       torrent.looksForPeers = false
       torrent.connectDeadline = deadlineForConnecting(torrent)
     }
-    torrent.deadline = earliest(torrent.data?.content.deadline, torrent.connectDeadline)
+    let ofPeers = earliest(torrent.connectDeadline, torrent.endDeadline)
+    torrent.deadline = earliest(torrent.data?.content.deadline, ofPeers)
     torrentDeadline = earliest(torrentDeadline, torrent.deadline)
   }
 

@@ -20,6 +20,10 @@ enum SwarmLimits {
   static let queueTime = Duration.milliseconds(500)
   /// The same as a multiple of the shortest time that an answer took.
   static let queueLatencies = 3
+  /// At the end, what a peer does not send within this time is asked of others as well. Nobody notices
+  /// it, and a LAN brings ten megabytes meanwhile.
+  static let endTime = Duration.milliseconds(Int64(endMilliseconds))
+  static let endMilliseconds: UInt64 = 250
   /// How long we wait for data of a peer that has our requests, before they go to others.
   static let snubTime = Duration.seconds(20)
   /// How long a TCP connection may take to be made: a SYN is sent again after 1, 3 and 7 seconds.

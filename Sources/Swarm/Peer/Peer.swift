@@ -86,6 +86,8 @@ final class Peer {
 
   /// The newest version of which it is known to have the head, because it or we told; 0 for none.
   var knownHead: Int64 = 0
+  /// The number of the last head it sent that is another than ours of that number; nil for none.
+  var otherHead: Int64?
   /// When we last told it one.
   var headTold: Duration?
   /// A head of it that came too soon behind others.

@@ -45,7 +45,9 @@ extension Swarm {
     let pieces = askable(pieces, of: peer, torrent)
     var options = PiecePicker.PickOptions()
     // Of a sparse torrent all that is wanted is asked at any time: that is no end.
-    options.isEndgameAllowed = !peer.isSnubbed && !torrent.reading.isSparse
+    if !peer.isSnubbed, !torrent.reading.isSparse, torrent.data?.picker.isAtEnd == true {
+      options.late = latePeers(torrent, besides: peer)
+    }
     if peer.peerChoking { options.allowedOnly = peer.allowedToUs }
     options.isFast = peer.pipeline >= 64
     if let data = torrent.data, !data.ahead.isEmpty || !data.prefetch.isEmpty {
@@ -110,10 +112,34 @@ extension Swarm {
     var options = options
     options.allowedOnly = peer.suggestedToUs
     options.refusesCommon = false
-    options.isEndgameAllowed = false
+    options.late = []
     data.picker.pick(
       count - picked.count, from: pieces, for: peer.id.slot, options: options, using: &random,
       into: &picked)
+  }
+
+  /// At the end, those of the others that will not have sent soon what they were asked for: a block
+  /// that is asked of two comes twice as often as not.
+  private mutating func latePeers(_ torrent: Torrent, besides peer: Peer) -> [UInt32] {
+    var late: [UInt32] = []
+    for other in torrent.peers where other !== peer {
+      guard let oldest = other.outstanding.first else { continue }
+      var due = oldest.since + SwarmLimits.endTime
+      if due <= now {
+        let rate = other.download.rate(now: now)
+        let bytes = UInt64(other.outstanding.count * blockLength)
+        due =
+          bytes > rate / 1000 * SwarmLimits.endMilliseconds
+          ? now : other.lastData + SwarmLimits.endTime
+      }
+      if due <= now {
+        late.append(other.id.slot)
+      } else if torrent.endDeadline.map({ due < $0 }) ?? true {
+        torrent.endDeadline = due
+        touch(torrent)
+      }
+    }
+    return late
   }
 
   /// Whether the seed tells whom to ask for what.

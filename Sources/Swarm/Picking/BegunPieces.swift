@@ -219,15 +219,17 @@ struct BegunPieces {
     return true
   }
 
-  /// Calls `body` with the place of each block of the piece that is asked of one peer only, which is
-  /// not `peer`, until it says false.
-  func forEachAskedOnce(_ row: UInt32, notOf peer: UInt32, _ body: (Int) -> Bool) {
+  /// Calls `body` with the place of each block of the piece that is asked of one peer only, which
+  /// `isChosen`, until it says false.
+  func forEachAskedOnce(
+    _ row: UInt32, of isChosen: (_ peer: UInt32) -> Bool, _ body: (Int) -> Bool
+  ) {
     for word in 0..<words {
       var bits = planes[plane(row, 1) + word]
       while bits != 0 {
         let block = word << 6 | bits.trailingZeroBitCount
         bits &= bits - 1
-        if first(row, block) != peer, second[number(row, block)] == nil, !body(block) { return }
+        if second[number(row, block)] == nil, isChosen(first(row, block)), !body(block) { return }
       }
     }
   }

@@ -3,8 +3,9 @@ import Metainfo
 extension PiecePicker {
   /// How to choose for a peer.
   struct PickOptions: Sendable {
-    /// When all that is wanted is asked, blocks that another peer was asked for may be asked as well.
-    var isEndgameAllowed = false
+    /// When all that is wanted is asked, blocks that one of these was asked for may be asked as well:
+    /// they are late with them.
+    var late: [UInt32] = []
     /// nil for all pieces; else only these: those allowed fast to us while the peer chokes us. BEP 6.
     var allowedOnly: [PieceIndex]?
     /// Pieces that some peer has which has not everything come after all others: for requests to

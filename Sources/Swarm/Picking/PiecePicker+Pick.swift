@@ -7,7 +7,7 @@ extension PiecePicker {
   /// In this order: urgent blocks, the earliest deadline first; the piece that this peer works on;
   /// then of high and after that of normal pieces those that are partly here, new ones, and those that
   /// other peers work on (before new ones, if the peer is slow); in the endgame, blocks that one other
-  /// peer was asked for. Of equal ones the rarest first, chance among equally rare ones; the first few
+  /// peer was asked for and is late with. Of equal ones the rarest first, chance among equally rare ones; the first few
   /// new pieces by chance alone. Blocks of a piece come in order.
   mutating func pick(
     _ count: Int, from pieces: PieceSet, for peer: UInt32, options: PickOptions = PickOptions(),
@@ -28,7 +28,9 @@ extension PiecePicker {
     }
     if !options.refusesCommon {
       pick(goal, pieces, peer, options, onlyRarest: false, &rng, &blocks)
-      if options.isEndgameAllowed, blocks.count < goal { pickAsked(goal, pieces, peer, &blocks) }
+      if !options.late.isEmpty, blocks.count < goal {
+        pickAsked(goal, pieces, peer, options.late, &blocks)
+      }
     }
   }
 
@@ -115,12 +117,16 @@ extension PiecePicker {
     }
   }
 
-  /// Blocks that one other peer was asked for, oldest pieces first, once nothing is free that anybody
+  /// Whether all is asked that is wanted and that some peer has, and some of it of one peer only.
+  var isAtEnd: Bool { begun.askedOnce > 0 && isAllAsked }
+
+  /// Blocks that one late peer was asked for, oldest pieces first, once nothing is free that anybody
   /// has.
   private mutating func pickAsked(
-    _ goal: Int, _ pieces: PieceSet, _ peer: UInt32, _ blocks: inout [BlockIndex]
+    _ goal: Int, _ pieces: PieceSet, _ peer: UInt32, _ late: [UInt32],
+    _ blocks: inout [BlockIndex]
   ) {
-    guard begun.askedOnce > 0, isAllAsked else { return }
+    guard isAtEnd else { return }
     let rows = begun.lent.filter {
       guard $0 != BegunPieces.none else { return false }
       let number = Int(begun[$0].piece)
@@ -129,7 +135,7 @@ extension PiecePicker {
     for row in rows where blocks.count < goal {
       let first = begun[row].piece * blocksPerPiece
       let old = blocks.count
-      begun.forEachAskedOnce(row, notOf: peer) {
+      begun.forEachAskedOnce(row, of: { $0 != peer && late.contains($0) }) {
         blocks.append(blockNumbers[Int(first) + $0])
         return blocks.count < goal
       }

@@ -159,6 +159,8 @@ final class Torrent {
   var looksForPeers = true
   /// When there is somebody to connect to again.
   var connectDeadline: Duration?
+  /// When somebody may be late at the end.
+  var endDeadline: Duration?
   /// When it wants to be looked at; nil for never.
   var deadline: Duration?
 
