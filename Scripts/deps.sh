@@ -69,6 +69,7 @@ ROWS
     echo 'debootstrap|cmd:debootstrap|makes the machine that is booted'
     echo 'e2fsprogs|cmd:mke2fs|makes its disk'
     echo 'cpio|cmd:cpio|makes its first root'
+    echo 'strace|cmd:strace|makes calls of the disk slow, or fail'
     echo 'fio|cmd:fio|reads our block devices, many reads at a time'
     echo 'util-linux|cmd:unshare|namespaces for the interop scripts'
     echo 'avahi-daemon|cmd:avahi-daemon|a responder of multicast DNS to find and be found by'

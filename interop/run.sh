@@ -42,6 +42,7 @@ side_by_side=(
   cli/disk_faults.py
   cli/discovery_faults.py
   nbd/read.py
+  nbd/faults.py
   http/api.py
 
   nbd/trace.py
@@ -94,7 +95,7 @@ done
 for number in "${!side_by_side[@]}"; do
   while [ "$(jobs -rp | wc -l)" -ge 3 ]; do wait -n || true; done
   (
-    timeout --kill-after 10 600 /usr/bin/python3 -W ignore "${side_by_side[number]}" \
+    timeout --kill-after 10 900 /usr/bin/python3 -W ignore "${side_by_side[number]}" \
       >"$logs/$number" 2>&1
     echo $? >"$logs/$number.status"
   ) &

@@ -31,6 +31,15 @@ static int fail(int socket) {
   return -1;
 }
 
+// Who is at the other end: who connected, or who began to listen.
+static int get_user(int socket, uid_t *user) {
+  struct ucred who;
+  socklen_t length = sizeof who;
+  if (getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &who, &length) != 0) return -1;
+  *user = who.uid;
+  return 0;
+}
+
 int clocal_listen(const char *path, int backlog) {
   struct sockaddr_un address;
   if (fill(&address, path) != 0) return -1;
@@ -58,22 +67,20 @@ int clocal_is_served(const char *path) {
   return -1;
 }
 
-int clocal_connect(const char *path) {
+int clocal_connect(const char *path, uid_t *user) {
   struct sockaddr_un address;
   if (fill(&address, path) != 0) return -1;
   int made = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (made < 0) return -1;
   if (connect(made, (struct sockaddr *)&address, sizeof address) != 0) return fail(made);
+  if (get_user(made, user) != 0) return fail(made);
   return made;
 }
 
 int clocal_accept(int listener, uid_t *user) {
   int accepted = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
   if (accepted < 0) return -1;
-  struct ucred who;
-  socklen_t length = sizeof who;
-  if (getsockopt(accepted, SOL_SOCKET, SO_PEERCRED, &who, &length) != 0) return fail(accepted);
-  *user = who.uid;
+  if (get_user(accepted, user) != 0) return fail(accepted);
   return accepted;
 }
 

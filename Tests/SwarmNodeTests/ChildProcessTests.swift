@@ -1,3 +1,4 @@
+import CGuard
 import Glibc
 import Testing
 
@@ -41,5 +42,29 @@ import Testing
     }
     loop.run()
     #expect(calls == 0)
+  }
+
+  /// As when the whole program is killed: the thread that started it is no more.
+  @Test func itDoesNotOutliveWhoStartedIt() {
+    final class Started: @unchecked Sendable { var (id, descriptor) = (pid_t(0), Int32(-1)) }
+    let started = Started()
+    var thread = pthread_t()
+    let context = Unmanaged.passRetained(started).toOpaque()
+    pthread_create(
+      &thread, nil,
+      { context in
+        let started = Unmanaged<Started>.fromOpaque(context!).takeRetainedValue()
+        var words: [UnsafeMutablePointer<CChar>?] = []
+        for word in ["sleep", "1000"] { words.append(strdup(word)) }
+        words.append(nil)
+        started.descriptor = cchild_start(&words, 0, &started.id)
+        for word in words { free(word) }
+        return nil
+      }, context)
+    pthread_join(thread, nil)
+    #expect(started.descriptor >= 0)
+    defer { close(started.descriptor) }
+    // Would wait for a thousand seconds, and say 0.
+    #expect(started.descriptor < 0 || cchild_end(started.id) == -SIGKILL)
   }
 }

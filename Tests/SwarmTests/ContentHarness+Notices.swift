@@ -65,7 +65,7 @@ extension ContentHarness {
       for block in fixture.geometry.blocks(of: file) where standing[block] == .received {
         if !content.isHere(block), !content.isClaimed(block) { standing[block] = .missing }
       }
-    case .diskFailed: break
+    case .diskFailed, .acquitted: break
     case .full: wasFull += 1
     case .hasRoom: hadRoom += 1
     case .contradiction: contradictions += 1

@@ -266,7 +266,7 @@ import Wire
     #expect(world.node.requests[id]?.map(\.piece) == [3])
     #expect(world.status?.stalledReads.first?.reason == .answer(peers: 1))
     world.node.pass(.seconds(9))
-    #expect(world.node.ended[read] == .some(.timeout))
+    #expect(world.node.ended[read] == .some(.timeout(.answer(peers: 1))))
     #expect(world.status?.stalledReads.isEmpty == true)
     for block in 0..<40 { _ = world.read(block) }
     world.node.pass(.seconds(2))

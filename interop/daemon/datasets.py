@@ -4,10 +4,12 @@ import json
 import os
 import shutil
 import signal
+import socket
 import stat
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
@@ -75,6 +77,42 @@ def read(where):
     return bytes(got)
 
 
+def many_files(daemon):
+    """While a folder of thousands of files is looked at, others are answered."""
+    folder = os.path.join(scratch, "many")
+    for number in range(60):
+        os.makedirs(os.path.join(folder, f"{number:02}"))
+        for name in range(200):
+            with open(os.path.join(folder, f"{number:02}", f"{name:03}"), "wb") as file:
+                file.write(b"%d" % name)
+    published = swarm.run("publish", folder, "--state", daemon.state, "--no-spread")
+    report.equal("many files: published", published.returncode, 0)
+    added, answers = [], []
+    adding = threading.Thread(target=lambda: (
+        added.append(daemon.run("add", folder)), added.append(time.monotonic())))
+    begun = time.monotonic()
+    adding.start()
+    while adding.is_alive():
+        asked = time.monotonic()
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(os.path.join(daemon.sockets, "api.sock"))
+            client.sendall(b"GET /v1/node HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            while client.recv(65536):
+                pass
+        answers.append(time.monotonic() - asked)
+    adding.join()
+    took = added[1] - begun
+    report.equal("many files: added", added[0].returncode, 0)
+    report.check("many files: others are answered meanwhile", len(answers) > 5 and max(answers) < took / 2,
+                 f"{len(answers)} answers, the latest {max(answers):.2f} s, all {took:.2f} s")
+    report.equal("many files: taken out", daemon.run("rm", newest_id(daemon)).returncode, 0)
+
+
+def newest_id(daemon):
+    """Of the dataset that was added last."""
+    return daemon.json("ls")["datasets"][-1]["id"]
+
+
 def is_complete(dataset):
     return dataset["transfer"] is not None and dataset["transfer"]["finished"]
 
@@ -82,7 +120,7 @@ def is_complete(dataset):
 with tempfile.TemporaryDirectory() as scratch:
     source = os.path.join(scratch, "data")
     os.makedirs(os.path.join(source, "sub"))
-    image = os.urandom(3 << 20)
+    image = first_image = os.urandom(3 << 20)
     with open(os.path.join(source, "disk.img"), "wb") as file:
         file.write(image)
     with open(os.path.join(source, "sub/a b"), "wb") as file:
@@ -183,6 +221,16 @@ with tempfile.TemporaryDirectory() as scratch:
         report.equal("no export is left", second.run("export").stdout, b"")
         is_refused("removing it twice", second.run("export", "disk", "--remove"), "nothing is exported")
 
+        # An older version that nobody asked for until now.
+        report.check("an older version by KEY@VERSION/path", read(
+            where.replace("///disk?", f"///{key}@1/disk.img?")) == first_image)
+        got = subprocess.run(
+            ["curl", "-s", "--unix-socket", os.path.join(second.sockets, "api.sock"), "-r", "0-999",
+             f"http://x/v1/datasets/{key}/files/disk.img?version=2"], capture_output=True, check=False)
+        report.check("and over HTTP", got.stdout == older[:1000], got)
+        shown = second.run("export", "data", "disk.img", "--version", "99")
+        is_refused("a version that is not there", shown, "no version 99")
+
         # Only what is read.
         report.equal("rm", second.run("rm", key).returncode, 0)
         is_refused("rm twice", second.run("rm", key), "no dataset")
@@ -238,6 +286,21 @@ with tempfile.TemporaryDirectory() as scratch:
         second.run("rm", one["id"])
         second.run("add", key, "--sparse", "--peer", "10.99.0.1:6901")
         second.until(key, lambda each: each["torrent"] is not None, 20)
+        # A version of which there is nothing here but its description: opened for who reads it.
+        # The first answer may be that it is being opened.
+        deadline, got, place = time.monotonic() + 60, None, 2 << 20
+        while got != older[place:place + 1000] and time.monotonic() < deadline:
+            got = subprocess.run(
+                ["curl", "-s", "--unix-socket", os.path.join(second.sockets, "api.sock"), "-r",
+                 f"{place}-{place + 999}", f"http://x/v1/datasets/{key}/files/disk.img?version=2"],
+                capture_output=True, check=False).stdout
+            time.sleep(0.1)
+        report.check("an older version that is not here", got == older[place:place + 1000], got[:200])
+        client = nbd.NBD()
+        client.connect_uri(where.replace("///disk?", f"///{key}@2/disk.img?"))
+        report.check("and as a block device", client.pread(4096, 2 << 20)
+                     == older[2 << 20:(2 << 20) + 4096])
+        client.shutdown()
         # More to remember than one would think.
         for number in range(3):
             big = {"link": f"urn:btih:{number + 1:040x}", "only": ["x" * 1000] * 600}
@@ -251,6 +314,8 @@ with tempfile.TemporaryDirectory() as scratch:
         report.check("and do not keep it from starting", second.is_up, second.said())
         for number in range(3):
             second.run("rm", f"{number + 1:040x}")
+
+        many_files(second)
 
         # Stops.
         report.equal("a signal ends it in order", second.stop(signal.SIGTERM), 0)

@@ -45,15 +45,26 @@ class CorruptPeer:
                                + b"-XX0001-" + os.urandom(12))
                 whole, rest = divmod(self.pieces, 8)
                 bits = b"\xff" * whole + (bytes([256 - (256 >> rest)]) if rest else b"")
-                client.sendall(self._message(5, bits) + self._message(1))
+                client.sendall(self._message(5, bits))
+                self._first(client)
                 while head := stream.read(4):
                     body = stream.read(struct.unpack(">I", head)[0])
                     if body[:1] == b"\x06":
-                        client.sendall(self._message(7, self._piece(*struct.unpack(">III", body[1:13]))))
+                        self._answer(client, *struct.unpack(">III", body[1:13]))
                     elif body[:1] == b"\x15":  # hash request: rejected. BEP 52.
                         client.sendall(self._message(23, body[1:]))
         except (OSError, struct.error):
             pass
+
+    def _first(self, client):
+        """Behind its bitfield."""
+        client.sendall(self._message(1))
+
+    def _answer(self, client, piece, begin, length):
+        client.sendall(self._message(7, self._piece(piece, begin, length)))
+
+    def _harm(self, data):
+        data[len(data) // 2] ^= 1
 
     @staticmethod
     def _message(kind, payload=b""):
@@ -64,6 +75,6 @@ class CorruptPeer:
         with open(path, "rb") as file:
             file.seek((piece - first) * self.piece_length + begin)
             data = bytearray(file.read(length))
-        data[len(data) // 2] ^= 1
+        self._harm(data)
         self.sent += 1
         return struct.pack(">II", piece, begin) + data

@@ -1,10 +1,11 @@
-"""Debian boots from swarms: of ours and libtorrent's, with seeds killed and a node killed in the middle,
+"""Debian boots from swarms: of ours and libtorrent's, with seeds, a node and a daemon killed in the middle,
 with a peer that lies, and from a v1 torrent. A login on two hosts that know nothing of each other, and
 what goes wrong before a machine runs.
 
 boot.py [PART…]: all of it, or these parts, such as two_hosts. Makes the machine (vm/machine.sh) the first
 time, which takes minutes, the network and root.
 """
+import json
 import os
 import signal
 import sys
@@ -196,6 +197,79 @@ def node_killed(torrent):
                             f"{came / MIB:.0f} MiB came")
 
 
+class Daemon(node.Node):
+    """A daemon of which the machine knows nothing but the socket."""
+
+    def __init__(self, folder):
+        self.where = ("--state", os.path.join(folder, "state"), "--sockets", os.path.join(folder, "sockets"))
+        super().__init__("daemon", *ALONE, *self.where, "--listen", BOOT)
+        self.wait("started", 30)
+
+    def run(self, *words):
+        return swarm.run(*words, *self.where)
+
+    def here(self, dataset):
+        """Bytes of it that are here, and those that came."""
+        transfer = json.loads(self.run("status", dataset, "--json").stdout)["transfer"] or {}
+        return transfer.get("done", 0), transfer.get("downloaded", 0)
+
+
+def daemon_killed(torrent):
+    """`kill -9` of the daemon in the middle, and its restart: QEMU stays, and finds the export again."""
+    name = "daemon killed"
+    folder = tempfile.mkdtemp(dir=scratch)
+    with Seeds(torrent, OURS, THEIRS) as seeds, Daemon(folder) as first:
+        added = first.run("add", torrent, "--sparse", *seeds.peers(), "--json")
+        report.equal(f"{name}: add", added.returncode, 0)
+        dataset = json.loads(added.stdout)["id"]
+        exported = first.run("export", dataset, "root.ext4", "--name", "root.ext4")
+        socket = os.path.join(folder, "sockets", "nbd.sock")
+        report.check(f"{name}: export", exported.stdout.startswith(b"nbd+unix:///root.ext4?"), exported)
+        with machine.qemu(IMAGE, socket, "swarm.do=checksum") as guest:
+            ran(name, guest)
+            deadline = time.monotonic() + 200
+            half = 0
+            while half < 100 * MIB and time.monotonic() < deadline:
+                time.sleep(0.2)
+                half = first.here(dataset)[0]
+            first.kill()
+            report.check(f"{name}: in the middle", 0 < half < 0.9 * SIZE
+                         and b"CHECKSUM" not in guest.text, f"{half}")
+            time.sleep(3)
+            with Daemon(folder) as second:
+                has_right_disk(name, guest)
+                report.equal(f"{name}: QEMU's status", guest.end(60), 0)
+                came = second.here(dataset)[1]
+                report.check(f"{name}: what was here is not fetched again",
+                             0 < came < SIZE - half + 32 * MIB, f"{came}, {half}")
+                report.note(f"{name}: killed with {half / MIB:.0f} MiB here, then {came / MIB:.0f} MiB came")
+
+
+def alive(number):
+    """Whether the process runs: not one that has ended and was not waited for."""
+    try:
+        with open(f"/proc/{number}/stat", encoding="ascii") as file:
+            return file.read().rsplit(")", 1)[1].split()[0] not in "ZX"
+    except FileNotFoundError:
+        return False
+
+
+def boot_killed(torrent):
+    """`kill -9` of `swarm boot`: its QEMU goes with it."""
+    name = "swarm boot killed"
+    with Seeds(torrent, OURS) as seeds, boot(torrent, "checksum", *seeds.peers()) as guest:
+        report.check(f"{name}: prompt", guest.wait(b"PROMPT at", 150), guest.said())
+        with open(f"/proc/{guest.process.pid}/task/{guest.process.pid}/children", encoding="ascii") as file:
+            children = [int(each) for each in file.read().split()]
+        report.check(f"{name}: QEMU is its child", len(children) == 1 and alive(children[0]), f"{children}")
+        guest.send(signal.SIGKILL)
+        guest.process.wait()
+        deadline = time.monotonic() + 10
+        while any(alive(each) for each in children) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        report.check(f"{name}: QEMU is gone", not any(alive(each) for each in children))
+
+
 def two_hosts():
     """Issue 5, "Done when": seed there, boot here, a login."""
     name = "two hosts"
@@ -310,6 +384,8 @@ with tempfile.TemporaryDirectory(prefix="swarm-boot-test-") as scratch:
         "seeds_killed": lambda: seeds_killed(torrent),
         "liar": lambda: liar(torrent),
         "node_killed": lambda: node_killed(torrent),
+        "daemon_killed": lambda: daemon_killed(torrent),
+        "boot_killed": lambda: boot_killed(torrent),
     }
     for part in sys.argv[1:] or parts:
         began = time.monotonic()

@@ -57,6 +57,13 @@ extension Content {
     return found
   }
 
+  /// What the peer sent is right.
+  func acquit(_ sender: ConnectionID?) {
+    if onTrial.isEmpty { return }
+    guard let sender, onTrial.remove(sender) != nil else { return }
+    notices.append(.acquitted(sender))
+  }
+
   private func tell(_ liars: [Suspect]) {
     var told: Set<ConnectionID> = []
     for liar in liars where told.insert(liar.sender).inserted {

@@ -235,6 +235,7 @@ extension Content {
     findLiars(of: work)
     for (position, block) in work.blocks.enumerated() {
       let slot = work.slots[position]
+      acquit(slot.sender)
       if let buffer = takeWaiting(position, of: work) {
         accept(block, buffer)
       } else if slot.place == .disk, let examination = slot.examination {

@@ -77,7 +77,9 @@ extension Content {
     }
     let tree = Int(treeOfFile[Int(leaf.file.rawValue)])
     switch trees[tree].verdict(leaf: leaf.leaf, digest: digest) {
-    case .verified: accept(arrival.block, arrival.buffer)
+    case .verified:
+      acquit(arrival.sender)
+      accept(arrival.block, arrival.buffer)
     case .mismatch: refuse(arrival.block, arrival.buffer, arrival.sender)
     case .needsHashes: wait(arrival, digest: digest)
     }

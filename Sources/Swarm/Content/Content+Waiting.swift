@@ -146,6 +146,7 @@ extension Content {
       switch trees[first.tree].verdict(leaf: leaf, digest: digest) {
       case .needsHashes: break
       case .verified:
+        acquit(slot.sender)
         if let buffer = takeWaiting(position, of: work) { accept(block, buffer) }
       case .mismatch:
         if let buffer = takeWaiting(position, of: work) { refuse(block, buffer, slot.sender) }

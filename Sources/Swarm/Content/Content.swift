@@ -75,6 +75,8 @@ final class Content {
   /// First tries of pieces that were wrong as a whole.
   var suspects: [PieceIndex: [Suspect]] = [:]
   var suspectOrder = Ring<PieceIndex>()
+  /// Peers of which is to be told when something that they sent is proven.
+  var onTrial: Set<ConnectionID> = []
 
   /// Reads under way, for peers and for hashing, by their buffers.
   var reading: [BufferHandle: ReadPurpose] = [:]

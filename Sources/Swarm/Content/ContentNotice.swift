@@ -19,6 +19,8 @@ enum ContentNotice {
   case suspected(PieceIndex, [ConnectionID])
   /// This peer is proven to have sent a wrong block, of which nothing is left to do.
   case culpritFound(ConnectionID)
+  /// Something that a peer sent, which is on trial, is right.
+  case acquitted(ConnectionID)
   /// The block could not be written, or was only said to be here: it must be fetched, and nobody is
   /// to blame.
   case missing(BlockIndex)

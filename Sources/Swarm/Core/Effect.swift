@@ -54,8 +54,8 @@ public enum Outgoing {
 
 /// Why a read ended without all of its bytes.
 public enum ReadFailure: Hashable, Sendable {
-  /// Its deadline passed first.
-  case timeout
+  /// Its deadline passed first; what the first block that was missing waited for then.
+  case timeout(StalledRead.Reason)
   /// The torrent was removed, or the node stops.
   case closed
   /// There are no such bytes.

@@ -182,6 +182,10 @@ final class Peer {
   /// read the piece, and refuses before; nil where it is asked at once.
   var readingTime: Duration?
   var hashRequests = 0
+  /// Whether something that it sent was proven after it had refused hashes.
+  var isProven = false
+  /// The only piece that it is asked for; nil for all that it has.
+  var trial: Trial?
   /// Whether reading from the connection is stopped.
   var isPaused = false
 

@@ -214,6 +214,7 @@ extension Swarm {
     if !asking.refused.contains(id) { asking.refused.append(id) }
     torrent.data?.hashAskings[piece] = asking
     askAnother(piece, torrent)
+    tryPeer(id, by: piece, torrent)
   }
 
   /// Asks somebody for the hashes of a piece whose blocks are on their way; if nobody has them, the
@@ -228,6 +229,7 @@ extension Swarm {
       ask(candidate, torrent, piece)
     } else {
       torrent.data?.content.judgeWhole(piece)
+      completeJudged(piece, torrent)
       touch(torrent)
       want(piece, torrent)
     }
@@ -254,6 +256,7 @@ extension Swarm {
 
   /// The peer is gone: what it was asked for is asked of others.
   mutating func abandonHashes(_ peer: Peer, _ torrent: Torrent) {
+    torrent.data?.content.onTrial.remove(peer.id)
     guard peer.hashRequests > 0, let askings = torrent.data?.hashAskings else { return }
     peer.hashRequests = 0
     torrent.data?.lastHashPiece = nil

@@ -21,6 +21,7 @@ extension Swarm {
       return
     }
     torrent.data?.picker.abandoned(block, by: peer.id.slot)
+    if peer.trial?.piece == piece { endTrial(peer, torrent) }
     if peer.pieces?.contains(piece) != true {
       // It is not with us any more, or has not what it was to have.
       peer.promised.remove(block)

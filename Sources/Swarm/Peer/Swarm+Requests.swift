@@ -225,6 +225,10 @@ extension Swarm {
       return
     }
     if let torrent = peer.torrent {
+      // It, or others, do not bring the piece.
+      if let trial = peer.trial, trial.since + SwarmLimits.snubTime <= now {
+        endTrial(peer, torrent)
+      }
       reviewHeads(peer, torrent)
       if !peer.isClosed { reviewUse(peer, torrent) }
       if peer.isClosed { return }

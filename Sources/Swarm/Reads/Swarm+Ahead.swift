@@ -101,10 +101,26 @@ extension Swarm {
   /// Somebody needs a block of a sparse torrent: the rest of its piece is fetched behind all reads, so
   /// that it can be shared.
   func completePiece(of block: BlockIndex, _ torrent: Torrent) {
-    guard torrent.reading.isSparse, torrent.reading.completesPieces, let data = torrent.data,
+    guard let data = torrent.data else { return }
+    let piece = data.geometry.piece(of: block)
+    // In v1 there is no other proof of the block.
+    if data.geometry.kind == .v1 { return complete(piece, torrent) }
+    guard torrent.reading.isSparse, torrent.reading.completesPieces,
       UInt64(data.geometry.pieceLength) <= ReadLimits.completedPiece
     else { return }
-    let piece = data.geometry.piece(of: block)
+    complete(piece, torrent)
+  }
+
+  /// The piece is to be judged as a whole: if somebody waits for a part of it, all of it must come.
+  func completeJudged(_ piece: PieceIndex, _ torrent: Torrent) {
+    guard let data = torrent.data,
+      data.geometry.blocks(of: piece).contains(where: { data.awaiting[$0] != nil })
+    else { return }
+    complete(piece, torrent)
+  }
+
+  private func complete(_ piece: PieceIndex, _ torrent: Torrent) {
+    guard let data = torrent.data else { return }
     guard data.picker.priority(of: piece) == .skip, !data.have.contains(piece) else { return }
     data.picker.setPriority(.normal, of: piece)
     data.wantedBytes += UInt64(data.geometry.dataLength(of: piece))

@@ -229,7 +229,7 @@ extension Swarm {
 
   mutating func endLateReads() {
     for read in reads.values.filter({ $0.deadline <= now }).sorted(by: PendingRead.isBefore) {
-      end(read, .timeout)
+      end(read, .timeout(torrent(read.torrent).map { reason(read, $0) } ?? .checking))
     }
   }
 

@@ -54,7 +54,8 @@ extension Swarm {
       }
   }
 
-  private func reason(_ read: PendingRead, _ torrent: Torrent) -> StalledRead.Reason {
+  /// What the first block that is missing waits for.
+  func reason(_ read: PendingRead, _ torrent: Torrent) -> StalledRead.Reason {
     guard let data = torrent.data else { return .metadata }
     guard torrent.isRunning else { return .checking }
     guard let block = read.awaited.min() else { return read.reading > 0 ? .disk : .turn }

@@ -89,7 +89,7 @@ extension Swarm {
       var time = expectedAnswer(peer)
       if peer.isSeed { time += max(time / 4, ReadLimits.leastSlack) }
       guard best == nil || time < bestTime else { continue }
-      if data.alone.contains(where: { $0.piece == piece }),
+      if peer.trial != nil || data.alone.contains(where: { $0.piece == piece }),
         !hasPiece || !askable(pieces, of: peer, torrent).contains(piece)
       {
         continue

@@ -24,8 +24,13 @@ extension Swarm {
   /// from several is asked of one alone. Either that one is the liar, which is proven by the next
   /// verdict, or the piece gets right, and what the others sent can be compared with it.
   mutating func askable(_ pieces: PieceSet, of peer: Peer, _ torrent: Torrent) -> PieceSet {
-    guard let data = torrent.data, !data.alone.isEmpty else { return pieces }
+    guard let data = torrent.data else { return pieces }
     var pieces = pieces
+    if let trial = peer.trial {
+      pieces = PieceSet(pieceCount: data.geometry.pieces.count)
+      pieces.insert(trial.piece)
+    }
+    if data.alone.isEmpty { return pieces }
     for index in data.alone.indices where pieces.contains(data.alone[index].piece) {
       let entry = data.alone[index]
       if let id = entry.peer, let other = self.peer(id), gives(other, entry.piece) {

@@ -55,6 +55,7 @@ extension Swarm {
       suspect(piece, suspects, torrent)
       wantMore(torrent)
     case .culpritFound(let id): blame(id, torrent, "a block that it sent is not the torrent's")
+    case .acquitted(let id): acquit(id, torrent)
     case .missing(let block): missing(block, torrent)
     case .wantsHashes(let piece): wantsHashes(piece, torrent)
     case .lost(let runs): lost(runs, torrent)
@@ -177,6 +178,7 @@ extension Swarm {
     torrent.data?.picker.have(piece)
     torrent.data?.hashAskings[piece] = nil
     torrent.data?.alone.removeAll { $0.piece == piece }
+    endTrials(by: piece, torrent)
     if torrent.data?.lastHashPiece == piece { torrent.data?.lastHashPiece = nil }
     if let data = torrent.data, data.picker.priority(of: piece) != .skip {
       torrent.data?.doneBytes += UInt64(data.geometry.dataLength(of: piece))

@@ -208,7 +208,7 @@ extension ReadFailure {
   /// For who reads over HTTP.
   fileprivate var control: ControlFailure {
     switch self {
-    case .timeout: .timeout("nobody had the bytes in time")
+    case .timeout: .timeout(text)
     case .closed: .unavailable("the dataset is being stopped")
     case .outOfRange: .system("there are no such bytes")
     }

@@ -1,10 +1,10 @@
-import CUV
+import CGuard
 import Glibc
 
 /// A program that runs as our child, with our terminal, folder and environment. It keeps the loop
-/// running until it has ended.
+/// running until it has ended, and is killed by the kernel if we end before it, be it by `kill -9`.
 ///
-/// Belongs to the loop's thread.
+/// Belongs to the loop's thread, which must be one that lasts: with it the program ends.
 public final class ChildProcess {
   /// How it ended.
   public enum End: Hashable, Sendable {
@@ -24,9 +24,11 @@ public final class ChildProcess {
 
   /// Its process id.
   public let id: Int32
-  private let handle: UnsafeMutablePointer<uv_process_t>
+  /// Readable when it has ended.
+  private let descriptor: Int32
+  /// nil when it has ended.
+  private var poll: SocketPoll?
   private let onEnd: (End) -> Void
-  private var hasEnded = false
 
   /// Starts it. `onEnd` is called by the loop, once.
   ///
@@ -36,60 +38,38 @@ public final class ChildProcess {
     _ arguments: [[UInt8]], streams: Streams, on loop: EventLoop, onEnd: @escaping (End) -> Void
   ) throws(SystemError) {
     self.onEnd = onEnd
-    handle = .allocate(capacity: 1)
-    let status = Self.spawn(arguments, streams, on: loop, into: handle)
-    guard status == 0 else {
-      // libuv has begun to use the handle; the loop lets go of it in its own time.
-      uv_close(uvHandle(handle)) { UnsafeMutableRawPointer($0)?.deallocate() }
-      throw SystemError("run", arguments.first ?? [], -status)
-    }
-    id = handle.pointee.pid
-    handle.pointee.data = Unmanaged.passRetained(self).toOpaque()
+    (id, descriptor) = try Self.start(arguments, streams)
+    // Both see to it that it stays until the program has ended.
+    poll = SocketPoll(on: loop, socket: descriptor) { _ in self.ended() }
+    precondition(poll != nil, "libuv refuses a descriptor of a process")
+    poll?.watch(.readable)
   }
 
-  private static func spawn(
-    _ arguments: [[UInt8]], _ streams: Streams, on loop: EventLoop,
-    into handle: UnsafeMutablePointer<uv_process_t>
-  ) -> CInt {
+  private static func start(
+    _ arguments: [[UInt8]], _ streams: Streams
+  ) throws(SystemError) -> (id: Int32, descriptor: Int32) {
     var words: [UnsafeMutablePointer<CChar>?] = arguments.map { word in
       (word + [0]).withUnsafeBytes { strdup($0.bindMemory(to: CChar.self).baseAddress!) }
     }
     words.append(nil)
     defer { for word in words { free(word) } }
-    var containers = (STDIN_FILENO...STDERR_FILENO).map { descriptor in
-      var container = uv_stdio_container_t()
-      container.flags = streams == .ours ? UV_INHERIT_FD : UV_IGNORE
-      container.data.fd = descriptor
-      return container
-    }
-    return words.withUnsafeMutableBufferPointer { words in
-      containers.withUnsafeMutableBufferPointer { containers in
-        var options = uv_process_options_t()
-        options.file = words[0].map { UnsafePointer($0) }
-        options.args = words.baseAddress
-        options.stdio = containers.baseAddress
-        options.stdio_count = CInt(containers.count)
-        options.exit_cb = { handle, status, signal in
-          let child = Unmanaged<ChildProcess>.fromOpaque(handle!.pointee.data).takeUnretainedValue()
-          child.ended(signal > 0 ? .signalled(signal) : .exited(Int32(truncatingIfNeeded: status)))
-        }
-        return uv_spawn(loop.raw, handle, &options)
-      }
-    }
+    var id: pid_t = 0
+    let descriptor = cchild_start(&words, streams == .ours ? 1 : 0, &id)
+    guard descriptor >= 0 else { throw SystemError("run", arguments.first ?? []) }
+    return (id, descriptor)
   }
 
   /// Sends it a signal. Nothing happens when it has ended.
   public func send(signal: CInt) {
-    if !hasEnded { uv_process_kill(handle, signal) }
+    if poll != nil { kill(id, signal) }
   }
 
-  private func ended(_ end: End) {
-    hasEnded = true
-    uv_close(uvHandle(handle)) { handle in
-      let pointer = UnsafeMutableRawPointer(handle!).assumingMemoryBound(to: uv_process_t.self)
-      Unmanaged<ChildProcess>.fromOpaque(pointer.pointee.data).release()
-      pointer.deallocate()
-    }
-    onEnd(end)
+  private func ended() {
+    guard let poll else { return }
+    poll.close()
+    self.poll = nil
+    close(descriptor)
+    let status = cchild_end(id)
+    onEnd(status < 0 ? .signalled(-status) : .exited(status))
   }
 }

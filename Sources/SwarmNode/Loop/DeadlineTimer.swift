@@ -27,6 +27,9 @@ public final class DeadlineTimer {
       }, milliseconds, 0)
   }
 
+  /// Whether it is to call.
+  var isSet: Bool { !isClosed && uv_is_active(uvHandle(handle)) != 0 }
+
   /// Does not call any more until it is set again.
   public func clear() {
     guard !isClosed else { return }

@@ -13,8 +13,9 @@ public final class EventLoop {
 
   /// A loop with its own libuv state.
   public init() {
-    // Read by libuv when the pool is first used; a value that the user has set stays.
-    setenv("UV_THREADPOOL_SIZE", String(Self.poolThreads), 0)
+    // Read by libuv when the pool is first used; a value that the user has set stays. A single thread
+    // would leave nothing to hash with while a disk does not answer.
+    setenv("UV_THREADPOOL_SIZE", String(max(2, Self.poolThreads)), 0)
     raw = .allocate(capacity: 1)
     let status = uv_loop_init(raw)
     precondition(status == 0, "libuv cannot make a loop: \(String(cString: uv_strerror(status)))")

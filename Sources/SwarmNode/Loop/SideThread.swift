@@ -4,8 +4,10 @@ import Synchronization
 
 /// Runs one piece of work after the other on a thread of its own: what waits for routers or for name
 /// servers would take a thread of libuv's pool, of which there is one a core, from hashing and the disk
-/// for seconds, and would keep the loop running as long.
-final class SideThread {
+/// for seconds, and would keep the loop running as long. So does what itself has jobs for the pool.
+///
+/// Belongs to the loop's thread, and keeps the loop running until it is closed.
+public final class SideThread {
   /// What the thread and the loop share.
   private final class Bell: Sendable {
     /// nil when the loop does not listen any more.
@@ -24,7 +26,8 @@ final class SideThread {
   private var running: (any Piece)?
   private var isClosed = false
 
-  init(on loop: EventLoop) {
+  /// A thread that has nothing to do: there is none yet.
+  public init(on loop: EventLoop) {
     handle = .allocate(capacity: 1)
     bell = Bell(handle)
     let status = uv_async_init(loop.raw, handle) { handle in
@@ -36,7 +39,7 @@ final class SideThread {
 
   /// Runs `work` on the thread when what was asked for before has ended, and then `completion` with
   /// its result on the loop.
-  func perform<Result: Sendable>(
+  public func perform<Result: Sendable>(
     _ work: @escaping @Sendable () -> Result, completion: @escaping (Result) -> Void
   ) {
     guard !isClosed else { return }
@@ -45,7 +48,7 @@ final class SideThread {
   }
 
   /// Ends it: nothing is completed any more. Work that is under way goes on, and is forgotten.
-  func close() {
+  public func close() {
     guard !isClosed else { return }
     isClosed = true
     waiting = []

@@ -14,7 +14,7 @@ final class NBDConnection {
   private unowned let server: NBDServer
   private let socket: Int32
   private var poll: SocketPoll?
-  private var session = NBDSession()
+  var session = NBDSession()
   private var output = OutputChunks()
   /// What came and could not be taken yet.
   private var input: [UInt8] = []
@@ -272,8 +272,7 @@ final class NBDConnection {
     server.figures.failures += 1
     session.fail(request.id, .inputOutput, at: nil, failure.text)
     let range = request.range
-    server.log(
-      .warning,
+    server.failed(
       "a read of \(range.count) bytes at \(range.lowerBound) of "
         + "\(printable(export?.names.first ?? [])) failed: \(failure.text)",
       torrent: export?.torrent)
@@ -287,16 +286,5 @@ final class NBDConnection {
 
   private func drop(_ id: NBDRequestID) {
     gatherings.removeValue(forKey: id)?.memory.deallocate()
-  }
-}
-
-extension ReadFailure {
-  /// Why, for people: the end of a sentence.
-  public var text: String {
-    switch self {
-    case .timeout: "nobody had the bytes in time"
-    case .closed: "the torrent was closed"
-    case .outOfRange: "there are no such bytes"
-    }
   }
 }

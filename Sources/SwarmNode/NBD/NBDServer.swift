@@ -21,6 +21,9 @@ public final class NBDServer {
   private(set) lazy var traces = ExportTraces(node, log: log) { [unowned self] in onTrace($0, $1) }
   private var listener: LocalListener?
   private var connections: [ObjectIdentifier: NBDConnection] = [:]
+  /// Set while failures are counted instead of told.
+  private var failureTimer: DeadlineTimer?
+  private var untold: (count: Int, last: String, torrent: TorrentID?) = (0, "", nil)
 
   /// Listens at `path`. The node is not kept running by it.
   public init(at path: [UInt8], for node: Node, log: Log) throws(SystemError) {
@@ -38,6 +41,9 @@ public final class NBDServer {
     traces.close()
     for connection in connections.values { connection.shutDown() }
     connections = [:]
+    tellFailures()
+    failureTimer?.close()
+    failureTimer = nil
     node.onTurnEnd = {}
   }
 
@@ -59,13 +65,46 @@ public final class NBDServer {
       return
     }
     connections[ObjectIdentifier(made)] = made
+    shareWindow()
     figures.clients = connections.count
     made.begin()
   }
 
   func remove(_ connection: NBDConnection) {
     connections[ObjectIdentifier(connection)] = nil
+    shareWindow()
     figures.clients = connections.count
+  }
+
+  /// What all connections may owe together is bounded.
+  private func shareWindow() {
+    let share = NBDServerLimits.windows / max(connections.count, 1)
+    for connection in connections.values {
+      connection.session.window = min(NBDServerLimits.window, share)
+    }
+  }
+
+  /// A read has failed: the operator is told at once, of many at a time by their number.
+  func failed(_ text: String, torrent: TorrentID?) {
+    if untold.count == 0, failureTimer?.isSet != true {
+      log(.warning, text, torrent: torrent)
+    } else {
+      untold = (untold.count + 1, text, torrent)
+    }
+    if failureTimer == nil {
+      failureTimer = DeadlineTimer(on: node.loop) { [unowned self] in tellFailures() }
+    }
+    if failureTimer?.isSet != true {
+      failureTimer?.set(milliseconds: NBDServerLimits.failureInterval)
+    }
+  }
+
+  private func tellFailures() {
+    guard untold.count > 0 else { return }
+    let others = untold.count > 1 ? " (and \(untold.count - 1) others)" : ""
+    log(.warning, untold.last + others, torrent: untold.torrent)
+    untold = (0, "", nil)
+    failureTimer?.set(milliseconds: NBDServerLimits.failureInterval)
   }
 
   /// Sends what the node's turn brought.

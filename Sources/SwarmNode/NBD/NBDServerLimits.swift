@@ -5,6 +5,8 @@ enum NBDServerLimits {
   /// Bytes that a connection may owe before no more is taken from it: enough for eight reads of 1 MiB,
   /// few enough that what was read is still in a cache when it is sent.
   static let window = 8 << 20
+  /// Bytes that all connections together may owe: a client that takes nothing costs its share of them.
+  static let windows = 128 << 20
   /// Bytes of a chunk of output, if one read does not need more.
   static let chunkBytes = 256 << 10
   /// Largest chunk that is kept to be used again, and how many: reads of 1 MiB are common.
@@ -47,4 +49,6 @@ enum NBDServerLimits {
 
   /// A read that waits for longer has stalled: a guest that is used to disks shows it by then.
   static let stall = Duration.seconds(1)
+  /// Milliseconds in which the operator gets one line at the most about reads that failed.
+  static let failureInterval: UInt64 = 1_000
 }

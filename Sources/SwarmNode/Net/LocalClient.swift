@@ -7,13 +7,18 @@ import Metainfo
 public enum LocalClient {
   /// Sends a request, and gives all that comes until the other side ends the connection. An answer of
   /// more than `limit` bytes is an error (EFBIG), and so is one of which nothing comes for `patience`
-  /// seconds (EAGAIN).
+  /// seconds (EAGAIN). Who listens must be the user we run as, or root (EPERM): nobody else is told
+  /// what is asked, or believed.
   public static func exchange(
     _ request: [UInt8], at path: [UInt8], limit: Int, patience: Int
   ) throws(SystemError) -> [UInt8] {
-    let socket = path.withCPath { clocal_connect($0) }
+    var user: uid_t = 0
+    let socket = path.withCPath { clocal_connect($0, &user) }
     guard socket >= 0 else { throw SystemError("connect to", path) }
     defer { close(socket) }
+    guard user == geteuid() || user == 0 else {
+      throw SystemError("trust who listens at", path, EPERM, detail: "it is user \(user)")
+    }
     var wait = timeval(tv_sec: patience, tv_usec: 0)
     let size = socklen_t(MemoryLayout<timeval>.size)
     setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &wait, size)

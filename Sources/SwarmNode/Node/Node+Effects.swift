@@ -122,7 +122,7 @@ extension Node {
     case .unknown, .preparing:
       preconditionFailure("the core uses a disk that it has not prepared")
     }
-    loop.perform {
+    diskJobs.perform {
       driver.perform(operation)
     } completion: { [self] in
       completed($0, of: torrent)

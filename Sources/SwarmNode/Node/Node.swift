@@ -49,6 +49,7 @@ public final class Node {
 
   /// Jobs of disk and hash that threads are at.
   var jobsRunning = 0
+  private(set) lazy var diskJobs = DiskJobs(on: loop)
   /// Whether something happened since the core's effects were carried out.
   var needsTurn = true
   private var isInTurn = false

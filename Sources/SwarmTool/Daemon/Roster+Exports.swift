@@ -16,6 +16,8 @@ extension Roster {
     devices.exports.contains { $0.torrent == torrent } || devices.isReading(torrent)
   }
 
+  func isInUse(_ torrent: TorrentID) -> Bool { isOffering(torrent) }
+
   /// A version of a dataset that is taken part in; without a number the one that it is about.
   func opened(_ version: UInt64?, of entry: Entry) -> Opened? {
     guard let member = entry.member else { return nil }
@@ -25,19 +27,39 @@ extension Roster {
     }
     // Of the newest one may not be known yet what is in it: then it is the newest that is here.
     guard let version = version ?? member.besides.compactMap(\.version).max(),
-      let key = member.plan.dataset?.key ?? member.plan.search?.key,
-      let shared = member.besides.first(where: { $0.version == version }),
+      let shared = member.besides.first(where: { $0.version == version })
+    else { return nil }
+    return opened(shared.torrent, version, of: member)
+  }
+
+  private func opened(_ torrent: TorrentID, _ version: UInt64, of member: Member) -> Opened? {
+    guard let key = member.plan.dataset?.key ?? member.plan.search?.key,
       let infohash = state.dataset(key).version(version),
       let kept = state.keptVersion(infohash)
     else { return nil }
-    return Opened(torrent: shared.torrent, info: kept.torrent.info, version: version)
+    return Opened(torrent: torrent, info: kept.torrent.info, version: version)
+  }
+
+  /// The same for who is about to read it: an older version is opened if it is known what is in it.
+  func reading(_ version: UInt64?, of entry: Entry) -> Opened? {
+    if version == nil || version == opened(nil, of: entry)?.version {
+      return opened(version, of: entry)
+    }
+    guard let version, let member = entry.member else { return nil }
+    do {
+      guard let torrent = try member.open(version) else { return nil }
+      return opened(torrent, version, of: member)
+    } catch {
+      entry.teller.warn("version \(version) cannot be opened: \(Member.text(of: error))")
+      return nil
+    }
   }
 
   /// What is offered is what is wished for and can be read.
   func updateDevices() {
     devices.exports = record.exports.compactMap { wish in
       guard let entry = entries.first(where: { $0.id == wish.dataset }),
-        let opened = opened(wish.version, of: entry),
+        let opened = reading(wish.version, of: entry),
         let file = opened.info.files.firstIndex(where: { $0.path.bytes == wish.path })
       else { return nil }
       return device(
@@ -59,7 +81,7 @@ extension Roster {
       version = number
     }
     let path = name[(slash + 1)...]
-    guard let opened = opened(version, of: entry),
+    guard let opened = reading(version, of: entry),
       let file = opened.info.files.firstIndex(where: { $0.path.bytes.elementsEqual(path) }),
       opened.info.files[file].length > 0
     else { return nil }

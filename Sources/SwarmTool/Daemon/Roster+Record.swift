@@ -60,7 +60,9 @@ extension Roster {
 
   /// What is kept of a wish for a .torrent: its infohashes. The torrent itself goes to the state folder, so
   /// that the file is of no matter any more.
-  func kept(_ link: LinkArgument) throws(Failure) -> LinkArgument {
+  static func kept(
+    _ link: LinkArgument, in state: StateFolder
+  ) throws(Failure) -> LinkArgument {
     guard case .path(let path) = link, state.publishedSource(at: path) == nil,
       path.suffix(8).elementsEqual(".torrent".utf8)
     else { return link }

@@ -25,11 +25,7 @@ extension Roster: ControlService {
   func add(
     _ request: AddRequest, completion: @escaping (Result<String, ControlFailure>) -> Void
   ) {
-    do throws(ControlFailure) {
-      completion(.success(try insert(request).id))
-    } catch {
-      completion(.failure(error))
-    }
+    insert(request) { completion($0.map(\.id)) }
   }
 
   func remove(_ dataset: String, completion: @escaping (ControlFailure?) -> Void) {
@@ -211,14 +207,22 @@ extension Roster: ControlService {
 
   private func openedVersion(_ version: UInt64?, of id: String) throws(ControlFailure) -> Opened {
     let entry = try entry(id)
-    if let opened = opened(version, of: entry) { return opened }
+    if let opened = reading(version, of: entry) { return opened }
     if let fault = entry.fault { throw .unavailable(fault) }
+    if let version, entry.member?.opening.contains(version) == true {
+      throw .unavailable("version \(version) is being opened: ask again in a moment")
+    }
     guard let version else { throw .unavailable("what is in it is not known yet") }
     if let newest = newest(of: entry), version > newest {
       throw .notFound("there is no version \(version): the newest is \(newest)")
     }
+    if entry.member?.plan.isSeed == true {
+      throw .notFound(
+        "of version \(version) nothing is kept: what is shared is the user's own folder")
+    }
     throw .unavailable(
-      "version \(version) is not taken part in by the daemon; swarm join KEY@\(version) fetches it")
+      "it is not known here what is in version \(version); swarm log \(id) asks others, "
+        + "then ask again")
   }
 
   private func key(of entry: Entry) -> DatasetKey? {

@@ -24,6 +24,10 @@ final class Roster: MemberHost {
     var lastStatus = ""
     /// When it is tried again.
     var nextTry = ContinuousClock.now
+    /// Whether it is being found out how it can be taken part in.
+    var isBeingPlanned = false
+    /// It was taken out meanwhile.
+    var onPlanned: (() -> Void)?
 
     init(_ id: String, _ request: AddRequest, _ teller: DaemonTeller) {
       self.id = id
@@ -42,6 +46,14 @@ final class Roster: MemberHost {
   var record = RosterRecord()
   /// Those that are taken out, until all of theirs is closed.
   private var leaving: [(id: String, member: Member, onGone: (ControlFailure?) -> Void)] = []
+  /// Those that are to be taken part in once it is known how.
+  private var joining: [Entry] = []
+  /// Those that were taken out before that was known.
+  private var dropped: Set<String> = []
+  /// Where that is found out.
+  private(set) lazy var planner = SideThread(on: loop)
+  /// Whose status is told first.
+  private var nextStatus = 0
   private let lines: DaemonLines
   private let tell: (String, String?, [(String, JSON)]) -> Void
   /// Holds the record against other daemons.
@@ -53,6 +65,8 @@ final class Roster: MemberHost {
   private static let retryInterval = Duration.seconds(30)
   /// Datasets at the most: each has a swarm or two, and the state file a bound.
   static let mostDatasets = 1_000
+  /// Bytes of statuses in one tick, half of what a listener may leave unread.
+  private static let statusBytes = 128 << 10
   /// Exports at the most.
   static let mostExports = 10_000
 
@@ -101,6 +115,7 @@ final class Roster: MemberHost {
   /// Ends all members; the node is stopped by who has it.
   func end() {
     isOver = true
+    planner.close()
     for entry in entries { entry.member?.end() }
     devices.close()
   }
@@ -111,7 +126,7 @@ final class Roster: MemberHost {
       if let member = entry.member {
         member.tick()
         member.updateFigures()
-      } else if ContinuousClock.now >= entry.nextTry {
+      } else if !entry.isBeingPlanned, ContinuousClock.now >= entry.nextTry {
         begin(entry)
       }
     }
@@ -119,13 +134,21 @@ final class Roster: MemberHost {
 
   /// Tells how each dataset is doing of which there is something new.
   func tellStatus() {
-    for entry in entries {
+    // Of a thousand datasets at once more than a listener may leave unread: they take turns.
+    var bytes = 0
+    let first = nextStatus < entries.count ? nextStatus : 0
+    for (place, entry) in (entries[first...] + entries[..<first]).enumerated() {
+      if bytes > Self.statusBytes {
+        nextStatus = (first + place) % entries.count
+        return
+      }
       guard let member = entry.member, member.torrent != nil else { continue }
       let around = member.surroundings.current(of: node)
       let members = member.figures.json.filter { $0.0 != "event" } + around.json
       let line = JSON.object(members).line
       if line == entry.lastStatus { continue }
       entry.lastStatus = line
+      bytes += line.utf8.count
       tell("status", entry.id, members)
     }
   }
@@ -137,56 +160,22 @@ final class Roster: MemberHost {
   }
 
   private func begin(_ entry: Entry) {
-    guard !isOver else { return }
-    do throws(Failure) {
-      try start(entry)
-    } catch {
-      fail(entry, error.message)
+    guard !isOver, !entry.isBeingPlanned else { return }
+    plan(entry) { [unowned self] result in
+      if let onPlanned = entry.onPlanned { return onPlanned() }
+      guard !isOver else { return }
+      do throws(Failure) { start(entry, try result.get()) } catch { fail(entry, error.message) }
     }
   }
 
-  /// Takes part in it. Throws what is in the way.
-  func start(_ entry: Entry) throws(Failure) {
-    let (plan, link, name) = try Failure.wrap { try self.plan(entry) }
-    entry.link = link
-    if let name { entry.teller.name = printable(name) }
+  /// Takes part in it. What is in the way is its fault then.
+  private func start(_ entry: Entry, _ planned: Planned) {
+    entry.link = planned.link
+    if let name = planned.name { entry.teller.name = printable(name) }
     entry.fault = nil
-    let member = Member(plan, of: self, state: state, teller: entry.teller)
+    let member = Member(planned.plan, of: self, state: state, teller: entry.teller)
     entry.member = member
     member.begin()
-  }
-
-  private func plan(_ entry: Entry) throws -> (Member.Plan, MagnetLink, [UInt8]?) {
-    let request = entry.request
-    if case .path(let path) = request.link, let published = state.publishedSource(at: path) {
-      let source = try SeedSource.ofDataset(published, state: state, teller: entry.teller)
-      let info = source.torrent.info
-      return (
-        try source.plan(
-          in: state, peers: request.peers + network.peers.map(\.address), entry.teller),
-        MagnetLink(info, key: published.key), info.name.bytes
-      )
-    }
-    let globs = try request.only.map { text in
-      guard let glob = Glob(Array(text.utf8)) else {
-        throw Failure("\(printable(Array(text.utf8))) is no pattern of files")
-      }
-      return glob
-    }
-    var reading = ReadingPolicy()
-    reading.isSparse = request.isSparse
-    return try JoinRequest(
-      subject: Self.subject(of: request.link),
-      directory: request.directory ?? contentFolder(of: entry.id), globs: globs,
-      keep: request.keep.map { Int($0) }, reading: reading,
-      needed: Set(record.exports.filter { $0.dataset == entry.id }.compactMap(\.version)),
-      peers: request.peers + network.peers.map(\.address)
-    ).plan(in: state, entry.teller)
-  }
-
-  /// Where content goes that nobody gave a place.
-  private func contentFolder(of id: String) -> [UInt8] {
-    state.path.appending(name: Array("content/\(id)".utf8))
   }
 
   private func fail(_ entry: Entry, _ reason: String) {
@@ -233,43 +222,59 @@ final class Roster: MemberHost {
 
   // MARK: Coming and going
 
-  /// A wish is new: the id under which it is known.
-  func insert(_ request: AddRequest) throws(ControlFailure) -> Entry {
-    guard entries.count < Self.mostDatasets else {
-      throw .conflict("the daemon has \(entries.count) datasets, and takes no more")
-    }
-    var request = request
-    if case .path(let path) = request.link {
-      do throws(SystemError) {
-        request.link = .path(try RealPath.resolve(path))
+  /// A wish is new: it is remembered if it can be fulfilled.
+  func insert(
+    _ request: AddRequest, completion: @escaping (Result<Entry, ControlFailure>) -> Void
+  ) {
+    let state = state
+    perform {
+      var request = request
+      if case .path(let path) = request.link { request.link = .path(try RealPath.resolve(path)) }
+      request.link = try Self.kept(request.link, in: state)
+      return (request, try Self.id(of: request, in: state))
+    } completion: { [unowned self] result in
+      do throws(ControlFailure) {
+        let (request, id) = try result.mapError { ControlFailure.invalid($0.message) }.get()
+        try refuseSecond(id)
+        let entry = Entry(id, request, teller(id))
+        joining.append(entry)
+        plan(entry) { [unowned self] result in
+          joining.removeAll { $0 === entry }
+          completion(Result { () throws(ControlFailure) in try insert(entry, result) })
+        }
       } catch {
-        throw .invalid("\(error)")
+        completion(.failure(error))
       }
     }
-    let id: String
-    do throws(Failure) {
-      request.link = try kept(request.link)
-      id = try Self.id(of: request, in: state)
-    } catch {
-      throw .invalid(error.message)
+  }
+
+  private func refuseSecond(_ id: String) throws(ControlFailure) {
+    guard entries.count + joining.count < Self.mostDatasets else {
+      throw .conflict("the daemon has \(entries.count) datasets, and takes no more")
     }
-    if let present = entries.first(where: { $0.id == id }) {
+    if let present = (entries + joining).first(where: { $0.id == id }) {
       throw .conflict(
         "the daemon takes part in \(present.teller.name.isEmpty ? id : present.teller.name) already"
       )
     }
-    if leaving.contains(where: { $0.id == id }) {
+    if leaving.contains(where: { $0.id == id }) || dropped.contains(id) {
       throw .conflict("the dataset is being taken out; try again in a moment")
     }
-    let entry = Entry(id, request, teller(id))
+  }
+
+  private func insert(
+    _ entry: Entry, _ result: Result<Planned, Failure>
+  ) throws(ControlFailure) -> Entry {
+    if isOver { throw .unavailable("the daemon stops") }
+    let planned = try result.mapError { ControlFailure.conflict($0.message) }.get()
     // What fails at once tells of it by the entry.
     entries.append(entry)
-    begin(entry)
+    start(entry, planned)
     if let fault = entry.fault {
       entries.removeLast()
       throw .conflict(fault)
     }
-    record.datasets.append(request)
+    record.datasets.append(entry.request)
     do throws(ControlFailure) {
       try keepRecord()
     } catch {
@@ -297,6 +302,15 @@ final class Roster: MemberHost {
     entries.remove(at: index)
     entry.teller.note("taken part in no more")
     updateDevices()
+    if entry.isBeingPlanned {
+      // What holds it against others is let go when that is over.
+      dropped.insert(entry.id)
+      entry.onPlanned = { [unowned self] in
+        dropped.remove(entry.id)
+        onGone(nil)
+      }
+      return
+    }
     guard let member = entry.member else { return onGone(nil) }
     leave(member, of: entry, onGone: onGone)
   }

@@ -147,6 +147,19 @@ struct JoinRequest {
         newest = next
         return part(in: named, at: next)
       }, watch: { nil })
+    followed.older = { number in
+      guard let infohash = dataset.version(number), let kept = state.keptVersion(infohash) else {
+        return nil
+      }
+      var request = self
+      request.reading.isSparse = true
+      var named = link
+      named.selection = nil
+      (named.v1Infohash, named.v2Infohash) = (nil, infohash)
+      return request.part(
+        in: named,
+        at: try request.place(named, kept.torrent, number: number, state, teller))
+    }
     if let keep {
       followed.removal = { newest?.removal.map { ($0, keeping: keep) } }
     }

@@ -12,7 +12,50 @@ extension Member {
     let version: UInt64?
     /// What holds it against other processes, until it is gone.
     let holder: Any?
+    /// Since when nobody has read it; nil for what is shared, whether it is read or not.
+    var idleSince: ContinuousClock.Instant?
+    /// The version that it describes, where it has no content.
+    var described: UInt64?
   }
+
+  /// Opens an older version for who wants to read it; it is closed when nobody has for a while. nil where
+  /// it is not known here what is in it, and while it is being opened (`opening`).
+  func open(_ number: UInt64) throws -> TorrentID? {
+    if let index = besides.firstIndex(where: { $0.version == number }) {
+      if besides[index].idleSince != nil { besides[index].idleSince = .now }
+      return besides[index].torrent
+    }
+    if let described = besides.first(where: { $0.described == number }) {
+      // The same torrent, with no place for content: it must be gone first.
+      opening.insert(number)
+      host.node.remove(described.torrent)
+      return nil
+    }
+    guard !isOver, torrent != nil, let subject = try plan.dataset?.older(number) else { return nil }
+    let torrent = try host.node.add(subject.request()) { try subject.folders($0, $1) }
+    besides.append(
+      Shared(torrent: torrent, version: number, holder: subject, idleSince: .now))
+    for peer in plan.peers { host.node.resolve(peer, for: torrent) }
+    if !met.isEmpty { host.node.add(peers: Array(met), from: .met, to: torrent) }
+    teller.note("version \(number) is opened to be read")
+    return torrent
+  }
+
+  /// Closes what was kept for readers and that nobody has read for a while: longer than clients try to
+  /// come back after a restart.
+  func closeIdle() {
+    for index in besides.indices {
+      guard let since = besides[index].idleSince else { continue }
+      if host.isInUse(besides[index].torrent) {
+        besides[index].idleSince = .now
+      } else if ContinuousClock.now - since > Self.idleTime {
+        host.node.remove(besides[index].torrent)
+      }
+    }
+    leaveOldest()
+  }
+
+  private static let idleTime = Duration.seconds(120)
 
   /// Looks for the version that is asked for.
   func search() {
@@ -49,7 +92,10 @@ extension Member {
       else {
         continue
       }
-      besides.append(Shared(torrent: torrent, version: other.version, holder: other.holder))
+      besides.append(
+        Shared(
+          torrent: torrent, version: other.version, holder: other.holder, described: other.described
+        ))
     }
   }
 
@@ -72,7 +118,13 @@ extension Member {
   /// The node has closed a torrent: what held it is let go.
   func closed(_ torrent: TorrentID) {
     guard let index = besides.firstIndex(where: { $0.torrent == torrent }) else { return }
-    let version = besides.remove(at: index).version
+    let shared = besides.remove(at: index)
+    let version = shared.version
+    if let number = shared.described, opening.remove(number) != nil, !isOver {
+      do { if try open(number) != nil { host.canBeRead(self) } } catch {
+        warn(Self.text(of: error))
+      }
+    }
     if let version, removing.contains(version), let (removal, _) = plan.dataset?.removal() {
       remove(version, by: removal)
     }

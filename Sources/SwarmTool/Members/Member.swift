@@ -20,6 +20,8 @@ final class Member {
   /// Peers of the dataset that we have connected to: they are tried first for its next version, which
   /// nobody may have announced yet.
   var met: Set<PeerEndpoint> = []
+  /// Old versions that somebody wants to read and that can be opened in a moment.
+  var opening: Set<UInt64> = []
   /// Old versions that are being removed.
   var removing: Set<UInt64> = []
   private let startTime = ContinuousClock.now
@@ -137,8 +139,13 @@ final class Member {
     if let torrent {
       updateFigures()
       // One that an earlier run had may still be looked at.
-      if let subject, figures.isFinished || subject.wasWhole() || host.isOffering(torrent) {
-        besides.append(Shared(torrent: torrent, version: subject.version(), holder: subject))
+      let isWhole = figures.isFinished || subject?.wasWhole() == true
+      if let subject, isWhole || host.isOffering(torrent) {
+        // One that is not whole is kept for those who read it.
+        besides.append(
+          Shared(
+            torrent: torrent, version: subject.version(), holder: subject,
+            idleSince: isWhole ? nil : .now))
         leaveOldest()
       } else {
         host.node.remove(torrent)
@@ -216,8 +223,10 @@ final class Member {
   }
 
   /// As many older versions are shared as after a new start: each is a swarm of its own.
-  private func leaveOldest() {
-    let versions = besides.filter { $0.version != nil && !host.isOffering($0.torrent) }
+  func leaveOldest() {
+    let versions = besides.filter {
+      $0.version != nil && $0.idleSince == nil && !host.isInUse($0.torrent)
+    }
     for shared in versions.dropLast(Self.mostOlder) { host.node.remove(shared.torrent) }
   }
 
@@ -231,6 +240,7 @@ final class Member {
   func tick() {
     look()
     meetPeers()
+    closeIdle()
     surroundings.tick()
     plan.search?.versions.tick()
   }

@@ -11,8 +11,10 @@ protocol MemberHost: AnyObject {
   /// How the node looks for others.
   var network: NetworkOptions { get }
 
-  /// Whether files of a torrent are offered to readers, so that it must stay.
+  /// Whether files of a torrent are offered to readers, so that somebody may come for them.
   func isOffering(_ torrent: TorrentID) -> Bool
+  /// Whether a torrent must stay: somebody reads it, or wants it to be there.
+  func isInUse(_ torrent: TorrentID) -> Bool
   /// The files of what the member is about can be read from now on.
   func canBeRead(_ member: Member)
   /// All that was asked for is here, and no newer version is known of.

@@ -49,6 +49,8 @@ extension Member {
     let version: (Head) throws -> Subject?
     /// The newest head that the state folder has: another process may have published it.
     let watch: () -> Head?
+    /// An older version, to be read and nothing else; nil where it is not known what is in it.
+    var older: (UInt64) throws -> Subject? = { _ in nil }
     /// What removes old versions, and how many stay besides the newest; nil where none is removed.
     var removal: () -> (VersionRemoval, keeping: Int)? = { nil }
   }
@@ -79,6 +81,8 @@ extension Member {
     var version: UInt64?
     /// What holds it against other processes.
     var holder: DatasetFolder?
+    /// The version that it describes, where it has no content.
+    var described: UInt64?
   }
 
   /// A version of a dataset that is looked for on the session's node.

@@ -39,7 +39,7 @@ enum MetadataShare {
           request: request,
           folders: TorrentFolders(
             content: place + Array("/content".utf8), maps: place + Array("/blocks".utf8)),
-          version: nil, holder: nil))
+          version: nil, holder: nil, described: number))
     }
     return others
   }

@@ -39,22 +39,3 @@ extension TransferFigures {
     UInt64(max(BootReport.seconds(duration), 0) * 1000)
   }
 }
-
-extension StalledRead.Reason {
-  /// For people and programs.
-  var text: String {
-    switch self {
-    case .checking: "what is here is being checked"
-    case .metadata: "no peer has told what the torrent is"
-    case .peers: "no peer is connected"
-    case .availability: "no connected peer has it"
-    case .choked: "no peer that has it lets us fetch it"
-    case .answer(0): "it is about to be asked for"
-    case .answer(1): "the peer that was asked has not answered"
-    case .answer(let peers): "the \(peers) peers that were asked have not answered"
-    case .hashes: "what proves it has not come"
-    case .disk: "the disk has no room, or does not answer"
-    case .turn: "others are read first"
-    }
-  }
-}

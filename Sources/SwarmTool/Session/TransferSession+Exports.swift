@@ -16,6 +16,16 @@ extension TransferSession {
 
   func isOffering(_ torrent: TorrentID) -> Bool { server != nil }
 
+  func isInUse(_ torrent: TorrentID) -> Bool { server?.isReading(torrent) == true }
+
+  /// What was closed is offered no more.
+  func withdrawClosed() {
+    guard let server, server.exports.contains(where: { node.status(of: $0.torrent) == nil }) else {
+      return
+    }
+    server.exports.removeAll { node.status(of: $0.torrent) == nil }
+  }
+
   /// The version that the session is about can be read: its files are offered, before those of others.
   func canBeRead(_ member: Member) {
     guard let wanted = task.exports, end == nil else { return }

@@ -34,7 +34,14 @@ final class TransferSession: MemberHost {
   let loop = EventLoop()
   let node: Node
   let lines = LogLines()
-  private(set) var member: Member!
+  private let state: StateFolder
+  private(set) lazy var member: Member = {
+    let member = Member(task.plan, of: self, state: state, teller: display)
+    // What holds a version against others is the member's, and let go with it.
+    task.plan.subject = nil
+    task.plan.others = []
+    return member
+  }()
   var timer: EventTimer?
   var signals: [SignalWatcher] = []
   var server: NBDServer?
@@ -50,10 +57,7 @@ final class TransferSession: MemberHost {
     self.options = options
     self.display = display
     node = try options.node(on: loop, log: lines.log(isVerbose: options.isVerbose))
-    member = Member(task.plan, of: self, state: try options.stateFolder(), teller: display)
-    // What holds a version against others is the member's, and let go with it.
-    self.task.plan.subject = nil
-    self.task.plan.others = []
+    state = try options.stateFolder()
     member.tellsOfPeers = options.isVerbose
   }
 
@@ -83,6 +87,7 @@ final class TransferSession: MemberHost {
   private func tick() {
     showLines()
     if end == nil { member.tick() }
+    withdrawClosed()
     let isKnown = member.updateFigures()
     member.figures.reads = server?.figures
     task.machine?.tick(in: self)

@@ -23,6 +23,8 @@ final class ScriptedPeer {
   let wantsContent: Bool
   /// Bytes of blocks that came.
   var downloadedBytes = 0
+  /// Blocks that it sent, right or wrong.
+  var sentBlocks = 0
 
   static let port: UInt16 = 6_881
 

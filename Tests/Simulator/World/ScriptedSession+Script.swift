@@ -172,12 +172,15 @@ extension ScriptedSession {
       block.removeLast(Int.random(in: 1..<block.count, using: &peer.random))
       head.length = UInt32(block.count)
     }
+    if vice == .hidesProofs { block[block.count / 2] ^= 1 }
+    peer.sentBlocks += 1
     send(.piece(head), block)
   }
 
   private func answer(_ request: HashRequest) {
     switch vice {
-    case .rejectsAll, .falseHaves, .freeRider: return send(.hash(.reject(request)))
+    case .rejectsAll, .falseHaves, .freeRider, .hidesProofs, .hasNoProofs:
+      return send(.hash(.reject(request)))
     case .neverAnswers, .keepAlives: return
     default: break
     }

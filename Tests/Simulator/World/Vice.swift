@@ -48,18 +48,25 @@ enum Vice: String, CaseIterable {
   case flutters
   /// Downloads and never uploads.
   case freeRider
+  /// Serves wrong blocks, and rejects all requests for hashes, so that it is found out late.
+  case hidesProofs
+  /// Serves right blocks, and rejects all requests for hashes, as a seed does that trusts its data unread.
+  case hasNoProofs
 
   /// Whether it can be counted among those that have the content to give.
-  var serves: Bool { self == .none || self == .flutters || self == .slow }
+  var serves: Bool {
+    self == .none || self == .flutters || self == .slow || self == .hasNoProofs
+  }
 
   /// Whether it proves itself a liar by bytes that are held against hashes.
   var liesAboutContent: Bool {
     switch self {
-    case .flipsBits, .forgesProofs, .wrongLayers: true
+    case .flipsBits, .forgesProofs, .wrongLayers, .hidesProofs: true
     default: false
     }
   }
 
-  /// All but `none`.
-  static let hostile = allCases.filter { $0 != .none }
+  /// Those that random swarms choose from. The two that reject hashes have a part of their own
+  /// (`ReadSwarm`), so that seeds play what they played before.
+  static let hostile = allCases.filter { ![.none, .hidesProofs, .hasNoProofs].contains($0) }
 }

@@ -71,14 +71,14 @@ import Wire
     body.begin { failures.append($0) }
     service.finish(service.pending[0], file: 0)
     #expect(failures == [nil])
-    service.fail(.timeout)
+    service.fail(.timeout(.peers))
     let (bytes, end) = drain(body, room: 1 << 20)
     #expect(bytes.count == 256 << 10 && end == .failed)
     #expect(failures.count == 1)
     let other = FileBody(0..<5, of: try #require(file(service)))
     other.begin { failures.append($0) }
-    service.fail(.timeout)
-    #expect(failures == [nil, .timeout])
+    service.fail(.timeout(.peers))
+    #expect(failures == [nil, .timeout(.peers)])
   }
 
   @Test func whoGoesLeavesNothing() throws {

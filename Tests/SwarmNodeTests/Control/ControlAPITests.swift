@@ -144,7 +144,7 @@ import Wire
     let fixture = try Fixture()
     let url = "/v1/datasets/\(Fixture.key)/files/dir/%FF%20b"
     let first = fixture.client()
-    let failed = first.ask("GET", url) { fixture.service.fail(.timeout) }
+    let failed = first.ask("GET", url) { fixture.service.fail(.timeout(.peers)) }
     let answer = try #require(failed)
     #expect(answer.status == 504 && answer.headers["content-type"] == "application/problem+json")
     let second = fixture.client()
@@ -156,7 +156,7 @@ import Wire
           isFirst = false
           fixture.service.finish(fixture.service.pending[0], file: 3)
         } else if !isFirst {
-          fixture.service.fail(.timeout)
+          fixture.service.fail(.timeout(.peers))
         }
       }) { second.isClosed })
     #expect(second.received.count > 200_000 && second.received.count < 700_000)

@@ -8,7 +8,7 @@ import TestSupport
 extension ReadSwarm {
   static func troubles(_ scale: Int) -> [Part] {
     let parts: [(inout Result, Scenario) -> Void] = [
-      allGone, trickle, choked, lies, diskFull, diskSlow, diskFailing, stuckReaders,
+      allGone, trickle, choked, lies, noProofs, diskFull, diskSlow, diskFailing, stuckReaders,
     ]
     return parts.map { (max(scale << 17, 8 << 20), $0) }
   }
@@ -97,6 +97,32 @@ extension ReadSwarm {
     if !isRight(readings) { world.fail("reads fail where three of four lie") }
     let most = readings.flatMap(\.times).max() ?? .zero
     result.lines.append("three of four lie: 200 reads right, the longest \(milliseconds(most))")
+    scenario.stop()
+  }
+
+  /// Peers that give blocks and refuse all hashes: one that lies is found out by a piece or two, whoever
+  /// else is there; of one that does not, reads come right.
+  private static func noProofs(_ result: inout Result, _ scenario: Scenario) {
+    let world = scenario.world
+    let liar = scenario.addPeer(.hidesProofs, on: host(scenario))
+    let honest = scenario.addPeer(.hasNoProofs, on: host(scenario))
+    let alone = reader(scenario, of: [liar.endpoint]) { _ in }
+    let other = reader(scenario, of: [honest.endpoint]) {
+      $0.completesPieces = false
+      $0.readsAhead = false
+    }
+    begin(scenario)
+    // The first few at once: each is of a piece of its own.
+    let lied = (0..<100).map { number in
+      read([range(number * 4)], depth: 1, by: alone, timeout: .seconds(5))
+    }
+    let right = read((0..<100).map { range($0 * 4) }, depth: 16, by: other, timeout: .seconds(5))
+    world.run(until: world.now + .seconds(8))
+    if lied.contains(where: { $0.failures != 1 }) { world.fail("a liar's blocks are read") }
+    if !isRight([right]) { world.fail("\(right.failures) reads fail of who refuses hashes") }
+    let sent = liar.sentBlocks
+    if sent > 120 { world.fail("\(sent) blocks of a liar came before it was found out") }
+    result.lines.append("hashes refused: \(sent) blocks of a liar came; 100 reads of a seed right")
     scenario.stop()
   }
 
