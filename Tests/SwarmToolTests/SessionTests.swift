@@ -31,13 +31,13 @@ import Testing
   @Test func theEndSaysWhatIsKept() {
     var figures = TransferFigures()
     #expect(figures.summary(place: nil) == "nothing was fetched yet")
-    (figures.wanted, figures.done, figures.uploaded) = (1 << 30, 123 << 20, 1 << 20)
+    (figures.wantedBytes, figures.doneBytes, figures.uploadedBytes) = (1 << 30, 123 << 20, 1 << 20)
     #expect(
       figures.summary(place: "x/data")
         == "123 MiB of 1 GiB are kept in x/data; the same command continues")
     figures.isFinished = true
     #expect(figures.summary(place: "x/data") == "x/data is complete; sent 1 MiB in this run")
-    figures.isSeed = true
+    figures.onlySeeds = true
     #expect(figures.summary(place: "x/data") == "stopped: sent 1 MiB in this run")
   }
 }

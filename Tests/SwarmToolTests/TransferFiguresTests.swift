@@ -6,7 +6,7 @@ import Testing
 @Suite struct TransferFiguresTests {
   static let downloading: TransferFigures = {
     var figures = TransferFigures()
-    (figures.wanted, figures.done) = (3 << 30, 1449 << 20)
+    (figures.wantedBytes, figures.doneBytes) = (3 << 30, 1449 << 20)
     (figures.downloadRate, figures.uploadRate) = (66 << 20, 2 << 20)
     (figures.peers, figures.seeds, figures.knownPeers) = (8, 3, 12)
     return figures
@@ -30,7 +30,7 @@ import Testing
         var figures = Self.downloading
         (figures.waiting, figures.knownPeers) = (waiting, known)
         #expect(figures.lines(width: width).allSatisfy { $0.count < max(width, 1) })
-        figures.wanted = 0
+        figures.wantedBytes = 0
         #expect(figures.lines(width: width).allSatisfy { $0.count < max(width, 1) })
       }
     }
@@ -55,7 +55,7 @@ import Testing
       figures.waiting = waiting
       #expect(figures.plainLine.contains("; ") && figures.lines(width: 80).count == 2)
       // A seed waits for nobody.
-      figures.isSeed = true
+      figures.onlySeeds = true
       #expect(figures.plainLine.hasPrefix("seeding"))
     }
   }
@@ -63,8 +63,8 @@ import Testing
   @Test func neverAHundredPerCentBeforeTheEnd() {
     var figures = TransferFigures()
     #expect(figures.percent == 0)
-    figures.wanted = .max
-    figures.done = .max
+    figures.wantedBytes = .max
+    figures.doneBytes = .max
     #expect(figures.percent == 99)
     figures.isFinished = true
     #expect(figures.percent == 100)
@@ -73,18 +73,18 @@ import Testing
   @Test func timeLeftIsRoundedUp() {
     var figures = TransferFigures()
     #expect(figures.secondsLeft == nil)
-    (figures.wanted, figures.done, figures.downloadRate) = (101, 0, 10)
+    (figures.wantedBytes, figures.doneBytes, figures.downloadRate) = (101, 0, 10)
     #expect(figures.secondsLeft == 11)
-    figures.done = 200
+    figures.doneBytes = 200
     #expect(figures.secondsLeft == 0)
-    (figures.wanted, figures.done, figures.downloadRate) = (.max, 0, .max)
+    (figures.wantedBytes, figures.doneBytes, figures.downloadRate) = (.max, 0, .max)
     #expect(figures.secondsLeft == 1)
   }
 
   @Test func aSeedShowsWhatItGives() {
     var figures = TransferFigures()
-    (figures.wanted, figures.done, figures.isFinished) = (3 << 30, 3 << 30, true)
-    (figures.uploaded, figures.uploadRate, figures.peers) = (5 << 30, 1 << 20, 1)
+    (figures.wantedBytes, figures.doneBytes, figures.isFinished) = (3 << 30, 3 << 30, true)
+    (figures.uploadedBytes, figures.uploadRate, figures.peers) = (5 << 30, 1 << 20, 1)
     #expect(figures.plainLine == "seeding 3 GiB  up 1 MiB/s  sent 5 GiB  1 peer")
   }
 

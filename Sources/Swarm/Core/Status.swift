@@ -2,7 +2,7 @@ import Metainfo
 import Wire
 
 /// How a torrent is doing.
-public struct TorrentStatus: Sendable {
+public struct TorrentStatus: Hashable, Sendable {
   /// What it waits for, when it waits.
   public enum Waiting: Hashable, Sendable {
     /// Nothing: it downloads, or seeds.
@@ -25,6 +25,22 @@ public struct TorrentStatus: Sendable {
     case disk
     /// It is being stopped.
     case stopping
+
+    /// As in docs/json.md; nil where it waits for nothing.
+    public var name: String? {
+      switch self {
+      case .nothing: nil
+      case .checking: "checking"
+      case .record: "record"
+      case .peers: "peers"
+      case .connections: "connections"
+      case .metadata: "metadata"
+      case .choked: "choked"
+      case .availability: "availability"
+      case .disk: "disk"
+      case .stopping: "stopping"
+      }
+    }
   }
 
   /// The infohash of the v2 description.
@@ -72,7 +88,16 @@ public struct TorrentStatus: Sendable {
   /// Whether only what is read is fetched.
   public var isSparse = false
 
-  init() {}
+  /// All zero.
+  public init() {}
+
+  /// Seconds until all that is wanted is here if it goes on as now; nil when that cannot be said.
+  public var secondsLeft: UInt64? {
+    if isFinished || wantedBytes == 0 || downloadRate == 0 { return nil }
+    let left = wantedBytes - min(doneBytes, wantedBytes)
+    let (seconds, rest) = left.quotientAndRemainder(dividingBy: downloadRate)
+    return seconds + (rest > 0 ? 1 : 0)
+  }
 }
 
 /// How a peer is doing.

@@ -1,4 +1,5 @@
 import Metainfo
+import Swarm
 import Wire
 
 /// Figures for Prometheus, in its text format 0.0.4.
@@ -63,7 +64,7 @@ enum Metrics {
 
   private static func metrics(of datasets: [DatasetView]) -> [Metric] {
     func each(
-      _ name: String, _ kind: Kind, _ help: String, _ value: (TransferView) -> UInt64?
+      _ name: String, _ kind: Kind, _ help: String, _ value: (TorrentStatus) -> UInt64?
     ) -> Metric {
       Metric(
         name: name, kind: kind, help: help,
@@ -88,19 +89,23 @@ enum Metrics {
           )
         }),
       each("swarm_downloaded_bytes_total", .counter, "Bytes of content that came in this run.") {
-        $0.downloaded
+        $0.downloadedBytes
       },
       each("swarm_uploaded_bytes_total", .counter, "Bytes of content that went in this run.") {
-        $0.uploaded
+        $0.uploadedBytes
       },
       each(
         "swarm_wasted_bytes_total", .counter,
         "Bytes that came and were wrong, or were here already."
       ) {
-        $0.wasted
+        $0.wastedBytes
       },
-      each("swarm_wanted_bytes", .gauge, "Bytes of content that are wanted.") { $0.wanted },
-      each("swarm_done_bytes", .gauge, "Of these, bytes that are verified and here.") { $0.done },
+      each("swarm_wanted_bytes", .gauge, "Bytes of content that are wanted.") {
+        $0.name == nil ? nil : $0.wantedBytes
+      },
+      each("swarm_done_bytes", .gauge, "Of these, bytes that are verified and here.") {
+        $0.doneBytes
+      },
       each("swarm_finished", .gauge, "1 when all that is wanted is here and on disk.") {
         $0.isFinished ? 1 : 0
       },
@@ -110,7 +115,7 @@ enum Metrics {
       each(
         "swarm_stalled_reads", .gauge, "Reads that have waited for more than a second, 16 at most."
       ) {
-        UInt64($0.stalledReads)
+        UInt64($0.stalledReads.count)
       },
     ]
   }

@@ -1,4 +1,5 @@
 import Metainfo
+import Swarm
 import Wire
 
 /// How the resources of the API are written (docs/api.md): names as in docs/json.md.
@@ -40,28 +41,28 @@ enum Shapes {
       },
     ])
 
-  static let transfer = Shape<TransferView>(
+  static let transfer = Shape<TorrentStatus>(
     "Transfer",
     [
       .init("done", .number(), "bytes of what is wanted that are verified and here") {
-        .number($0.done)
+        .number($0.doneBytes)
       },
       .init(
         "wanted", .orNull(.number()), "bytes that are wanted; null while the metadata is not here"
       ) {
-        .number(orNull: $0.wanted)
+        .number(orNull: $0.name == nil ? nil : $0.wantedBytes)
       },
       .init("finished", .flag, "whether all that is wanted is here and on disk") {
         .bool($0.isFinished)
       },
       .init("downloaded", .number(), "bytes of content that came in this run") {
-        .number($0.downloaded)
+        .number($0.downloadedBytes)
       },
       .init("uploaded", .number(), "bytes of content that went in this run") {
-        .number($0.uploaded)
+        .number($0.uploadedBytes)
       },
       .init("wasted", .number(), "bytes that came and were wrong, or were here already") {
-        .number($0.wasted)
+        .number($0.wastedBytes)
       },
       .init("download_rate", .number(), "bytes a second") { .number($0.downloadRate) },
       .init("upload_rate", .number(), "bytes a second") { .number($0.uploadRate) },
@@ -75,11 +76,11 @@ enum Shapes {
         .number(orNull: $0.secondsLeft)
       },
       .init("waiting", .orNull(.text()), "what it waits for (docs/json.md)") {
-        .text(orNull: $0.waiting)
+        .text(orNull: $0.waiting.name)
       },
       .init("stalled_reads", .number(), "reads that have waited for more than a second, 16 at most")
       {
-        .number(UInt64($0.stalledReads))
+        .number(UInt64($0.stalledReads.count))
       },
     ])
 

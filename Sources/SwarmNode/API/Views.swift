@@ -67,7 +67,7 @@ public struct DatasetView: Sendable {
   /// What is in the version; nil while that is not known.
   public var info: InfoDictionary?
   /// How the version is doing; nil before it is taken part in.
-  public var transfer: TransferView?
+  public var transfer: TorrentStatus?
 
   /// A dataset of which nothing but its id is known.
   public init(id: String, magnet: String) {
@@ -75,65 +75,6 @@ public struct DatasetView: Sendable {
     self.magnet = magnet
     isSeed = false
     isSparse = false
-  }
-}
-
-/// How a torrent is doing, for the control API: the figures of `TorrentStatus`.
-public struct TransferView: Hashable, Sendable {
-  /// Bytes of content that are wanted; nil while the metadata is not here.
-  public var wanted: UInt64?
-  /// Of those, verified and here.
-  public var done: UInt64 = 0
-  /// Whether all that is wanted is here and on disk.
-  public var isFinished = false
-  /// Bytes in this run.
-  public var downloaded: UInt64 = 0
-  /// See `downloaded`.
-  public var uploaded: UInt64 = 0
-  /// See `downloaded`.
-  public var wasted: UInt64 = 0
-  /// Bytes a second.
-  public var downloadRate: UInt64 = 0
-  /// See `downloadRate`.
-  public var uploadRate: UInt64 = 0
-  /// Connected peers, and those of them that have everything.
-  public var peers = 0
-  /// See `peers`.
-  public var seeds = 0
-  /// Connections being made.
-  public var connecting = 0
-  /// Peers known.
-  public var knownPeers = 0
-  /// What it waits for, as in docs/json.md.
-  public var waiting: String?
-  /// Reads that have waited for more than a second, 16 at most.
-  public var stalledReads = 0
-
-  /// All zero.
-  public init() {}
-
-  /// The figures of a status.
-  public init(_ status: TorrentStatus) {
-    wanted = status.wantedBytes == 0 && status.name == nil ? nil : status.wantedBytes
-    done = status.doneBytes
-    isFinished = status.isFinished
-    downloaded = status.downloadedBytes
-    uploaded = status.uploadedBytes
-    wasted = status.wastedBytes
-    downloadRate = status.downloadRate
-    uploadRate = status.uploadRate
-    peers = status.peers
-    seeds = status.seeds
-    connecting = status.connecting
-    knownPeers = status.knownPeers
-    waiting = status.waiting.name
-    stalledReads = status.stalledReads.count
-  }
-
-  /// Seconds until all is here if it goes on as now; nil when that cannot be said.
-  var secondsLeft: UInt64? {
-    guard let wanted, !isFinished, downloadRate > 0 else { return nil }
-    return (wanted - min(done, wanted) + downloadRate - 1) / downloadRate
   }
 }
 
@@ -236,23 +177,5 @@ public struct ExportView: Hashable, Sendable {
     self.path = path
     self.size = size
     self.socket = socket
-  }
-}
-
-extension TorrentStatus.Waiting {
-  /// As in docs/json.md; nil where it waits for nothing.
-  var name: String? {
-    switch self {
-    case .nothing: nil
-    case .checking: "checking"
-    case .record: "record"
-    case .peers: "peers"
-    case .connections: "connections"
-    case .metadata: "metadata"
-    case .choked: "choked"
-    case .availability: "availability"
-    case .disk: "disk"
-    case .stopping: "stopping"
-    }
   }
 }

@@ -265,7 +265,7 @@ extension Roster: ControlService {
       view.info = opened.info
       (view.infohashV2, view.infohashV1) = (opened.info.infohashV2, opened.info.infohashV1)
     }
-    view.transfer = member.torrent.flatMap { node.status(of: $0) }.map { TransferView($0) }
+    view.transfer = member.torrent.flatMap { node.status(of: $0) }
     return view
   }
 }

@@ -103,9 +103,10 @@ extension Member {
     guard !isOver, !plan.isSeed else { return }
     updateFigures()
     let place = (subject?.content()).flatMap { $0 }.map { printable($0) }
-    teller.event("finished", [("path", .text(orNull: place)), ("done", .number(figures.done))])
+    teller.event(
+      "finished", [("path", .text(orNull: place)), ("done", .number(figures.doneBytes))])
     do {
-      try teller.result("complete: \(place ?? "") (\(Quantity.bytes(figures.done)))")
+      try teller.result("complete: \(place ?? "") (\(Quantity.bytes(figures.doneBytes)))")
     } catch {
       fail(error.message)
     }

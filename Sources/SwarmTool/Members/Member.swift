@@ -57,7 +57,7 @@ final class Member {
     // What holds a version against others is let go with it.
     self.plan.subject = nil
     follower = plan.dataset.map { HeadFollower($0) }
-    figures.isSeed = plan.isSeed
+    figures.onlySeeds = plan.isSeed
     surroundings = MemberSurroundings(
       on: host.loop, dataset: plan.dataset?.key, state: state, teller: teller)
   }
@@ -151,7 +151,7 @@ final class Member {
     graceEnd = nil
     isRestarting = false
     figures = TransferFigures()
-    figures.isSeed = plan.isSeed
+    figures.onlySeeds = plan.isSeed
     start()
   }
 
@@ -243,7 +243,7 @@ final class Member {
       what = search.versions.waiting
     } else if subject == nil {
       what = .head
-    } else if isForPeople, !plan.isSeed, figures.wanted == 0, figures.peers == 0 {
+    } else if isForPeople, !plan.isSeed, figures.wantedBytes == 0, figures.peers == 0 {
       what = (follower?.head).map { .version(UInt64(clamping: $0.version)) } ?? .head
     }
     guard let what, let key = plan.dataset?.key ?? plan.search?.key else { return nil }
@@ -253,8 +253,8 @@ final class Member {
   /// False while there are none.
   @discardableResult func updateFigures() -> Bool {
     guard let torrent, let status = host.node.status(of: torrent) else { return false }
-    figures = TransferFigures(status)
-    figures.isSeed = plan.isSeed
+    figures = TransferFigures(status: status)
+    figures.onlySeeds = plan.isSeed
     return true
   }
 

@@ -5,15 +5,15 @@ import SwarmNode
 extension TransferFigures {
   /// "a read has waited for 4 s: no peer is connected"; nil when none waits for long.
   var stallText: String? {
-    guard let oldest = stalledReads.first else { return nil }
+    guard let oldest = status.stalledReads.first else { return nil }
     let age = "\(max(oldest.age.components.seconds, 1)) s: \(oldest.reason.text)"
-    return stalledReads.count == 1
+    return status.stalledReads.count == 1
       ? "a read has waited for \(age)"
-      : "\(stalledReads.count) reads wait, the first for \(age)"
+      : "\(status.stalledReads.count) reads wait, the first for \(age)"
   }
 
   /// What is waited for, whatever time has passed: a line is worth a new one when it changes.
-  var waitingState: String? { stalledReads.first?.reason.text ?? torrentWaitingText }
+  var waitingState: String? { status.stalledReads.first?.reason.text ?? torrentWaitingText }
 
   /// The value of "reads" (docs/json.md). Times in milliseconds.
   func readsJSON(_ reads: BlockExportFigures) -> JSON {
@@ -22,7 +22,7 @@ extension TransferFigures {
         (
           "stalled",
           .list(
-            stalledReads.map { read in
+            status.stalledReads.map { read in
               .object([
                 ("offset", .number(read.bytes.lowerBound)),
                 ("length", .number(UInt64(read.bytes.count))),

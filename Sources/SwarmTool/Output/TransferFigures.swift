@@ -2,67 +2,30 @@ import Metainfo
 import Swarm
 import SwarmNode
 
-/// How a torrent is doing, as both commands show it.
+/// How a torrent is doing, as commands show it: its status, and what the program knows besides.
+@dynamicMemberLookup
 struct TransferFigures: Hashable {
-  /// Bytes of content that are wanted; 0 while the metadata is not here.
-  var wanted: UInt64 = 0
-  /// Of those, verified and here.
-  var done: UInt64 = 0
-  /// Whether all that was asked for is here and on disk.
-  var isFinished = false
-  /// Bytes that came and went in this run.
-  var downloaded: UInt64 = 0
-  var uploaded: UInt64 = 0
-  var wasted: UInt64 = 0
-  /// Bytes a second.
-  var downloadRate: UInt64 = 0
-  var uploadRate: UInt64 = 0
-  var peers = 0
-  var seeds = 0
-  var connecting = 0
-  var knownPeers = 0
-  var waiting = TorrentStatus.Waiting.nothing
-  /// Reads that have waited for more than a second, the oldest first.
-  var stalledReads: [StalledRead] = []
+  var status = TorrentStatus()
   /// What block devices did; nil where none is offered.
   var reads: BlockExportFigures?
   /// Whether nothing is to come, whatever is here.
-  var isSeed = false
+  var onlySeeds = false
 
-  init() {}
-
-  init(_ status: TorrentStatus) {
-    wanted = status.wantedBytes
-    done = status.doneBytes
-    isFinished = status.isFinished
-    downloaded = status.downloadedBytes
-    uploaded = status.uploadedBytes
-    wasted = status.wastedBytes
-    downloadRate = status.downloadRate
-    uploadRate = status.uploadRate
-    peers = status.peers
-    seeds = status.seeds
-    connecting = status.connecting
-    knownPeers = status.knownPeers
-    waiting = status.waiting
-    stalledReads = status.stalledReads
+  subscript<Value>(dynamicMember path: WritableKeyPath<TorrentStatus, Value>) -> Value {
+    get { status[keyPath: path] }
+    set { status[keyPath: path] = newValue }
   }
 
   /// Seconds until all is here if it goes on as now; nil when that cannot be said.
-  var secondsLeft: UInt64? {
-    if hasAll || wanted == 0 || downloadRate == 0 { return nil }
-    let left = wanted - min(done, wanted)
-    let (seconds, rest) = left.quotientAndRemainder(dividingBy: downloadRate)
-    return seconds + (rest > 0 ? 1 : 0)
-  }
+  var secondsLeft: UInt64? { onlySeeds ? nil : status.secondsLeft }
 
-  private var hasAll: Bool { isFinished || isSeed }
+  private var hasAll: Bool { status.isFinished || onlySeeds }
 
   /// Per cent, never 100 before all is here.
   var percent: Int {
-    if isFinished { return 100 }
-    if wanted == 0 { return 0 }
-    return min(Int(Double(done) / Double(wanted) * 100), 99)
+    if status.isFinished { return 100 }
+    if status.wantedBytes == 0 { return 0 }
+    return min(Int(Double(status.doneBytes) / Double(status.wantedBytes) * 100), 99)
   }
 
   // MARK: For people
@@ -86,14 +49,14 @@ struct TransferFigures: Hashable {
 
   /// What the torrent waits for; `waitingText` without what reads wait for.
   var torrentWaitingText: String? {
-    switch waiting {
+    switch status.waiting {
     case .nothing: nil
     case .checking: "checking what is here"
     case .record: "waiting: the record of what is here cannot be read"
     case .peers:
       if hasAll {
         nil
-      } else if knownPeers == 0 {
+      } else if status.knownPeers == 0 {
         "waiting for a peer: none is known; name one with --peer HOST:PORT"
       } else {
         waitingForKnownPeers
@@ -101,10 +64,10 @@ struct TransferFigures: Hashable {
     case .connections:
       if hasAll {
         nil
-      } else if connecting == 0 {
+      } else if status.connecting == 0 {
         waitingForKnownPeers
       } else {
-        "connecting to \(Quantity.count(connecting, "peer"))"
+        "connecting to \(Quantity.count(status.connecting, "peer"))"
       }
     case .metadata: "waiting for a peer to tell what the torrent is"
     case .choked: "waiting: no peer that has what is missing lets us fetch it yet"
@@ -116,37 +79,40 @@ struct TransferFigures: Hashable {
 
   /// What is said at the end; `place` is where the content is.
   func summary(place: String?) -> String {
-    let sent = "sent \(Quantity.bytes(uploaded)) in this run"
-    if isSeed { return "stopped: \(sent)" }
+    let sent = "sent \(Quantity.bytes(status.uploadedBytes)) in this run"
+    if onlySeeds { return "stopped: \(sent)" }
     let place = place ?? "the folder"
-    if isFinished { return "\(place) is complete; \(sent)" }
-    if wanted == 0 { return "nothing was fetched yet" }
-    return "\(Quantity.bytes(done)) of \(Quantity.bytes(wanted)) are kept in \(place); the same "
+    if status.isFinished { return "\(place) is complete; \(sent)" }
+    if status.wantedBytes == 0 { return "nothing was fetched yet" }
+    return
+      "\(Quantity.bytes(status.doneBytes)) of \(Quantity.bytes(status.wantedBytes)) are kept in \(place); the same "
       + "command continues"
   }
 
   private var waitingForKnownPeers: String {
-    "waiting for a peer: \(Quantity.count(knownPeers, "peer")) known, none answers; trying again"
+    "waiting for a peer: \(Quantity.count(status.knownPeers, "peer")) known, none answers; trying again"
   }
 
   /// The figures, the least important left out where room lacks.
   private func figures(fitting most: Int) -> String {
     let peerText =
-      Quantity.count(peers, "peer")
-      + (seeds > 0 && !hasAll ? " (\(Quantity.count(seeds, "seed")))" : "")
-    let up = "up \(Quantity.bytes(uploadRate))/s"
+      Quantity.count(status.peers, "peer")
+      + (status.seeds > 0 && !hasAll ? " (\(Quantity.count(status.seeds, "seed")))" : "")
+    let up = "up \(Quantity.bytes(status.uploadRate))/s"
     var parts: [(text: String, rank: Int)]
     if hasAll {
       parts = [
-        (wanted == 0 ? "seeding" : "seeding \(Quantity.bytes(done))", 0), (up, 1),
-        ("sent \(Quantity.bytes(uploaded))", 3), (peerText, 2),
+        (status.wantedBytes == 0 ? "seeding" : "seeding \(Quantity.bytes(status.doneBytes))", 0),
+        (up, 1),
+        ("sent \(Quantity.bytes(status.uploadedBytes))", 3), (peerText, 2),
       ]
     } else {
       parts = [
-        ("\(percent) %", 0), ("\(Quantity.bytes(done)) of \(Quantity.bytes(wanted))", 2),
-        ("down \(Quantity.bytes(downloadRate))/s", 1), (up, 5), (peerText, 4),
+        ("\(percent) %", 0),
+        ("\(Quantity.bytes(status.doneBytes)) of \(Quantity.bytes(status.wantedBytes))", 2),
+        ("down \(Quantity.bytes(status.downloadRate))/s", 1), (up, 5), (peerText, 4),
       ]
-      if wanted == 0 { parts.removeFirst(2) }
+      if status.wantedBytes == 0 { parts.removeFirst(2) }
       if let secondsLeft {
         parts.append(("\(Quantity.duration(seconds: Double(secondsLeft))) left", 3))
       }
@@ -165,36 +131,21 @@ struct TransferFigures: Hashable {
   var json: [(String, JSON)] {
     [
       ("event", .text("status")),
-      ("done", .number(done)),
-      ("wanted", wanted == 0 ? .null : .number(wanted)),
-      ("finished", .bool(isFinished)),
-      ("downloaded", .number(downloaded)),
-      ("uploaded", .number(uploaded)),
-      ("wasted", .number(wasted)),
-      ("download_rate", .number(downloadRate)),
-      ("upload_rate", .number(uploadRate)),
-      ("peers", .number(UInt64(peers))),
-      ("seeds", .number(UInt64(seeds))),
-      ("connecting", .number(UInt64(connecting))),
-      ("known_peers", .number(UInt64(knownPeers))),
+      ("done", .number(status.doneBytes)),
+      ("wanted", status.wantedBytes == 0 ? .null : .number(status.wantedBytes)),
+      ("finished", .bool(status.isFinished)),
+      ("downloaded", .number(status.downloadedBytes)),
+      ("uploaded", .number(status.uploadedBytes)),
+      ("wasted", .number(status.wastedBytes)),
+      ("download_rate", .number(status.downloadRate)),
+      ("upload_rate", .number(status.uploadRate)),
+      ("peers", .number(UInt64(status.peers))),
+      ("seeds", .number(UInt64(status.seeds))),
+      ("connecting", .number(UInt64(status.connecting))),
+      ("known_peers", .number(UInt64(status.knownPeers))),
       ("seconds_left", secondsLeft.map { .number($0) } ?? .null),
-      ("waiting", .text(orNull: waitingName)),
+      ("waiting", .text(orNull: status.waiting.name)),
       ("reads", reads.map { readsJSON($0) } ?? .null),
     ]
-  }
-
-  var waitingName: String? {
-    switch waiting {
-    case .nothing: nil
-    case .checking: "checking"
-    case .record: "record"
-    case .peers: "peers"
-    case .connections: "connections"
-    case .metadata: "metadata"
-    case .choked: "choked"
-    case .availability: "availability"
-    case .disk: "disk"
-    case .stopping: "stopping"
-    }
   }
 }

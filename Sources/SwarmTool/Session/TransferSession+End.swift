@@ -62,8 +62,9 @@ extension TransferSession {
       "stopped",
       [
         ("reason", .text(reason)), ("finished", .bool(figures.isFinished)),
-        ("done", .number(figures.done)), ("wanted", .number(figures.wanted)),
-        ("downloaded", .number(figures.downloaded)), ("uploaded", .number(figures.uploaded)),
+        ("done", .number(figures.doneBytes)), ("wanted", .number(figures.wantedBytes)),
+        ("downloaded", .number(figures.downloadedBytes)),
+        ("uploaded", .number(figures.uploadedBytes)),
         ("path", .text(orNull: place)),
       ])
     if case .failed(let message) = end { throw Failure(message) }

@@ -22,7 +22,7 @@ import Wire
       let info = try InfoDictionary(parsing: Self.info)
       var first = DatasetView(id: Self.key, magnet: "magnet:?xs=urn:btpk:\(Self.key)")
       (first.name, first.version, first.info) = (info.name.bytes, 2, info)
-      first.transfer = TransferView()
+      first.transfer = TorrentStatus()
       service.datasets = [first]
       server = try ControlServer(at: folder("s"), on: loop, log: .none, service: service)
     }
@@ -350,7 +350,7 @@ import Wire
   @Test func figuresForPrometheus() throws {
     let fixture = try Fixture()
     fixture.service.datasets[0].name = Array("a\"b\\c\nd".utf8)
-    fixture.service.datasets[0].transfer?.downloaded = 77
+    fixture.service.datasets[0].transfer?.downloadedBytes = 77
     let answer = try fixture.ask("GET", "/metrics")
     #expect(answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8")
     let lines = answer.text.split(separator: "\n").map(String.init)

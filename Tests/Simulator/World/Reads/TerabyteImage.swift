@@ -58,7 +58,7 @@ public final class TerabyteImage {
     self.swarm = swarm
     (self.leaf, self.layers, seed) = (leaf, layers, accepted)
     var hello = [UInt8](repeating: 0, count: Handshake.byteCount)
-    hello.withUnsafeMutableBytes {
+    _ = hello.withUnsafeMutableBytes {
       Handshake(features: [.fast, .extensions], infohash: infohash, peerID: other).encode(into: $0)
     }
     // The content is opened first.
