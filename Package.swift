@@ -56,6 +56,7 @@ let package = Package(
       name: "CMiniUPnPc", pkgConfig: "miniupnpc", providers: [.apt(["libminiupnpc-dev"])]),
     .systemLibrary(
       name: "CMicroHTTPD", pkgConfig: "libmicrohttpd", providers: [.apt(["libmicrohttpd-dev"])]),
+    .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
     // Thin shims in C.
     .target(
       name: "CHash", dependencies: ["CCrypto"] + multiBufferDependency,
@@ -64,7 +65,7 @@ let package = Package(
     .target(name: "CNATPMP", linkerSettings: [.linkedLibrary("natpmp")]),
     // The pure house.
     .target(name: "Metainfo", dependencies: ["CHash", "CSodium"]),
-    .target(name: "Wire", dependencies: ["Metainfo"]),
+    .target(name: "Wire", dependencies: ["Metainfo", "CSodium", "CZstd"]),
     .target(name: "Store", dependencies: ["Metainfo", "CHash"]),
     .target(name: "Discovery", dependencies: ["Metainfo", "Wire"]),
     .target(name: "Swarm", dependencies: ["Metainfo", "Wire", "Store", "Discovery"]),
@@ -102,7 +103,8 @@ let package = Package(
     // Tests.
     .target(name: "TestSupport", path: "Tests/Support"),
     .testTarget(name: "MetainfoTests", dependencies: ["Metainfo", "TestSupport"]),
-    .testTarget(name: "WireTests", dependencies: ["Wire", "Metainfo", "TestSupport"]),
+    .testTarget(
+      name: "WireTests", dependencies: ["Wire", "Metainfo", "CSodium", "CZstd", "TestSupport"]),
     .testTarget(
       name: "DiscoveryTests", dependencies: ["Discovery", "Wire", "Metainfo", "TestSupport"]),
     .testTarget(name: "StoreTests", dependencies: ["Store", "Metainfo", "TestSupport"]),

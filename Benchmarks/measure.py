@@ -86,11 +86,11 @@ class Table:
         if not self.rows:
             return
         keys = list(dict.fromkeys(key for rows in self.rows.values() for key in rows[0]))
-        print(f"{'median (lowest of all runs)':34}" + "".join(f"{key:>18}" for key in keys))
+        print(f"{'median (lowest of all runs)':34}" + "".join(f"{key:>21}" for key in keys))
         for case, rows in self.rows.items():
             cells = (f"{self.median(case, key):.2f} ({min(row[key] for row in rows):.2f})"
                      if key in rows[0] else "" for key in keys)
-            print(f"{case:34}" + "".join(f"{each:>18}" for each in cells))
+            print(f"{case:34}" + "".join(f"{each:>21}" for each in cells))
 
     def compare(self, ours, rivals, by="wall s", also=()):
         """Beside the fastest of the rivals that were measured: how many times less ours takes."""
@@ -111,8 +111,8 @@ class Ours:
     def _state(self):
         return tempfile.mkdtemp(dir=self.scratch)
 
-    def seed(self, listen):
-        seed = node.seed(self.torrent, self._state(), listen, "--data", self.folder)
+    def seed(self, listen, *more):
+        seed = node.seed(self.torrent, self._state(), listen, "--data", self.folder, *more)
         if not node.listening(seed, PATIENCE) or not node.is_whole(seed, PATIENCE):
             raise RuntimeError(f"our seed does not start: {seed.said()}")
         return seed

@@ -1,7 +1,7 @@
 #!/bin/bash
 # Prints figures of our program beside those of others, each bench all in one run. Asserts nothing.
 #
-#   Benchmarks/run.sh [create|transfer|fanout|idle|discovery|update] [OPTION…]
+#   Benchmarks/run.sh [BENCH] [OPTION…]
 #
 #   create     a torrent of a large file: libtorrent, mktorrent, transmission; --size --runs --folder
 #   transfer   one seed to one leech: libtorrent, aria2, a C pipe; --size --runs --folders --only
@@ -10,6 +10,13 @@
 #   discovery  a magnet, a put and a get in a private DHT of 30 libtorrents, also when ten of them have
 #              just left; --runs --only --parts joins,items,joins-left,items-left
 #   update     bytes and time from swarm publish to all followers; --size --runs --folders
+#   nbd        reads of a block device that is all here: nbdkit file, qemu-nbd; --size --runs --seconds
+#   randread   reads of a disk of which nothing is here: nbdkit torrent, btfs; --rtt --rate --reads --only
+#   boot       Debian boots from a disk elsewhere: a local file, nbdkit torrent, btfs, full download;
+#              --rtt --rate --runs --only
+#   crowd      ten nodes at once read what a boot reads, beside one; --rtt --rate --nodes --seeds
+#   first      until a node has its first verified bytes; --rtt --runs
+#   huge       a sparse image of 1 TiB: time and memory; --runs --reads --piece
 #
 # All of them without a name; then the options are those that each knows: --runs, --size, --json.
 # All but create make a network of their own, and so need root.
@@ -27,20 +34,19 @@ create() {
   "${python[@]}" Benchmarks/create_bench.py \
     --swarm "$SWARM" --limit .build/release/swarm-bench "$@"
 }
-transfer() { "${python[@]}" Benchmarks/transfer_bench.py "$@"; }
-fanout() { "${python[@]}" Benchmarks/fanout_bench.py "$@"; }
-idle() { "${python[@]}" Benchmarks/idle_bench.py "$@"; }
-discovery() { "${python[@]}" Benchmarks/discovery_bench.py "$@"; }
-update() { "${python[@]}" Benchmarks/update_bench.py "$@"; }
+benches=(create_bench.py transfer_bench.py fanout_bench.py idle_bench.py discovery_bench.py update_bench.py
+  nbd_bench.py randread_bench.py boot_bench.py crowd_bench.py first_bench.py huge_bench.py)
+bench() {
+  local script=$1
+  shift
+  if [ "$script" = create_bench.py ]; then create "$@"; else "${python[@]}" "Benchmarks/$script" "$@"; fi
+}
 
-case ${1:-} in
-  create | transfer | fanout | idle | discovery | update) "$@" ;;
-  *)
-    create "$@"
-    transfer "$@"
-    fanout "$@"
-    idle "$@"
-    discovery "$@"
-    update "$@"
-    ;;
-esac
+for each in "${benches[@]}"; do
+  if [ "${1:-}" = "${each%_bench.py}" ]; then
+    shift
+    bench "$each" "$@"
+    exit
+  fi
+done
+for each in "${benches[@]}"; do bench "$each" "$@"; done

@@ -35,7 +35,8 @@ libsqlite3-0|file:libsqlite3.so.0|swift build loads it
 libncurses6|file:libncurses.so.6|swift build loads it
 libuv1-dev|pc:libuv|event loop, disk and network
 libssl-dev|pc:libcrypto|SHA-256 and SHA-1 on every CPU
-libsodium-dev|pc:libsodium|signatures of datasets
+libsodium-dev|pc:libsodium|signatures of datasets, encryption of private ones
+libzstd-dev|pc:libzstd|blocks that travel compressed
 libmicrohttpd-dev|pc:libmicrohttpd|HTTP of the control socket
 libminiupnpc-dev|file:miniupnpc/miniupnpc.h|opens ports of routers (UPnP)
 libnatpmp-dev|file:natpmp.h|opens ports of routers (NAT-PMP)
@@ -78,6 +79,8 @@ ROWS
     echo 'libfaketime|file:faketime/libfaketime.so.1|a clock that jumps, for one program'
     echo 'python3-venv|py:ensurepip|a place for the newest libtorrent'
     echo 'gcc|cmd:cc|make bench compiles a plain C pipe to compare with'
+    echo 'nbdkit|cmd:nbdkit|make bench compares with its block devices, of files and of torrents'
+    echo 'btfs|cmd:btfs|make bench compares with its files of torrents'
   fi
 }
 

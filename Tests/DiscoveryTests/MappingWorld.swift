@@ -36,6 +36,8 @@ struct MappingWorld: ~Copyable {
   var requests: [(at: Duration, bytes: [UInt8])] = []
   var told: [[Mapping]] = []
   var stoppedAt: Duration?
+  /// What was said to be left then.
+  var left: [Mapping] = []
 
   static let gateway = Gateway(address: ip("192.168.1.1"), local: ip("192.168.1.10"), interface: 2)
   static let pcpPort = PeerEndpoint(address: gateway.address, port: 5351)
@@ -109,7 +111,9 @@ struct MappingWorld: ~Copyable {
     while let effect = mapper.nextEffect() {
       switch effect {
       case .changed(let mappings): told.append(mappings)
-      case .stopped: stoppedAt = now
+      case .stopped(let left):
+        stoppedAt = now
+        self.left = left
       case .ask(let job):
         jobs.append(job)
         if jobsAreHeld { held.append(job) } else { answer(job) }

@@ -17,7 +17,7 @@ import Wire
     world.pass(.seconds(2))
     #expect(world.table.count == 2)
     world.stop()
-    #expect(world.table.isEmpty)
+    #expect(world.table.isEmpty && world.left.isEmpty)
     #expect(world.stoppedAt == world.now)
     #expect(world.mapper.deadline == nil)
   }
@@ -35,8 +35,46 @@ import Wire
     let start = world.now
     world.pass(.seconds(10))
     #expect(world.stoppedAt == start + .seconds(2))
+    // What stays is told, and for how long: two hours from the first second on, four seconds ago.
+    #expect(world.left.map(\.wanted) == [PortWanted(.tcp, 6881)])
+    guard case .mapped(let port)? = world.left.first?.state else {
+      Issue.record("\(world.left)")
+      return
+    }
+    #expect(port.externalPort == 6881 && offered.contains(port.service))
+    #expect((7_190...7_200).contains(port.lifetime ?? 0))
     // Sent again, and not for ever.
     if offered == [.pcp] { #expect(world.requests.count - count == 5) }
+  }
+
+  /// A router that answers one removal of two, by the other services, or refuses: what it did not remove.
+  @Test func onlyWhatIsLeftIsTold() {
+    var world = MappingWorld([.pcp], wanted: Self.both)
+    world.connect()
+    world.pass(.seconds(2))
+    world.tamper = {
+      guard case .map(let mapping?) = $0.operation else { return nil }
+      return mapping.internalPort == 6881 ? $0 : nil
+    }
+    world.stop()
+    world.pass(.seconds(3))
+    #expect(world.left.map(\.wanted) == [PortWanted(.udp, 6882)])
+
+    var refusing = MappingWorld([.upnp], wanted: Self.both)
+    refusing.connect()
+    refusing.pass(.seconds(2))
+    refusing.services = []
+    refusing.stop()
+    #expect(refusing.left.map(\.wanted) == Self.both)
+
+    // A first mapping that is still under way.
+    var late = MappingWorld([.upnp])
+    late.connect()
+    late.jobsAreHeld = true
+    late.pass(.seconds(2))
+    late.stop()
+    late.pass(.seconds(3))
+    #expect(late.left.map(\.wanted) == [PortWanted(.tcp, 6881)])
   }
 
   @Test func endIsAtOnceWhereNothingWasMapped() {

@@ -116,7 +116,10 @@ private let rows: [(uri: String, message: String)] = [
   }
 
   @Test func neverRepeatsASecret() {
-    for rest in ["x.rk=secret&xl=secret", "x.rk=%secret&so=secret", "x.rk=secret&x.pe=secret"] {
+    for rest in [
+      "x.rk=secret", "x.rk=%secret", "x.zz=secret&xl=secret", "x.zz=%secret&so=secret",
+      "x.zz=secret&x.pe=secret",
+    ] {
       let message = describe { () throws(MagnetError) in
         _ = try MagnetLink(parsing: (start + rest).utf8)
       }

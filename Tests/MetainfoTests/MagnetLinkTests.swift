@@ -62,7 +62,7 @@ private let habits: [(rest: String, link: MagnetLink)] = [
   ),
   ("&x.pe.1=h:1&x.pe.=i:2", MagnetLink(v1Infohash: v1, peers: [peer("h:1"), peer("i:2")])),
   ("&dn=&tr=&ws=&xl=&so=&s=&x.pe=&xt=", MagnetLink(v1Infohash: v1)),
-  ("&x.rk=%zz&kt=a&dn&&=&&dn=n", MagnetLink(v1Infohash: v1, name: [0x6e])),
+  ("&x.zz=%zz&kt=a&dn&&=&&dn=n", MagnetLink(v1Infohash: v1, name: [0x6e])),
   ("&dn=one&dn=two", MagnetLink(v1Infohash: v1, name: Array("two".utf8))),
   ("&dn=a=b", MagnetLink(v1Infohash: v1, name: Array("a=b".utf8))),
   ("&xl=18446744073709551615", MagnetLink(v1Infohash: v1, exactLength: .max)),

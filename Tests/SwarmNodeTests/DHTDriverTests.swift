@@ -129,6 +129,50 @@ import Wire
     loop.run()
   }
 
+  /// Two processes on one state folder are two nodes: the second has another id, and leaves the file alone
+  /// until the first has ended.
+  @Test func theIdInTheFileIsOneNodesAlone() throws {
+    let folder = TemporaryFolder()
+    let file = folder("dht.nodes")
+    let id = try #require(NodeID([UInt8](repeating: 5, count: 20)))
+    let known = NodeContact(
+      id: try #require(NodeID([UInt8](repeating: 6, count: 20))),
+      endpoint: PeerEndpoint(address: Self.home.address, port: 9))
+    let saved = DHTState(id: id, nodes: [known]).encoded
+    try WholeFile.write(saved, to: file)
+    let loop = EventLoop()
+    let first = driver(on: loop, file: file)
+    let second = driver(on: loop, file: file)
+    #expect(first.status.v4?.id == id)
+    #expect(second.status.v4 != nil && second.status.v4?.id != id)
+    second.close()
+    #expect(try WholeFile.read(file, limit: 1_000) == saved)
+    first.close()
+    let third = driver(on: loop, file: file)
+    #expect(third.status.v4?.id == id)
+    third.close()
+    loop.run()
+  }
+
+  /// One family's port is another program's: the other one's is used, and nobody of the first is asked.
+  @Test func aTakenPortOfOneFamilyLeavesTheOther() throws {
+    let loop = EventLoop()
+    let six = PeerEndpoint(address: .v6(IPv6Address(high: 0, low: 1)), port: 0)
+    guard case .success(let taken) = DatagramSocket.open(six, on: loop, onReceive: { _ in }) else {
+      return
+    }
+    let lines = Lines()
+    let four = PeerEndpoint(address: Self.home.address, port: 0)
+    let node = DHTDriver(
+      on: loop, places: [taken.endpoint, four], configuration: DHTConfiguration(), bootstrap: [],
+      file: nil, seed: 7, log: lines.log)
+    #expect(node.port != nil && node.fault != nil && lines.all.count == 1)
+    #expect(node.status.v4 != nil && node.status.v6 == nil)
+    node.close()
+    taken.close()
+    loop.run()
+  }
+
   /// A file that is nobody's: a line, and it begins anew. One that cannot be written: a line.
   @Test(arguments: [("", 1), ("d2:id3:abce", 1), ("nodes", 1), ("d", 9_000)])
   func aBrokenFileIsSaid(text: String, times: Int) {

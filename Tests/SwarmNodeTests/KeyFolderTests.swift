@@ -142,6 +142,47 @@ import Testing
     #expect(try dataset.head() == (try head(1)))
   }
 
+  /// Who follows goes on with a line; who publishes does not, until a right one came.
+  @Test func aDamagedHeadIsSetAsideByWhoFollows() throws {
+    let dataset = try dataset()
+    _ = try dataset.keep(head: try head(3))
+    let damaged = [UInt8](repeating: 7, count: 40)
+    try WholeFile.write(damaged, to: dataset.headPath)
+    var lines: [String] = []
+    #expect(try dataset.followedHead { lines.append($0) } == nil)
+    #expect(lines.count == 1 && lines[0].contains("head.damaged"))
+    #expect(try dataset.followedHead { lines.append($0) } == nil)
+    #expect(lines.count == 1)
+    let aside = dataset.path + Array("/head.damaged".utf8)
+    #expect(try WholeFile.read(aside, limit: 100) == damaged)
+    #expect(throws: SystemError.self) { try dataset.head() }
+    #expect(try dataset.keep(head: try head(2)) == .kept)
+    #expect(try dataset.head()?.version == 2)
+    #expect(try dataset.followedHead { lines.append($0) }?.version == 2 && lines.count == 1)
+    // One that is far too long, and one that cannot be read, which is another matter.
+    try WholeFile.write([UInt8](repeating: 7, count: 5_000), to: dataset.headPath)
+    #expect(try dataset.followedHead { lines.append($0) } == nil && lines.count == 2)
+    try StateFolder.make(dataset.headPath)
+    #expect(throws: SystemError.self) { try dataset.followedHead { lines.append($0) } }
+    #expect(lines.count == 2)
+  }
+
+  /// The head vouches for the version that it leads to, also where a stop came between the two files.
+  @Test func aHeadMakesItsVersionKnown() throws {
+    let dataset = try dataset()
+    let digest = SHA256Digest(hashing: [1])
+    try dataset.keep(version: 5, infohash: SHA256Digest(hashing: [9]))
+    _ = try dataset.keep(head: try head(5, 1))
+    #expect(dataset.version(5) == digest)
+    let file = dataset.path + Array("/versions/5".utf8)
+    #expect(file.withCPath { unlink($0) } == 0)
+    #expect(try dataset.keep(head: try head(5, 1)) == .known)
+    #expect(dataset.version(5) == digest)
+    _ = try dataset.keep(head: try head(5, 2))
+    _ = try dataset.keep(head: try head(4, 2))
+    #expect(try dataset.version(5) == digest && dataset.versions() == [5])
+  }
+
   @Test func versionsAreKnownByTheirNumbers() throws {
     let dataset = try dataset()
     #expect(try dataset.versions().isEmpty)

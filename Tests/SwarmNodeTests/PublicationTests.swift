@@ -138,8 +138,8 @@ import Testing
     #expect(try publish(source) == nil)
   }
 
-  /// Stopped before any step, the former version stands, and the next attempt makes the same number.
-  @Test(arguments: Publication.Step.allCases)
+  /// Stopped before the head, the former version stands, and the next attempt makes the same number.
+  @Test(arguments: Publication.Step.allCases.filter { $0 != .forgetPrepared })
   func aStopBetweenStepsLosesNothing(step: Publication.Step) throws {
     temporary.write([UInt8](repeating: 1, count: 50_000), to: "data/a")
     let source = try source()
@@ -162,6 +162,52 @@ import Testing
     let slow = try fromScratch(source, second.torrent.info.version)
     #expect(slow.info.bytes == second.torrent.info.bytes && slow.leaves == second.leaves)
     #expect(try publish(source) == nil)
+  }
+
+  /// An attempt that came to no end vouches for nothing: when its number is given elsewhere, that counts.
+  @Test(arguments: Publication.Step.allCases)
+  func whatWasNotPublishedIsNoVersion(step: Publication.Step) throws {
+    temporary.write([1], to: "data/a")
+    let source = try source()
+    let first = try #require(try publish(source))
+    temporary.write([2], to: "data/b")
+    #expect(throws: Stopped.self) { try publish(source, stopAt: step) }
+    let dataset = try state().dataset(source.key)
+    let isPublished = step == .forgetPrepared
+    #expect(try dataset.versions() == (isPublished ? [1, 2] : [1]))
+    #expect(try dataset.head()?.version == (isPublished ? 2 : 1))
+    if isPublished { return }
+    let secret = try #require(try state().keys.secret(of: source.key))
+    _ = try dataset.keep(
+      head: Head(version: 3, infohash: SHA256Digest(hashing: [3]), signedBy: secret))
+    #expect(dataset.version(2) == nil && dataset.version(1) == first.head.infohashV2)
+    #expect(try publish(source)?.head.version == 4)
+  }
+
+  @Test func aDatasetKeepsItsNameFromWhereverItIsPublished() throws {
+    temporary.write([1], to: "data/a")
+    let source = try source()
+    #expect(try publish(source)?.torrent.info.name.bytes == Array("data".utf8))
+    temporary.write([1], to: "moved/a")
+    temporary.write([2], to: "moved/b")
+    let moved = temporary("moved")
+    #expect(throws: PublicationError.otherName(source.key, Array("data".utf8))) {
+      try state().publish(
+        moved, key: source.key, name: Array("moved".utf8), kind: nil, pieceLength: nil)
+    }
+    let second = try state().publish(
+      moved, key: source.key, name: nil, kind: nil, pieceLength: nil,
+      calledBy: Array("link".utf8))
+    #expect(second.name == Array("data".utf8))
+    let made = try #require(try publish(second))
+    #expect(made.torrent.info.name.bytes == Array("data".utf8) && made.head.version == 2)
+    #expect(!made.torrent.info.isOneNamedFile)
+    // The name of a link to what is published first.
+    temporary.write([1], to: "third/a")
+    let named = try state().publish(
+      temporary("third"), key: nil, name: nil, kind: nil, pieceLength: nil,
+      calledBy: Array("link".utf8))
+    #expect(named.name == Array("link".utf8))
   }
 
   @Test func whatWasHashedBeforeAStopIsUsed() throws {

@@ -62,6 +62,40 @@ import Testing
     withExtendedLifetime(held) {}
   }
 
+  /// What a killed process has left goes when the folder is opened again; what somebody writes now does not.
+  @Test func leftoversOfLongAgoAreRemoved() throws {
+    let name = try #require(DatasetName(v1: nil, v2: SHA256Digest(hashing: [1])))
+    var folder: DatasetFolder? = try state().open(name, content: [1])
+    let path = try #require(folder).path
+    folder = nil
+    let places = [
+      temporary("state/swarm"), path, path + Array("/versions".utf8), path + Array("/blocks".utf8),
+    ]
+    func names(_ place: [UInt8]) throws -> Set<String> {
+      Set(
+        try FolderScanner.scan(place).items.filter { $0.names.count == 1 }
+          .map { String(decoding: $0.names[0], as: UTF8.self) }.filter { $0.hasPrefix(".swarm") })
+    }
+    let old = timespec(tv_sec: 1_000_000, tv_nsec: 0)
+    for place in places {
+      for name in [".swarm-12.tmp", ".swarm-ab3.tmp", ".swarm-x.link"] {
+        let file = place + Array("/\(name)".utf8)
+        try WholeFile.write([1], to: file)
+        if name == ".swarm-ab3.tmp" { continue }
+        let status = file.withCPath { path in
+          [old, old].withUnsafeBufferPointer { utimensat(AT_FDCWD, path, $0.baseAddress, 0) }
+        }
+        #expect(status == 0)
+      }
+    }
+    folder = try state().open(name, content: [1])
+    for place in places {
+      let left = try names(place)
+      #expect(left == [".swarm-ab3.tmp", ".swarm-x.link"], "\(printable(place)): \(left)")
+    }
+    withExtendedLifetime(folder) {}
+  }
+
   @Test func aPlaceThatWasRemovedIsFree() throws {
     let state = try state()
     let names = try (1...2).map { number in

@@ -188,6 +188,13 @@ import Wire
     for _ in 0..<3 { stranger.send(other) }
     #expect(node.twice == [3] && node.version == 3 && stranger.received == [3])
     #expect(node.dataset?.head?.item == (try HeadMesh.head(3)))
+    // Who holds another one was told ours, and does not have it for that.
+    #expect(node.dataset?.peers == 1 && node.dataset?.peersWithHead == 0)
+    stranger.send(try HeadMesh.head(3))
+    #expect(node.dataset?.peersWithHead == 1)
+    stranger.send(other)
+    try mesh.pass(.seconds(2))
+    #expect(node.dataset?.peersWithHead == 0)
     stranger.send(try HeadMesh.head(4, 1))
     #expect(node.version == 4 && !stranger.isBanned)
   }

@@ -116,8 +116,117 @@ import Testing
       harness.schedule.setHasPeers(false, of: Self.infohash(1), now: harness.now)
       harness.pass(.seconds(3))
     }
+    // Not oftener than if there were none, or always some.
     let during = harness.lookups.count - before
-    #expect(during >= 20 && during <= 70, "\(during) in an hour")
+    #expect(during >= 3 && during <= 6, "\(during) in an hour")
+  }
+
+  /// Peers that come and go from the start on: the lookups become as rare as without any.
+  @Test(arguments: [3.0, 40, 70, 200])
+  func peersThatComeAndGoDoNotMakeItAskMore(seconds: Double) {
+    let harness = Harness(seed: UInt64(seconds))
+    harness.schedule.add(Self.infohash(1), now: .zero)
+    for count in 0..<Int(4 * 3_600 / seconds) {
+      harness.pass(.seconds(seconds))
+      harness.schedule.setHasPeers(count % 2 == 0, of: Self.infohash(1), now: harness.now)
+    }
+    // 1, 3, 7 minutes, then every 15; and some for the first peers.
+    #expect(harness.lookups.count >= 14 && harness.lookups.count <= 24, "\(harness.lookups)")
+  }
+
+  /// Somebody waits, and one peer comes and goes at once, again and again: others are looked for as if it
+  /// were not there.
+  @Test func aPeerThatIsOfNoUseDoesNotEndTheHurry() {
+    let harness = Harness()
+    harness.schedule.add(Self.infohash(1), isUrgent: true, now: .zero)
+    for _ in 0..<100 {
+      harness.pass(.milliseconds(2_900))
+      harness.schedule.setHasPeers(true, of: Self.infohash(1), now: harness.now)
+      harness.pass(.milliseconds(100))
+      harness.schedule.setHasPeers(false, of: Self.infohash(1), now: harness.now)
+    }
+    // 4, 8, 16, 32, 64, 128 seconds.
+    #expect((6...8).contains(harness.lookups.count), "\(harness.lookups)")
+  }
+
+  /// Peers that had stayed are missed: they are looked for again soon.
+  @Test func whenPeersAreGoneThatHadStayedItBeginsAnew() {
+    let harness = Harness()
+    harness.schedule.add(Self.infohash(1), now: .zero)
+    harness.pass(.seconds(3_600))
+    harness.schedule.setHasPeers(true, of: Self.infohash(1), now: harness.now)
+    harness.pass(.seconds(3_600))
+    harness.schedule.setHasPeers(false, of: Self.infohash(1), now: harness.now)
+    let gone = harness.now / .seconds(1)
+    harness.pass(.seconds(600))
+    let after = harness.lookups.filter { $0 >= gone }
+    #expect(after.count >= 3, "\(after)")
+  }
+
+  // MARK: Nothing to gain
+
+  /// Who has everything and can be reached waits to be found; others who look, look as before.
+  @Test(arguments: [(true, true), (true, false), (false, true)])
+  func completeTorrentsThatCanBeReachedAreOnlyAnnounced(isComplete: Bool, isReachable: Bool) {
+    let harness = Harness()
+    harness.schedule.setIsReachable(isReachable, now: .zero)
+    harness.schedule.add(Self.infohash(1), now: .zero)
+    harness.schedule.setIsComplete(isComplete, of: Self.infohash(1), now: .zero)
+    harness.pass(.seconds(3_600))
+    let isQuiet = isComplete && isReachable
+    #expect(isQuiet ? (4...5).contains(harness.lookups.count) : harness.lookups.count >= 6)
+    // As soon as it is so, and no longer.
+    harness.schedule.setIsReachable(true, now: harness.now)
+    harness.schedule.setIsComplete(true, of: Self.infohash(1), now: harness.now)
+    let before = harness.lookups.count
+    harness.pass(.seconds(3_600))
+    #expect((3...5).contains(harness.lookups.count - before))
+  }
+
+  /// An announcement that nobody has kept is tried again, whoever could be reached.
+  @Test func whatNobodyKeptIsAnnouncedAgain() {
+    let harness = Harness()
+    harness.outcome.stored = 0
+    harness.schedule.setIsReachable(true, now: .zero)
+    harness.schedule.add(Self.infohash(1), now: .zero)
+    harness.schedule.setIsComplete(true, of: Self.infohash(1), now: .zero)
+    harness.pass(.seconds(200))
+    #expect(harness.lookups.count == 3)
+  }
+
+  /// That others reach us is known only after the first lookups: those that would follow soon are put off.
+  @Test func whatIsLearnedLaterCounts() throws {
+    let harness = Harness()
+    for number in 0..<100 {
+      harness.schedule.add(Self.infohash(number), now: .zero)
+      harness.schedule.setIsComplete(true, of: Self.infohash(number), now: .zero)
+    }
+    harness.schedule.follow(Self.secret.key, head: try Self.head(1), now: .zero)
+    harness.pass(.seconds(40))
+    #expect(harness.lookups.count == 101)
+    harness.schedule.setIsReachable(true, now: harness.now)
+    harness.pass(.seconds(700))
+    #expect(harness.lookups.count == 101)
+    harness.schedule.setIsReachable(false, now: harness.now)
+    harness.pass(.seconds(60))
+    #expect(harness.lookups.count > 180)
+  }
+
+  /// A network that changes all the time does not make everything due all the time.
+  @Test func changesThatFollowEachOtherCountTogether() {
+    let harness = Harness()
+    harness.schedule.add(Self.infohash(1), now: .zero)
+    harness.schedule.setHasPeers(true, of: Self.infohash(1), now: .zero)
+    harness.pass(.seconds(100))
+    for _ in 0..<120 {
+      harness.schedule.networkChanged(now: harness.now)
+      harness.pass(.seconds(5))
+    }
+    #expect((10...12).contains(harness.lookups.count), "\(harness.lookups)")
+    // The last one counts, too.
+    let before = harness.lookups.count
+    harness.pass(.seconds(61))
+    #expect(harness.lookups.count - before <= 1 && (harness.lookups.last ?? 0) >= 695)
   }
 
   /// Two that begin at the same moment, of whom each asks before the other has told.

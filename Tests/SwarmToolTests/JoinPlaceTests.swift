@@ -78,6 +78,96 @@ import Testing
     #expect(scratch.link("dir/data") == "data@3")
   }
 
+  /// A version of that many files, whose names are letters.
+  private func info(_ number: UInt64, files: [String], name: String) throws -> InfoDictionary {
+    var description = TorrentDescription(
+      kind: .v2, name: try PathElement(Array(name.utf8)), isSingleFile: files == [name],
+      pieceLength: 16_384,
+      files: try files.map {
+        FileEntry(
+          path: try ContentPath([try PathElement(Array($0.utf8))]), length: 1,
+          piecesRoot: SHA256Digest(hashing: [UInt8(number)] + Array($0.utf8)))
+      })
+    description.version = VersionInfo(number: number)
+    return try description.infoDictionary()
+  }
+
+  /// A folder with one file is that folder, and stays where it is when files come and go; and also when a
+  /// later version is called otherwise.
+  @Test func aDatasetStaysWhereItIsWhateverIsInIt() throws {
+    let versions = [
+      (["a"], "data"), (["a", "b"], "data"), (["b"], "data"), (["a", "b"], "renamed"),
+    ]
+    for (index, (files, name)) in versions.enumerated() {
+      let number = UInt64(index + 1)
+      let place = try place(number)
+      let folders = try place.prepare(try info(number, files: files, name: name), [:])
+      #expect(place.content == scratch("dir/data@\(number)"))
+      #expect(folders.content == place.content && folders.fileName == nil)
+      for name in files { write("data@\(number)/\(name)") }
+      try place.finish()
+      #expect(scratch.link("dir/data") == "data@\(number)")
+    }
+    for name in ["a", "b", "renamed"] { #expect(scratch.link("dir/" + name) == nil) }
+    // All are shared on, each from where it is.
+    let newest = try JoinPlace(
+      in: scratch("dir"), globs: [], selection: nil, torrent: nil, dataset: key, number: 4,
+      state: try state(), teller: StatusDisplay(isJSON: true))
+    let older = newest.older(atMost: 9)
+    #expect(older.map(\.version) == [3, 2, 1])
+    #expect(older.map(\.folders.content) == (1...3).reversed().map { scratch("dir/data@\($0)") })
+  }
+
+  @Test func aFileThatIsADatasetIsAFile() throws {
+    for number in 1...2 as ClosedRange<UInt64> {
+      let place = try place(number)
+      let folders = try place.prepare(try info(number, files: ["image"], name: "image"), [:])
+      #expect(place.content == scratch("dir/image@\(number)"))
+      #expect(folders.content == scratch("dir"))
+      #expect(folders.fileName?.bytes == Array("image@\(number)".utf8))
+      write("image@\(number)")
+      try place.finish()
+      #expect(scratch.link("dir/image") == "image@\(number)")
+    }
+  }
+
+  /// Two datasets of one name, and a torrent called as the symlink of one.
+  @Test func noOtherDatasetIsWrittenThroughASymlink() throws {
+    try fetch(1)
+    let other = try #require(DatasetSecret(seed: [UInt8](repeating: 8, count: 32))).key
+    let twin = try JoinPlace(
+      in: scratch("dir"), globs: [], selection: nil, torrent: nil, dataset: other, number: 7,
+      state: try state(), teller: StatusDisplay(isJSON: true))
+    #expect(throws: StateError.nameTaken(path: scratch("dir/data"), by: key.hex)) {
+      try twin.prepare(try info(7), [:])
+    }
+    #expect(scratch.link("dir/data") == "data@1")
+    let plain = try JoinPlace(
+      in: scratch("dir"), globs: [], selection: nil, torrent: nil, state: try state(),
+      teller: StatusDisplay(isJSON: true))
+    let error = #expect(throws: (any Error).self) {
+      try plain.prepare(try info(3, files: ["x", "y"], name: "data"), [:])
+    }
+    guard case StateError.placeTaken? = error as? StateError else {
+      Issue.record("\(String(describing: error))")
+      return
+    }
+    // What it leads to is looked at, not only what it is called.
+    let name = try #require(DatasetName(v1: nil, v2: SHA256Digest(hashing: [5])))
+    try Self.symlink("data@1", scratch("dir/elsewhere"))
+    #expect(throws: StateError.self) { try state().claim(scratch("dir/elsewhere"), for: name) }
+    #expect(throws: StateError.self) { try state().claim(scratch("dir/elsewhere/a/b"), for: name) }
+    try state().claim(scratch("dir/free"), for: name)
+    // The next version of the first goes on.
+    try fetch(2)
+    #expect(scratch.link("dir/data") == "data@2")
+  }
+
+  private static func symlink(_ target: String, _ path: [UInt8]) throws {
+    let made = Glibc.symlink(target, path.map { CChar(bitPattern: $0) } + [0])
+    try #require(made == 0)
+  }
+
   @Test func onlyWhatIsVouchedForIsRememberedAsAVersion() throws {
     let dataset = try state().dataset(key)
     let foreign = try place(nil)

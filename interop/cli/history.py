@@ -186,6 +186,13 @@ def publish_alone(key, port):
     with node.Node("publish", "data", "--state", "p", "--no-spread") as quiet:
         report.equal("unchanged", quiet.end(), 0)
     trees.write(b"data", b"small", b"version 10")
+    published = publish(*asking(port))
+    report.check("version 10 is told", (published["dht_nodes"] or 0) > 0, repr(published))
+    log, _ = run_json("log", key, "--state", "r3", "-n", 1, "--timeout", 10, "--offline")
+    report.equal("offline the head that is here", [each["version"] for each in log["versions"]], [9])
+    log, _ = run_json("log", key, "--state", "r3", "-n", 1, "--timeout", 10, *asking(port))
+    report.equal("a newer head is asked for", [each["version"] for each in log["versions"]], [10])
+    trees.write(b"data", b"small", b"version 11")
     result = run("publish", "data", "--state", "p", "--timeout", 1, "--listen", "127.0.0.1:0",
                  "--no-lan", "--no-dht")
     report.check("nobody to tell: says that seed does", result.returncode == 0

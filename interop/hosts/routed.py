@@ -4,6 +4,7 @@ all that somebody was told."""
 import os
 import sys
 import tempfile
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
 from isolate import isolated
@@ -12,7 +13,7 @@ isolated()
 import hosts
 import node
 from dht_nodes import OURS
-from lan import Program
+from lan import Program, ip
 from report import Report
 
 report = Report()
@@ -54,6 +55,33 @@ def by_key_alone(options):
                 report.check("by key alone: bytes", wrong is None, wrong)
 
 
+def moved(options):
+    """A seed whose machine gets another address: who joins then finds it there, and not a quarter of an hour
+    later."""
+    publisher, late = machines[0], machines[1]
+    late.start_anew()
+    key = next(iter(set(os.listdir(publisher.state() + "/keys")) - seen), None)
+    with publisher.seed("other", *options) as seed:
+        report.check("moved: seeds", node.listening(seed, hosts.PATIENCE), seed.said())
+        # Until it is announced where it is first.
+        time.sleep(3)
+        move(publisher, "10.80.1.2", "10.80.1.77")
+        time.sleep(3)
+        with late.join(key, *options) as joining:
+            finished = joining.wait("finished", hosts.PATIENCE)
+            if report.check("moved: found at the new address", finished,
+                            joining.said() + seed.said()):
+                report.note(f"found after the move, {finished['seconds']:.2f} s after the join began")
+        move(publisher, "10.80.1.77", "10.80.1.2")
+
+
+def move(host, old, new):
+    """Another address in the same network."""
+    ip("-n", host.namespace, "addr", "del", f"{old}/24", "dev", "eth0")
+    ip("-n", host.namespace, "addr", "add", f"{new}/24", "dev", "eth0")
+    ip("-n", host.namespace, "route", "replace", "default", "via", "10.80.1.1")
+
+
 if not report.check("there is a program", os.access(OURS, os.X_OK),
                     f"none at {OURS}: make interop builds it"):
     report.finish()
@@ -66,6 +94,7 @@ with tempfile.TemporaryDirectory(prefix="swarm-routed-") as home:
                                ["--dht-node", place])
         seen = set(os.listdir(machines[0].state() + "/keys"))
         by_key_alone(["--dht-node", place])
+        moved(["--dht-node", place])
     for each in machines[:4]:
         each.start_anew()
     place = f"{theirs.address}:6881"

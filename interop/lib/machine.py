@@ -173,13 +173,18 @@ class Boot(Console):
         return {}
 
 
-def qemu(folder, socket, append):
+def qemu(folder, socket, append, export="root.ext4"):
     """QEMU at a block device, as a user would start it."""
+    return qemu_on(folder, "file.driver=nbd,file.server.type=unix,"
+                   f"file.server.path={socket},file.export={export},file.reconnect-delay=60", append)
+
+
+def qemu_on(folder, drive, append):
+    """QEMU with a disk that is a raw image."""
     with open(os.path.join(folder, "cmdline"), encoding="ascii") as file:
         line = file.read().strip()
     return Console([
         "qemu-system-x86_64", "-accel", "tcg", "-m", "512M", "-display", "none", "-vga", "none",
         "-serial", "mon:stdio", "-nic", "none", "-kernel", os.path.join(folder, "vmlinuz"),
         "-initrd", os.path.join(folder, "initrd"), "-append", f"{line} {append}", "-drive",
-        "if=virtio,snapshot=on,format=raw,file.driver=nbd,file.server.type=unix,"
-        f"file.server.path={socket},file.export=root.ext4,file.reconnect-delay=60"])
+        f"if=virtio,snapshot=on,format=raw,{drive}"])

@@ -137,6 +137,7 @@ extension GatewayMapper {
   /// Begins to remove all that there is.
   mutating func close(now: Duration, desk: inout MappingDesk) {
     let before = phase
+    if case .serving(let service) = before { closed = (service, []) }
     switch before {
     case .serving(.pcp):
       for index in entries.indices where entries[index].lease != nil {
@@ -163,6 +164,40 @@ extension GatewayMapper {
     return !awaitsJob && entries.allSatisfy { $0.pending == nil }
   }
 
+  /// What the router may have mapped still, as it has not said that it is removed; the lifetime of each is what
+  /// is left of its lease, in seconds.
+  func left(now: Duration) -> [Mapping] {
+    guard case .closing = phase else { return [] }
+    var left: [Mapping] = []
+    func add(
+      _ port: PortWanted, by service: MappingService, at external: UInt16, for seconds: UInt32?
+    ) {
+      let mapped = MappedPort(
+        service: service, externalPort: external, externalAddress: externalAddress,
+        lifetime: seconds)
+      left.append(Mapping(wanted: port, gateway: gateway.address, state: .mapped(mapped)))
+    }
+    for entry in entries {
+      guard let closed, let lease = entry.lease else { continue }
+      let isRemoved =
+        closed.service == .pcp ? entry.pending == nil : closed.ports.contains(entry.wanted)
+      if isRemoved { continue }
+      let rest = lease.expires.map { UInt32(clamping: ($0 - now).components.seconds) }
+      if rest == 0 { continue }
+      add(entry.wanted, by: closed.service, at: lease.externalPort, for: rest)
+    }
+    for job in jobs {
+      // What was asked for when the end came may be granted after it.
+      guard case .map(let requests) = job.work else { continue }
+      for request in requests where !left.contains(where: { $0.wanted == request.wanted }) {
+        add(
+          request.wanted, by: job.service, at: request.externalPort,
+          for: request.lifetime == 0 ? nil : request.lifetime)
+      }
+    }
+    return left
+  }
+
   /// This host has another address now: what leads to the old one is removed if the router lets us.
   /// Only UPnP does; the other services go by the address that asks.
   func abandon(_ desk: inout MappingDesk) {
@@ -174,7 +209,9 @@ extension GatewayMapper {
   private mutating func removeLateGrants(
     _ job: MappingJob, _ result: Result<MappingAnswer, MappingFailure>, desk: inout MappingDesk
   ) {
-    guard case .map(let requests) = job.work, case .success(let answer) = result else { return }
+    guard case .success(let answer) = result else { return }
+    if case .unmap(let requests) = job.work { closed?.ports.formUnion(requests.map(\.wanted)) }
+    guard case .map(let requests) = job.work else { return }
     var late: [PortRequest] = []
     for (request, port) in zip(requests, answer.ports) {
       guard case .granted(let externalPort, _) = port,

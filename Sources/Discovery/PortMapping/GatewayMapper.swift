@@ -40,6 +40,8 @@ struct GatewayMapper: Sendable {
   /// Jobs that failed in a row while serving, and when the last one is done again.
   var strikes = 0
   var strikeRetry: Duration?
+  /// What was in use when closing began, and what it has removed since, where jobs do that.
+  var closed: (service: MappingService, ports: Set<PortWanted>)?
   /// From when on an announcement is acted on again.
   var announcementsFrom = Duration.zero
 

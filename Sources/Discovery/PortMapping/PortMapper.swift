@@ -9,8 +9,9 @@ public enum PortMapperEffect: Hashable, Sendable {
   case ask(MappingJob)
   /// How it stands with all ports has changed.
   case changed([Mapping])
-  /// `shutDown` is done: all that could be removed is, or its time is over.
-  case stopped
+  /// `shutDown` is done: all that could be removed is, or its time is over. What routers may still have then,
+  /// of which they have not said that it is removed.
+  case stopped(left: [Mapping])
 }
 
 /// Makes ports of this host reachable through its routers, and keeps them so: which service is used,
@@ -121,8 +122,9 @@ public struct PortMapper: ~Copyable {
       return
     }
     isStopped = true
+    let left = gateways.flatMap { $0.left(now: now) }
     gateways = []
-    desk.effects.append(.stopped)
+    desk.effects.append(.stopped(left: left))
   }
 
   private mutating func tell() {

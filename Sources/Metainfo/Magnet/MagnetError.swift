@@ -20,6 +20,8 @@ public enum MagnetParameter: String, Hashable, Sendable, CaseIterable {
   case selectOnly = "so"
   /// Number of the dataset's version that is meant. Ours.
   case version = "x.v"
+  /// Read key of a private dataset, which nothing but a link tells. Ours.
+  case readKey = "x.rk"
 }
 
 /// Why a text is not a link, and where. Tells lengths, and single bytes of public parameters; never
@@ -59,6 +61,10 @@ public struct MagnetError: Error, Hashable, Sendable {
     case keyAsTopic
     /// A bare run of hexadecimal digits has this many of them.
     case bareDigits(Int)
+    /// A read key has this many characters.
+    case readKeyLength(Int)
+    /// Something in a read key is not a hexadecimal digit; it is not said what.
+    case readKeyDigits
     /// A salt has this many digits.
     case saltLength(Int)
     /// Not a hexadecimal digit.
@@ -110,6 +116,8 @@ extension MagnetError.Reason: CustomStringConvertible {
     case .bareDigits(let count):
       "\(count) hex digits, a dataset key has 64; an infohash is written urn:btih: or urn:btmh:, "
         + "a file of this name with ./ before it"
+    case .readKeyLength(let count): "\(count) characters, 64 hexadecimal digits expected"
+    case .readKeyDigits: "not hexadecimal digits alone"
     case .saltLength(let count):
       "\(count) hex digits, an even number up to \(2 * MagnetLimits.saltBytes) expected (BEP 44)"
     case .notHexadecimal(let byte): "\(quoted(byte)) is not a hexadecimal digit"

@@ -12,6 +12,9 @@ public struct MagnetLink: Hashable, Sendable {
   /// Which version of the dataset is meant, counted from 1; nil for the newest: `x.v`, ours. Only where
   /// there is a key.
   public var version: UInt64?
+  /// What opens a private dataset; nil for a public one: `x.rk`, ours. A secret: `uri` and the
+  /// description leave it out. docs/private.md.
+  public var readKey: ReadKey?
   /// Salt under which the dataset's head is found, at most 64 bytes: `s`. Empty for none, which is
   /// the same thing in BEP 44.
   public var salt: [UInt8]
@@ -31,7 +34,8 @@ public struct MagnetLink: Hashable, Sendable {
   /// A link from its parts.
   public init(
     v1Infohash: SHA1Digest? = nil, v2Infohash: SHA256Digest? = nil, datasetKey: DatasetKey? = nil,
-    version: UInt64? = nil, salt: [UInt8] = [], name: [UInt8] = [], exactLength: UInt64? = nil,
+    version: UInt64? = nil, readKey: ReadKey? = nil, salt: [UInt8] = [], name: [UInt8] = [],
+    exactLength: UInt64? = nil,
     trackers: [String] = [], webSeeds: [String] = [], peers: [PeerAddress] = [],
     selection: FileSelection? = nil
   ) {
@@ -39,6 +43,7 @@ public struct MagnetLink: Hashable, Sendable {
     self.v2Infohash = v2Infohash
     self.datasetKey = datasetKey
     self.version = version
+    self.readKey = readKey
     self.salt = salt
     self.name = name
     self.exactLength = exactLength
@@ -68,14 +73,22 @@ public struct MagnetLink: Hashable, Sendable {
 }
 
 extension MagnetLink: CustomStringConvertible {
-  /// The URI.
+  /// The URI without the read key.
   public var description: String { uri }
 
   /// The URI, in ASCII: infohashes first, because some clients look nowhere else. Reading it
+  /// gives the same link again, but for the read key, which is left out: this may be shown and logged.
+  ///
+  /// - Precondition: the salt has at most 64 bytes.
+  public var uri: String { written(withReadKey: false) }
+
+  /// The URI with the read key in it, if there is one: for whoever asked for the link, and for no log. Reading it
   /// gives the same link again.
   ///
   /// - Precondition: the salt has at most 64 bytes.
-  public var uri: String {
+  public var secretURI: String { written(withReadKey: true) }
+
+  private func written(withReadKey tellsReadKey: Bool) -> String {
     precondition(salt.count <= MagnetLimits.saltBytes, "BEP 44: a salt has at most 64 bytes")
     var text = Array("magnet:?".utf8)
     func add(_ parameter: MagnetParameter, raw value: String) {
@@ -93,6 +106,7 @@ extension MagnetLink: CustomStringConvertible {
     if let v2Infohash { add(.exactTopic, raw: "urn:btmh:1220\(v2Infohash)") }
     if let datasetKey { add(.exactSource, raw: "urn:btpk:\(datasetKey)") }
     if let version { add(.version, raw: "\(version)") }
+    if tellsReadKey, let readKey { add(.readKey, raw: readKey.hex) }
     add(.salt, escaping: Array(salt.hex.utf8))
     add(.name, escaping: name)
     if let exactLength { add(.exactLength, raw: "\(exactLength)") }

@@ -72,6 +72,7 @@ struct MagnetParser {
     case .peer: try readPeer(value, at: offset)
     case .selectOnly: try readSelection(value, at: offset)
     case .version: try readVersion(value[...], at: offset)
+    case .readKey: try readReadKey(value, at: offset)
     }
   }
 
@@ -109,6 +110,17 @@ struct MagnetParser {
     }
     try set(
       \.datasetKey, DatasetKey(try hexadecimal(digits, .exactSource, offset)), .exactSource, offset)
+  }
+
+  /// Says of what is no key only its length: digits of a secret stay out of messages.
+  private mutating func readReadKey(_ digits: [UInt8], at offset: Int) throws(MagnetError) {
+    guard digits.count == 2 * ReadKey.byteCount else {
+      throw fault(.readKey, offset, .readKeyLength(digits.count))
+    }
+    guard let key = ReadKey(hex: String(decoding: digits, as: UTF8.self)) else {
+      throw fault(.readKey, offset, .readKeyDigits)
+    }
+    try set(\.readKey, key, .readKey, offset)
   }
 
   private mutating func readSalt(_ digits: ArraySlice<UInt8>, at offset: Int) throws(MagnetError) {

@@ -76,6 +76,12 @@ public struct InfoDictionary: Sendable {
     infohashV2 = kind.hasV2 ? SHA256Digest(hashing: bytes) : nil
   }
 
+  /// Whether the torrent is one file that it is named after: what a file becomes. A folder with one file in
+  /// it is called otherwise than that file, unless both have the same name.
+  public var isOneNamedFile: Bool {
+    isSingleFile && files.count == 1 && files[0].path.elements == [name]
+  }
+
   /// What is under any key; nil when nothing is. Decodes anew: meant for keys that have no property
   /// here.
   public func value(for key: StaticString) -> BencodeValue? {

@@ -97,13 +97,6 @@ public struct VersionDiff: Hashable, Sendable {
   }
 }
 
-extension InfoDictionary {
-  /// Whether the torrent is one file that it is named after.
-  fileprivate var isOneNamedFile: Bool {
-    isSingleFile && files.count == 1 && files[0].path.elements == [name]
-  }
-}
-
 extension FileEntry {
   /// Whether both are the same but for their paths.
   fileprivate func isSame(as other: FileEntry) -> Bool {

@@ -73,6 +73,9 @@ public struct TorrentRequest: Sendable {
   /// The dataset of which this is a version, or the meeting place: while it is followed
   /// (`Swarm.follow`), its heads are exchanged with the torrent's peers. nil for none.
   public var dataset: DatasetKey?
+  /// Whether others are told that we have it, and looked for: else only those find it here who are
+  /// connected already, for its dataset, or were told by name. Not for the core, but for who drives it.
+  public var isAnnounced = true
   /// The files that are wanted, by their place in the torrent; nil for all, or none if sparse.
   public var wanted: (@Sendable (Int, FileEntry) -> Bool)?
   /// What is fetched for the sake of reads.

@@ -59,14 +59,12 @@ extension Rendezvous {
     let succeeded: Bool
     switch errand {
     case .peers(let infohash):
-      succeeded = places[infohash]?.hasPeers ?? false
-      wait =
-        succeeded
-        ? RendezvousLimits.announceTime
-        : doubled(
-          places[infohash]?.isUrgent ?? false
-            ? RendezvousLimits.hurriedTime : RendezvousLimits.lonelyTime, state.failures,
-          RendezvousLimits.announceTime)
+      guard let place = places[infohash] else { return }
+      progress[errand]?.isStored = outcome.stored > 0
+      wait = interval(of: place, failures: state.failures, stored: outcome.stored > 0)
+      // Peers that stay make forgotten how many there were; who comes and goes does not.
+      progress[errand]?.failures += 1
+      return schedule(errand, at: max(start + jittered(wait), now))
     case .get(let key):
       succeeded = followed[key]?.head != nil
       wait =
@@ -188,7 +186,7 @@ extension Rendezvous {
 
   // MARK: Times
 
-  private func doubled(_ first: Duration, _ times: Int, _ most: Duration) -> Duration {
+  func doubled(_ first: Duration, _ times: Int, _ most: Duration) -> Duration {
     min(first * (1 << min(times, 10)), most)
   }
 

@@ -30,16 +30,23 @@ public struct Rendezvous {
     var last: Duration?
     /// When the next one is to begin.
     var due = Duration.zero
-    /// In a row without what it was for.
+    /// In a row without what it was for; of lookups of peers all, until those have stayed for long.
     var failures = 0
     /// In a row without an answer from anybody.
     var silences = 0
+    /// Whether nodes have kept what they were told the last time.
+    var isStored = false
   }
 
   struct Place: Sendable {
-    var hasPeers = false
+    /// Since when it has had peers without a break; nil while it has none.
+    var peersSince: Duration?
+    var hasPeers: Bool { peersSince != nil }
     /// Whether somebody waits for a first peer: it is looked up again soon.
     var isUrgent: Bool
+    /// Whether it is the swarm of a dataset whose head is known, or a torrent of which all is here: it has
+    /// nothing to gain from peers that do not come by themselves.
+    var isComplete = false
     /// How many want it looked up: a torrent, and perhaps a dataset.
     var users = 1
   }
@@ -63,6 +70,11 @@ public struct Rendezvous {
   var running: [UInt64: Errand] = [:]
   /// When the next of the routine may begin.
   var nextStart = Duration.zero
+  /// Whether others can connect to this node, as far as that is known.
+  var isReachable = false
+  /// When the network changed last; and when what that means is done, if it came too soon after another.
+  private var lastChange: Duration?
+  private var nextChange: Duration?
   var effects = Ring<RendezvousEffect>()
   private var count: UInt64 = 0
 
@@ -107,21 +119,72 @@ public struct Rendezvous {
     pump()
   }
 
-  /// Whether the torrent has peers: while it has none, they are looked for more often.
+  /// Whether the torrent has peers: while it has none, they are looked for more often, and ever less so
+  /// the longer it is in vain. Peers that come and go change nothing about that.
   public mutating func setHasPeers(_ hasPeers: Bool, of infohash: SHA1Digest, now: Duration) {
     advance(to: now)
     guard let place = places[infohash], place.hasPeers != hasPeers else { return }
-    places[infohash]?.hasPeers = hasPeers
     let errand = Errand.peers(infohash)
-    progress[errand]?.failures = 0
-    // From the last time on: peers that come and go shall neither put it off nor bring it on.
-    if let state = progress[errand], state.since == nil, state.silences == 0, let last = state.last
-    {
-      let due =
-        last + jittered(hasPeers ? RendezvousLimits.announceTime : RendezvousLimits.lonelyTime)
-      schedule(errand, at: max(self.now, hasPeers ? due : min(due, state.due)))
+    if let since = place.peersSince {
+      // They stayed for long: that they are gone is something new. Once also where somebody waited for the
+      // first one, who is there after a while.
+      let stayed = self.now - since
+      let isServed = place.isUrgent && stayed >= RendezvousLimits.lonelyTime
+      if isServed || stayed >= RendezvousLimits.announceTime { progress[errand]?.failures = 0 }
+      if isServed { places[infohash]?.isUrgent = false }
+      places[infohash]?.peersSince = nil
+    } else {
+      places[infohash]?.peersSince = self.now
     }
+    review(infohash)
     pump()
+  }
+
+  /// Whether all of the torrent is here. Such a one is told at the usual intervals and no more, as long as
+  /// those who look for it can connect to us (`setIsReachable`).
+  public mutating func setIsComplete(_ isComplete: Bool, of infohash: SHA1Digest, now: Duration) {
+    advance(to: now)
+    guard let place = places[infohash], place.isComplete != isComplete else { return }
+    places[infohash]?.isComplete = isComplete
+    review(infohash)
+    pump()
+  }
+
+  /// Whether others can connect to this node, as far as that is known: at first it is not.
+  public mutating func setIsReachable(_ isReachable: Bool, now: Duration) {
+    advance(to: now)
+    guard self.isReachable != isReachable else { return }
+    self.isReachable = isReachable
+    // In the order of their numbers: that of a dictionary would differ from run to run.
+    let all = places.filter { $0.value.isComplete }.keys
+    let numbered = all.map { (number: progress[.peers($0)]?.number ?? 0, infohash: $0) }
+    for entry in numbered.sorted(by: { $0.number < $1.number }) { review(entry.infohash) }
+    pump()
+  }
+
+  /// The time between two lookups of a torrent, after so many in a row without peers. `stored`: whether nodes
+  /// of the DHT have kept that we are one.
+  func interval(of place: Place, failures: Int, stored: Bool) -> Duration {
+    if place.hasPeers || place.isComplete && isReachable && stored {
+      return RendezvousLimits.announceTime
+    }
+    return doubled(
+      place.isUrgent ? RendezvousLimits.hurriedTime : RendezvousLimits.lonelyTime, failures,
+      RendezvousLimits.announceTime)
+  }
+
+  /// What the torrent's interval depends on has changed. The next lookup is counted from the last one, so
+  /// that changes shall neither put it off nor bring it on.
+  private mutating func review(_ infohash: SHA1Digest) {
+    let errand = Errand.peers(infohash)
+    guard let place = places[infohash], let state = progress[errand], state.since == nil,
+      state.silences == 0, let last = state.last
+    else { return }
+    // The last lookup was counted when it ended.
+    let wait = interval(of: place, failures: max(state.failures - 1, 0), stored: state.isStored)
+    let due = last + jittered(wait)
+    let isUsual = wait == RendezvousLimits.announceTime
+    schedule(errand, at: max(now, isUsual ? due : min(due, state.due)))
   }
 
   /// Follows a dataset: its own swarm is announced, and newer heads than `head` are asked for. A head
@@ -137,7 +200,7 @@ public struct Rendezvous {
     if let head { take(head, mustPut: false) }
     let target = MutableItem.target(of: key, salt: salt)
     add(target, isUrgent: isUrgent, now: now)
-    if head != nil { places[target]?.isUrgent = false }
+    if head != nil { setHeadKnown(target) }
   }
 
   /// Follows a dataset no more; also where its torrents turn out to be private.
@@ -166,11 +229,26 @@ public struct Rendezvous {
     pump()
   }
 
-  /// The network is another one, or the DHT has nodes again: everything is due.
+  /// The network is another one, or the DHT has nodes again: everything is due. Of changes that follow
+  /// each other soon, the first counts at once and the others together, later.
   public mutating func networkChanged(now: Duration) {
     advance(to: now)
-    restart(where: { _ in true })
+    if let lastChange, lastChange + RendezvousLimits.changeTime > self.now {
+      nextChange = lastChange + RendezvousLimits.changeTime
+    } else {
+      changeNetwork()
+    }
     pump()
+  }
+
+  private mutating func changeNetwork() {
+    (lastChange, nextChange) = (now, nil)
+    restart(where: { _ in true })
+  }
+
+  private mutating func setHeadKnown(_ target: SHA1Digest) {
+    places[target]?.isUrgent = false
+    places[target]?.isComplete = true
   }
 
   private mutating func take(_ head: MutableItem, mustPut: Bool) {
@@ -183,7 +261,7 @@ public struct Rendezvous {
     let wait = mustPut ? .zero : RendezvousLimits.putSpread * unit()
     schedule(.put(head.key), at: now + wait, isUrgent: mustPut)
     // Its swarm has told what somebody waited for.
-    places[MutableItem.target(of: head.key, salt: head.salt)]?.isUrgent = false
+    setHeadKnown(MutableItem.target(of: head.key, salt: head.salt))
     // It was asked for ever more seldom while none was known.
     if dataset.head == nil, progress[.get(head.key)]?.since == nil {
       progress[.get(head.key)]?.failures = 0
@@ -212,6 +290,7 @@ public struct Rendezvous {
     if running.count < RendezvousLimits.atOnce {
       consider(routine.first.map { max($0.due, nextStart) })
     }
+    consider(nextChange)
     for errand in running.values {
       consider(progress[errand]?.since.map { $0 + RendezvousLimits.lookupTime })
     }
@@ -228,6 +307,7 @@ public struct Rendezvous {
       effects.append(.cancel(RendezvousJob(number)))
       end(number, RendezvousOutcome())
     }
+    if let nextChange, nextChange <= self.now { changeNetwork() }
     pump()
   }
 

@@ -6,6 +6,9 @@ enum RendezvousLimits {
   /// The first time while there are no peers, doubled up to `announceTime`: who begins at the same time
   /// as we may be a minute later.
   static let lonelyTime = Duration.seconds(60)
+  /// Between two times that a change of the network makes everything due: an interface may come and go
+  /// every few seconds, and a thousand torrents take a minute and a half.
+  static let changeTime = Duration.seconds(60)
   /// Between two questions for a newer head. Heads come from connected peers within seconds; this is
   /// for who has none.
   static let getTime = Duration.seconds(600)

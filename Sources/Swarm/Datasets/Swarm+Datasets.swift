@@ -57,7 +57,8 @@ extension Swarm {
     for torrent in torrents(of: key) {
       for peer in torrent.peers where peer.headID != 0 {
         guard let id = peer.peerID else { continue }
-        let hasHead = dataset.head.map { peer.knownHead >= $0.version } ?? false
+        let hasHead =
+          dataset.head.map { peer.knownHead >= $0.version && peer.otherHead != $0.version } ?? false
         peers[id] = peers[id, default: false] || hasHead
       }
     }

@@ -18,6 +18,7 @@ extension Swarm {
     else { return }
     if let known = dataset.head?.item, message == HeadMessage(known) {
       peer.knownHead = max(peer.knownHead, message.sequence)
+      peer.otherHead = nil
       return
     }
     if peer.headsTaken.take(1, now: now) {
@@ -41,7 +42,10 @@ extension Swarm {
     let knownBefore = peer.knownHead
     // Before others are told: it has what it sent.
     peer.knownHead = max(knownBefore, item.sequence)
-    switch take(item, dataset) {
+    let verdict = take(item, dataset)
+    // Told ours it keeps its own: of one number the first counts.
+    peer.otherHead = verdict == .keyUsedTwice ? item.sequence : nil
+    switch verdict {
     case .newer: peer.emptyMessages = 0
     case .known: break
     case .older, .keyUsedTwice:

@@ -86,6 +86,8 @@ final class Peer {
 
   /// The newest version of which it is known to have the head, because it or we told; 0 for none.
   var knownHead: Int64 = 0
+  /// The number of the last head it sent that is another than ours of that number; nil for none.
+  var otherHead: Int64?
   /// When we last told it one.
   var headTold: Duration?
   /// A head of it that came too soon behind others.
@@ -176,6 +178,9 @@ final class Peer {
   /// Pieces that it rejected since it last sent a block.
   var rejections = 0
   var refused = RefusedPieces()
+  /// How long after a block it is asked for the hashes of the piece, because it knows them only when it has
+  /// read the piece, and refuses before; nil where it is asked at once.
+  var readingTime: Duration?
   var hashRequests = 0
   /// Whether something that it sent was proven after it had refused hashes.
   var isProven = false

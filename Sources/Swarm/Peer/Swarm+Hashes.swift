@@ -46,8 +46,31 @@ extension Swarm {
       put(layers, to: peer, torrent, piece)
     }
     torrent.data?.hashAskings[piece] = Torrent.HashAsking(
-      peer: peer.id, since: now, refused: before?.refused ?? [])
+      peer: peer.id, since: now, refused: before?.refused ?? [],
+      askedTwice: before?.askedTwice ?? [])
     touch(peer)
+  }
+
+  /// A block that somebody waits for came from a peer that has refused its hashes: some seeds, such as
+  /// libtorrent when it takes its content for right, know those of a piece when they have read it. So the
+  /// peer is asked once more.
+  mutating func askHashesBehind(_ block: BlockIndex, of peer: Peer, _ torrent: Torrent) {
+    guard let data = torrent.data, !data.hashAskings.isEmpty else { return }
+    let piece = data.geometry.piece(of: block)
+    guard var asking = data.hashAskings[piece], asking.peer == nil,
+      asking.refused.contains(peer.id), !asking.askedTwice.contains(peer.id),
+      data.picker.urgent.contains(block)
+    else { return }
+    asking.refused.removeAll { $0 == peer.id }
+    asking.askedTwice.append(peer.id)
+    data.hashAskings[piece] = asking
+    ask(peer, torrent, piece)
+  }
+
+  /// Asks a peer for the hashes of a piece of which it was asked for a block a moment ago.
+  mutating func askHashesLater(of piece: PieceIndex, _ peer: Peer, _ torrent: Torrent) {
+    guard torrent.v2 != nil, torrent.data?.hashAskings[piece]?.peer == nil else { return }
+    ask(peer, torrent, piece)
   }
 
   private func put(
@@ -93,7 +116,8 @@ extension Swarm {
     }
     candidate.hashRequests += unasked.count
     torrent.data?.hashAskings[piece] = Torrent.HashAsking(
-      peer: candidate.id, since: now, refused: refused)
+      peer: candidate.id, since: now, refused: refused,
+      askedTwice: data.hashAskings[piece]?.askedTwice ?? [])
     touch(candidate)
     return true
   }
@@ -134,6 +158,7 @@ extension Swarm {
     peer.emptyMessages = 0
     switch content.add(response, from: peer.id, now: now) {
     case .accepted, .notNeeded:
+      noteReader(peer, torrent, response.request)
       settleAsking(peer, torrent, response.request, isGood: true)
       if torrent.data?.layersWanted.isEmpty == false { keepLayers(torrent) }
     case .mismatch:
@@ -144,12 +169,26 @@ extension Swarm {
     }
   }
 
+  /// Notes that the peer knew hashes as soon as it had read the piece, or after less time than it was given.
+  private func noteReader(_ peer: Peer, _ torrent: Torrent, _ request: HashRequest) {
+    if let time = peer.readingTime {
+      peer.readingTime = max(time - time / 16, ReadLimits.readingTime)
+    } else if let data = torrent.data, let piece = data.hashOwners[request],
+      data.hashAskings[piece]?.askedTwice.contains(peer.id) == true
+    {
+      peer.readingTime = ReadLimits.readingTime
+    }
+  }
+
   mutating func takeHashReject(_ peer: Peer, _ torrent: Torrent, _ request: HashRequest) {
     guard peer.hashRequests > 0 else {
       countEmpty(peer)
       return
     }
     peer.hashRequests -= 1
+    if let time = peer.readingTime {
+      peer.readingTime = min(time * 2, ReadLimits.longestReading)
+    }
     settleAsking(peer, torrent, request, isGood: false)
   }
 

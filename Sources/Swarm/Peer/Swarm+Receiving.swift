@@ -223,6 +223,7 @@ extension Swarm {
     peer.rejections = 0
     torrent.lastBlock = now
     cancelElsewhere(block, torrent, but: peer)
+    askHashesBehind(block, of: peer, torrent)
     torrent.data?.picker.received(block)
     heldBlocks += 1
     torrent.heldBlocks += 1

@@ -26,6 +26,12 @@ enum ReadLimits {
   /// The rate at which a peer is taken to answer before anything was measured, bytes a second.
   static let unknownRate: UInt64 = 256 << 10
 
+  /// How long after a block a peer that knows hashes only of what it has read is asked for them: it reads
+  /// and hashes a piece meanwhile, from its system's memory, or from a disk that seeks. After more it is as
+  /// soon to ask when the block is here.
+  static let readingTime = Duration.milliseconds(2)
+  static let longestReading = Duration.milliseconds(16)
+
   // MARK: Beside bulk
 
   /// How long after a read came from peers the queues at peers are kept short for the next one.

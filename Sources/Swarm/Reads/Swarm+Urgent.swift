@@ -126,7 +126,12 @@ extension Swarm {
       isRelayed ? min(relayWorst(peer), slowAnswer(torrent)) : peer.answerTime.usualWorst
     setDue(block, after: usualWorst + (isRelayed ? .zero : queueTime(peer)), torrent)
     if !isRelayed {
-      askForHashes(peer, torrent, piece, around: request)
+      if let time = peer.readingTime {
+        peer.put(.request(request))
+        setDue(block, after: time, torrent)
+      } else {
+        askForHashes(peer, torrent, piece, around: request)
+      }
       tell(block, askedOf: peer, torrent)
     } else {
       data.passedOn.insert(block)
@@ -205,6 +210,14 @@ extension Swarm {
     case .received: hedgeHashes(of: piece, for: block, torrent)
     case .asked:
       let asked = data.picker.requesters(of: block)
+      if let slot = asked.last, let peer = slots[Int(slot)], peer.readingTime != nil,
+        let since = peer.asked(for: block), since + peer.answerTime.usualWorst > now
+      {
+        // It is not late: by now it has read the piece.
+        askHashesLater(of: piece, peer, torrent)
+        let due = since + peer.answerTime.usualWorst + queueTime(peer)
+        return setDue(block, after: due - now, torrent)
+      }
       for slot in asked {
         guard let late = slots[Int(slot)] else { continue }
         if late.isRelayed(block) {
@@ -274,6 +287,14 @@ extension Swarm {
 }
 
 extension Peer {
+  /// When it was asked for the block; nil if it was not.
+  func asked(for block: BlockIndex) -> Duration? {
+    for position in 0..<outstanding.count where outstanding[position].block == block {
+      return outstanding[position].since
+    }
+    return nil
+  }
+
   /// Whether it can be asked for a block at all.
   var canBeAsked: Bool {
     isActive && amInterested && (!peerChoking || !allowedToUs.isEmpty)

@@ -27,6 +27,8 @@ final class Torrent {
     var since: Duration
     /// Peers that do not have them.
     var refused: [ConnectionID] = []
+    /// Peers that were asked once more, after they had refused and then sent a block of the piece.
+    var askedTwice: [ConnectionID] = []
   }
 
   /// A piece that was wrong and came from several: it is asked of one alone.

@@ -12,17 +12,24 @@ public final class DHTDriver {
   private let lookups: NameLookups
   private let log: Log
   private let file: [UInt8]?
+  private let bootstrap: [PeerAddress]
+  /// Held by the one process that keeps what it knows in the file, and whose id is the one there: two nodes
+  /// with one id would each get the answers to the other's questions.
+  private var claim: FileLock?
   private var sockets: [DatagramSocket] = []
   /// Whether datagrams go to this machine itself: not where all the world says who is a node, since
   /// anybody could have us talk to the programs of this machine then.
   private let reachesLoopback: Bool
   private var timer: DeadlineTimer?
   private var saving: EventTimer?
+  private var retrying: EventTimer?
   private var isDraining = false
   private var isClosed = false
 
   /// How often what is known of the DHT is kept: a crash then costs little.
   private static let saveMilliseconds: UInt64 = 600_000
+  /// How often names of nodes are looked up again while none is known that answers.
+  private static let retryMilliseconds: UInt64 = 60_000
   /// Bytes of the file: 400 nodes of each family, and room for keys to come.
   private static let fileBytes = 1 << 17
   /// Bytes of a datagram: what fits a packet of any link is answered, what is longer is none of ours.
@@ -37,6 +44,8 @@ public final class DHTDriver {
     lookups = NameLookups(on: loop)
     self.log = log
     self.file = file
+    self.bootstrap = bootstrap
+    claim = file.flatMap(Self.claim)
     var configuration = configuration
     configuration.families = []
     for place in places {
@@ -51,9 +60,12 @@ public final class DHTDriver {
     reachesLoopback =
       !configuration.enforcesNodeIDs || places.allSatisfy { $0.address.isLoopback }
       || bootstrap.contains { $0.host.isLoopback }
-    dht = DHT(
-      configuration: configuration, saved: Self.saved(in: file, log: log), seed: seed,
-      now: Self.now)
+    var saved = Self.saved(in: file, log: log)
+    if claim == nil {
+      saved?.id = nil
+      saved?.id6 = nil
+    }
+    dht = DHT(configuration: configuration, saved: saved, seed: seed, now: Self.now)
     for place in places {
       let opened = DatagramSocket.open(place, on: loop, datagramBytes: Self.datagramBytes) {
         [unowned self] packet in
@@ -69,7 +81,16 @@ public final class DHTDriver {
     }
     if sockets.isEmpty {
       isClosed = true
+      claim = nil
       return
+    }
+    // A family whose port another program has is as if it were not there: nobody is asked in vain.
+    let families = sockets.reduce(into: NodeFamilies()) {
+      $0.insert($1.endpoint.address.isV4 ? .v4 : .v6)
+    }
+    if families != configuration.families {
+      configuration.families = families
+      dht = DHT(configuration: configuration, saved: saved, seed: seed, now: Self.now)
     }
     timer = DeadlineTimer(on: loop) { [unowned self] in
       dht.handleTimeout(now: Self.now)
@@ -77,6 +98,10 @@ public final class DHTDriver {
     }
     saving = EventTimer(on: loop, everyMilliseconds: Self.saveMilliseconds) { [unowned self] in
       save()
+    }
+    retrying = EventTimer(on: loop, everyMilliseconds: Self.retryMilliseconds) { [unowned self] in
+      if hasGoodNodes { return }
+      for node in bootstrap { if case .name = node.host { look(for: node) } }
     }
     for node in bootstrap { look(for: node) }
     drain()
@@ -90,6 +115,23 @@ public final class DHTDriver {
 
   /// How it is doing.
   public var status: DHTStatus { dht.status }
+
+  private var hasGoodNodes: Bool {
+    let status = dht.status
+    return [status.v4, status.v6].contains { $0?.goodNodes ?? 0 > 0 }
+  }
+
+  /// Our addresses as the others see them, as far as they are known.
+  var externalAddresses: [IPAddress] {
+    let status = dht.status
+    return [status.v4, status.v6].compactMap { $0?.externalAddress }
+  }
+
+  /// The machine has other addresses now: those are asked again whom anybody may ask.
+  func networkChanged() {
+    guard !isClosed else { return }
+    for node in bootstrap { look(for: node) }
+  }
 
   /// Calls the state machine, and carries out what it wants.
   public func with(_ body: (inout DHT, Duration) -> Void) {
@@ -112,7 +154,9 @@ public final class DHTDriver {
     for socket in sockets { socket.close() }
     timer?.close()
     saving?.cancel()
-    (timer, saving) = (nil, nil)
+    retrying?.cancel()
+    (timer, saving, retrying) = (nil, nil, nil)
+    claim = nil
   }
 
   private func look(for node: PeerAddress) {
@@ -156,6 +200,11 @@ public final class DHTDriver {
 
   // MARK: The file
 
+  /// nil where another process has it, or it cannot be had.
+  private static func claim(on file: [UInt8]) -> FileLock? {
+    try? FileLock(file + Array(".lock".utf8), waits: false)
+  }
+
   private static func saved(in file: [UInt8]?, log: Log) -> DHTState? {
     guard let file else { return nil }
     let bytes: [UInt8]
@@ -180,6 +229,9 @@ public final class DHTDriver {
 
   private func save() {
     guard let file else { return }
+    // Whoever had it may have ended since.
+    if claim == nil { claim = Self.claim(on: file) }
+    if claim == nil { return }
     let state = dht.state
     // One that found nobody does not make forgotten what an earlier run knew.
     if state.nodes.isEmpty { return }

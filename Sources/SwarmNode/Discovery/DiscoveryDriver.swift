@@ -40,6 +40,12 @@ final class DiscoveryDriver {
   private var seeds: Set<SHA1Digest> = []
   /// Our addresses as the DHT's nodes see them.
   private var voted: [IPAddress] = []
+  /// Those of the machine's interfaces.
+  private var interfaceAddresses = DiscoveryDriver.addressesOfInterfaces
+  /// How it stands with ports in routers, as it was last told.
+  private var mapped: [Mapping] = []
+  private let network: NetworkWatch?
+  private var listener: NetworkWatch.Listener?
   private let reachesLoopback: Bool
   /// Why there is no node of the DHT; nil where there is one, or none is wanted.
   private var dhtFault: String?
@@ -59,6 +65,10 @@ final class DiscoveryDriver {
     let isLocal = places.allSatisfy(\.address.isLoopback)
     reachesLoopback = isLocal || !configuration.dht.enforcesNodeIDs
     unmapped = isLocal && configuration.mapsPorts ? "it listens for this machine alone" : nil
+    // One for all.
+    network =
+      configuration.usesDHT || configuration.usesLocalNetwork || configuration.mapsPorts && !isLocal
+      ? NetworkWatch(on: loop) : nil
     rendezvous = Rendezvous(port: listenPort, seed: seed ^ 0x51)
     timer = DeadlineTimer(on: loop) { [unowned self] in
       rendezvous.handleTimeout(now: Self.now)
@@ -74,10 +84,7 @@ final class DiscoveryDriver {
       driver.onEffect = { [unowned self] in take($0) }
       if driver.port != nil { dht = driver } else { dhtFault = driver.fault }
     }
-    // One for both.
-    let network =
-      configuration.usesLocalNetwork || configuration.mapsPorts && !isLocal
-      ? NetworkWatch(on: loop) : nil
+    listener = network?.listen { [unowned self] in lookAtInterfaces() }
     if configuration.usesLocalNetwork {
       var own = LocalNetworkConfiguration(peerID: peerID, port: listenPort)
       if !places.contains(where: \.address.isEverywhere) {
@@ -147,6 +154,8 @@ final class DiscoveryDriver {
     } else {
       seeds.remove(infohash)
     }
+    rendezvous.setIsComplete(isSeed, of: infohash, now: Self.now)
+    drain()
   }
 
   /// Follows a dataset.
@@ -187,6 +196,7 @@ final class DiscoveryDriver {
     isStopping = true
     timer?.close()
     timer = nil
+    if let listener { network?.stop(listener) }
     dht?.close()
     var waiting = 1
     func ended() {
@@ -248,11 +258,53 @@ final class DiscoveryDriver {
       voted.removeAll { $0.ipFamily == address.ipFamily }
       voted.append(address)
       onOwnAddress(address)
+      weighReach()
     }
+  }
+
+  // MARK: The network
+
+  /// An interface, an address or a route has changed. Of other addresses than before everybody is told:
+  /// what was announced leads to where we are no more.
+  private func lookAtInterfaces() {
+    let now = Self.addressesOfInterfaces
+    guard !isStopping, now != interfaceAddresses else { return }
+    interfaceAddresses = now
+    log(.debug, "the machine's addresses have changed: all is announced again")
+    dht?.networkChanged()
+    rendezvous.networkChanged(now: Self.now)
+    weighReach()
+    drain()
+  }
+
+  /// Whether others reach us, as far as can be told from here: they see us at an address that is the
+  /// machine's own, or a router lets them in, in each family in which we are seen.
+  private func weighReach() {
+    let seen = Set(voted + (dht?.externalAddresses ?? []))
+    let isReachable =
+      !seen.isEmpty
+      && seen.allSatisfy { address in
+        interfaceAddresses.contains(address)
+          || mapped.contains { mapping in
+            guard case .mapped(let port) = mapping.state, mapping.wanted.transport == .tcp,
+              mapping.gateway?.ipFamily == address.ipFamily
+            else { return false }
+            return !port.isBehindAnotherNAT
+          }
+      }
+    rendezvous.setIsReachable(isReachable, now: Self.now)
+    drain()
+  }
+
+  /// Those that others may know us by: not link-local ones, which come with every interface.
+  private static var addressesOfInterfaces: Set<IPAddress> {
+    NetworkInterfaces.addresses().filter { !$0.needsInterface }
   }
 
   private func take(_ mappings: [Mapping]) {
     guard !isStopping else { return }
+    mapped = mappings
+    weighReach()
     let isMapped = mappings.contains {
       if $0.wanted.transport == .tcp, case .mapped = $0.state { true } else { false }
     }

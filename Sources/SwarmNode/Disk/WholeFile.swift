@@ -57,8 +57,9 @@ public enum WholeFile {
   ) throws(SystemError) {
     try checkReplaceable(path)
     let folder = folder(of: path)
-    // Short, since the name beside it may be as long as names can be.
-    let temporary = folder.appending(path: Array(".swarm-\(getpid()).tmp".utf8))
+    // Short, since the name beside it may be as long as names can be. Of another namespace's process, and of
+    // another thread, the number may be the same.
+    let temporary = folder.appending(path: Leftovers.newName())
     // O_TMPFILE of linux/fcntl.h, which the C library hides behind a feature macro.
     let unnamedFlag: CInt = 0o20_000_000 | O_DIRECTORY
     var descriptor = folder.withCPath { open($0, O_WRONLY | O_CLOEXEC | unnamedFlag, mode) }

@@ -113,7 +113,9 @@ public final class PortMappingDriver {
       case .changed(let mappings):
         for mapping in mappings { log(.debug, "port mapping: \(mapping)") }
         onChange(mappings)
-      case .stopped: close()
+      case .stopped(let left):
+        for mapping in left { log(.warning, Self.text(ofLeft: mapping)) }
+        close()
       }
     }
     isDraining = false
@@ -127,6 +129,17 @@ public final class PortMappingDriver {
     } else {
       timer?.clear()
     }
+  }
+
+  /// What is told of a mapping of which the router did not say in time that it is removed.
+  static func text(ofLeft mapping: Mapping) -> String {
+    var end = "until somebody removes it there"
+    if case .mapped(let port) = mapping.state, let seconds = port.lifetime {
+      end = "until its lease ends, in \(seconds) s"
+    }
+    let router = mapping.gateway.map { " \($0)" } ?? ""
+    return "the router\(router) did not say in time that a port is closed again (\(mapping)): "
+      + "it may stay open \(end)"
   }
 
   private func perform(_ job: MappingJob) {

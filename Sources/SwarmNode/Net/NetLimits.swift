@@ -44,4 +44,8 @@ enum NetLimits {
   static let linkScopes = 256
   /// Names that are looked up at once: each waits on a thread of its own.
   static let nameLookups = 8
+
+  /// Congestion controls of TCP that send what they may at once, the best first. Any user may take the
+  /// last one.
+  static let unpacedControls = ["cubic", "reno"]
 }

@@ -72,7 +72,25 @@ enum Sockets {
 
   private static func make(for address: IPAddress) -> Int32 {
     let kind = SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue
-    return socket(SocketAddress.family(address), Int32(kind), Int32(IPPROTO_TCP))
+    let made = socket(SocketAddress.family(address), Int32(kind), Int32(IPPROTO_TCP))
+    if made >= 0 { avoidPacing(made) }
+    return made
+  }
+
+  /// Takes another congestion control where the system's is BBR, for this socket and those that it
+  /// accepts. BBR spreads what it sends by the rate that it has measured, and who asks for one block at a
+  /// time never lets it see a rate: each block then takes a third of the way there and back longer.
+  private static func avoidPacing(_ socket: Int32) {
+    let level = Int32(IPPROTO_TCP)
+    var name = [UInt8](repeating: 0, count: 16)
+    var length = socklen_t(name.count)
+    guard getsockopt(socket, level, TCP_CONGESTION, &name, &length) == 0,
+      name.starts(with: "bbr".utf8)
+    else { return }
+    for other in NetLimits.unpacedControls {
+      let status = setsockopt(socket, level, TCP_CONGESTION, other, socklen_t(other.utf8.count))
+      if status == 0 { return }
+    }
   }
 
   /// A request waits for nothing: it goes at once.

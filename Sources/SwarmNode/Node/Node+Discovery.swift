@@ -70,7 +70,7 @@ extension Node {
   }
 
   private func look(for torrent: TorrentID, _ names: [SHA1Digest?], isUrgent: Bool) {
-    guard let discovery else { return }
+    guard let discovery, torrents[torrent]?.isAnnounced == true else { return }
     for name in names.compactMap({ $0 })
     where torrents[torrent]?.infohashes.contains(name) == false {
       torrents[torrent]?.infohashes.append(name)

@@ -17,15 +17,19 @@ struct TorrentState {
   let isOwned: Bool
   let folders: (InfoDictionary, PieceLayers) throws -> TorrentFolders
   var disk = Disk.unknown
+  /// Whether it is looked for and announced at all.
+  let isAnnounced: Bool
   /// The names under which it is looked for and announced.
   var infohashes: [SHA1Digest] = []
   /// nil while the files are not known.
   var geometry: PieceGeometry?
 
   init(
-    isOwned: Bool, folders: @escaping (InfoDictionary, PieceLayers) throws -> TorrentFolders
+    isOwned: Bool, isAnnounced: Bool = true,
+    folders: @escaping (InfoDictionary, PieceLayers) throws -> TorrentFolders
   ) {
     self.isOwned = isOwned
+    self.isAnnounced = isAnnounced
     self.folders = folders
   }
 }

@@ -121,7 +121,8 @@ public final class Node {
     let torrent = try swarm.add(request, now: now)
     var isOwned = false
     if case .owned = request.content { isOwned = true }
-    torrents[torrent] = TorrentState(isOwned: isOwned, folders: folders)
+    torrents[torrent] = TorrentState(
+      isOwned: isOwned, isAnnounced: request.isAnnounced, folders: folders)
     discover(torrent, request)
     if isStopping { swarm.remove(torrent, now: now) }
     needsTurn = true

@@ -19,6 +19,9 @@ public struct SystemError: Error, Hashable, Sendable, CustomStringConvertible {
     self.detail = detail
   }
 
+  /// Whether a file is there and can be read, and does not hold what it should.
+  var isDamage: Bool { number == EINVAL && detail != nil || number == EFBIG }
+
   /// Whether a new file was not made since there is one already.
   public var isAlreadyThere: Bool { number == EEXIST }
 

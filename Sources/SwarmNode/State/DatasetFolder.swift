@@ -13,6 +13,9 @@ public final class DatasetFolder: Sendable {
     self.path = path
     self.dataset = dataset
     lock = try FileLock(path.appending(path: Array("lock".utf8)), waits: false)
+    for folder in [path, mapsPath, dataset.appending(path: Array("versions".utf8))] {
+      Leftovers.remove(from: folder)
+    }
   }
 
   /// Where the block maps are.

@@ -14,7 +14,7 @@ public struct JoinTarget: Sendable {
     public var description: String { "\(printable(path)): \(reason)" }
   }
 
-  /// The content's folder: `DIR/<name>`; for a torrent of a single file `DIR` itself.
+  /// The content's folder: `DIR/<name>`; for content that is a file `DIR` itself.
   public let folder: [UInt8]
   /// Where people find the content: `DIR/<name>`, or the file.
   public let content: [UInt8]
@@ -32,7 +32,8 @@ public struct JoinTarget: Sendable {
   ///
   /// - Parameters:
   ///   - directory: the folder that the user named.
-  ///   - name: what the content is called in it, if not as the torrent says.
+  ///   - name: what the content is called in it, if not as the torrent says: what was a folder is one then,
+  ///     even with a single file (`InfoDictionary.isOneNamedFile`).
   ///   - wanted: whether the file at this place in the torrent is.
   public init(
     _ info: InfoDictionary, in directory: [UInt8], as name: PathElement? = nil,
@@ -40,8 +41,11 @@ public struct JoinTarget: Sendable {
   ) throws(DiskError) {
     content =
       name.map { directory.appending(path: $0.bytes) } ?? Self.content(of: info, in: directory)
-    folder = info.isSingleFile ? directory : content
-    fileName = info.isSingleFile ? name : nil
+    // A folder stays a folder by its name when but one file is left in it. Without another name a torrent
+    // goes where every client puts it.
+    let isFile = name == nil ? info.isSingleFile : info.isOneNamedFile
+    folder = isFile ? directory : content
+    fileName = isFile ? name : nil
     guard let confined = try Self.open(folder) else { return }
     for (index, entry) in info.files.enumerated() where wanted(index, entry) {
       do throws(DiskError) {

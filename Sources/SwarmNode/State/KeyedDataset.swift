@@ -4,15 +4,17 @@ import Metainfo
 /// What the state folder has about a dataset by its key: the newest head and the versions it knows.
 ///
 ///     datasets/<key>/head           the newest signed head that was seen, as the DHT has it
+///     datasets/<key>/head.damaged   what was found in its place and is none
 ///     datasets/<key>/versions/<n>   the v2 infohash of version n in hexadecimal digits
+///     datasets/<key>/prepared       that of a version which is whole here and was not published yet
 ///     datasets/<key>/shipped/       files of versions that are not in the publisher's folder (boot traces)
 ///     datasets/<key>/lock           held while one of these is written
 ///     datasets/<key>/publishing     held by the process that publishes
 ///
 /// What a version is made of lies under its own infohash.
 ///
-/// Invariant: a head is never replaced by one with a smaller number, and never by another of the same
-/// number.
+/// Invariants: a head is never replaced by one with a smaller number, and never by another of the same
+/// number. For each version in `versions` a signed head has vouched, itself or by those before it.
 public struct KeyedDataset: Sendable {
   /// The dataset.
   public let key: DatasetKey
@@ -29,9 +31,44 @@ public struct KeyedDataset: Sendable {
   /// Where the head is kept: for whoever watches for a new one.
   public var headPath: [UInt8] { path.appending(path: Array("head".utf8)) }
 
+  private var damagedPath: [UInt8] { path.appending(path: Array("head.damaged".utf8)) }
+
   /// The newest head; nil when there is none. A file that holds none, or one that the key did not sign,
-  /// is an error: whoever took it for none could publish a number twice.
+  /// is an error, also once it was set aside: whoever took it for none could publish a number twice.
   public func head() throws(SystemError) -> Head? {
+    if let head = try readHead() { return head }
+    var status = stat()
+    if damagedPath.withCPath({ lstat($0, &status) }) != 0 { return nil }
+    throw SystemError(
+      "use", damagedPath, EINVAL,
+      detail: "it was the newest head and is damaged; nothing can be published before another node "
+        + "has told a right one, as to swarm join, or this is removed")
+  }
+
+  /// The newest head for whoever follows the dataset, and publishes nothing: one that is damaged is set
+  /// aside, and counts as none from then on.
+  ///
+  /// - Parameter warn: told in a line that it was.
+  public func followedHead(_ warn: (String) -> Void) throws(SystemError) -> Head? {
+    do throws(SystemError) {
+      return try readHead()
+    } catch {
+      guard error.isDamage else { throw error }
+    }
+    return try locked { () throws(SystemError) -> Head? in
+      // Another process may have put a right one there.
+      do throws(SystemError) { return try readHead() } catch {
+        guard error.isDamage else { throw error }
+        let moved = headPath.withCPath { old in damagedPath.withCPath { rename(old, $0) } }
+        guard moved == 0 else { throw SystemError("set aside", headPath) }
+        warn("\(error); it is \(printable(damagedPath)) now, and others are asked for a right one")
+        return nil
+      }
+    }
+  }
+
+  /// The head in its file; nil when there is no file.
+  private func readHead() throws(SystemError) -> Head? {
     let bytes: [UInt8]
     do throws(SystemError) {
       bytes = try WholeFile.read(headPath, limit: StateLimits.headBytes)
@@ -42,7 +79,7 @@ public struct KeyedDataset: Sendable {
     guard let item = MutableItem(stored: bytes), item.key == key, let head = try? Head(item) else {
       throw SystemError(
         "read", headPath, EINVAL,
-        detail: "it is no head that the key signed; remove it when another node has a right one")
+        detail: "it is no head that the key signed; swarm join gets a right one from other nodes")
     }
     return head
   }
@@ -59,30 +96,39 @@ public struct KeyedDataset: Sendable {
     case contradicts(Head)
   }
 
-  /// Keeps a head if it is newer than the one that is there.
+  /// Keeps a head if it is newer than the one that is there, and as what version it leads to.
   ///
   /// Precondition: the head is of this key.
   public func keep(head: Head) throws(SystemError) -> Keeping {
     precondition(head.key == key, "a head of another dataset")
     return try locked { () throws(SystemError) -> Keeping in
       // In place of a damaged one any is better.
-      if let newest = (try? self.head()) ?? nil {
+      var result = Keeping.kept
+      if let newest = (try? readHead()) ?? nil {
         if newest.version > head.version { return .older(than: newest.version) }
         if newest.version == head.version {
-          return newest.item.value == head.item.value && newest.item.salt == head.item.salt
-            ? .known : .contradicts(newest)
+          guard newest.item.value == head.item.value, newest.item.salt == head.item.salt else {
+            return .contradicts(newest)
+          }
+          result = .known
         }
       }
-      try WholeFile.write(head.item.stored, to: headPath)
-      return .kept
+      if result == .kept { try WholeFile.write(head.item.stored, to: headPath) }
+      // After the head, which vouches for it; again where that was stopped in between.
+      if let infohash = head.infohashV2, head.version > 0 {
+        try write(infohash, to: file(of: UInt64(head.version)))
+      }
+      return result
     }
   }
 
   // MARK: Versions
 
   /// The infohash of a version; nil when it is not known.
-  public func version(_ number: UInt64) -> SHA256Digest? {
-    guard let text = try? WholeFile.read(file(of: number), limit: StateLimits.infohashBytes),
+  public func version(_ number: UInt64) -> SHA256Digest? { infohash(in: file(of: number)) }
+
+  private func infohash(in file: [UInt8]) -> SHA256Digest? {
+    guard let text = try? WholeFile.read(file, limit: StateLimits.infohashBytes),
       text.last == UInt8(ascii: "\n")
     else { return nil }
     return [UInt8](hex: String(decoding: text.dropLast(), as: UTF8.self)).flatMap {
@@ -90,8 +136,12 @@ public struct KeyedDataset: Sendable {
     }
   }
 
-  /// The numbers of the versions that are known, ascending. Versions above that of the head were
-  /// never published: what an attempt that did not come to its end has left.
+  private func write(_ infohash: SHA256Digest, to file: [UInt8]) throws(SystemError) {
+    if self.infohash(in: file) == infohash { return }
+    try WholeFile.write(Array(infohash.hex.utf8) + [UInt8(ascii: "\n")], to: file)
+  }
+
+  /// The numbers of the versions that are known, ascending.
   public func versions() throws(SystemError) -> [UInt64] {
     let scan: Scan
     do throws(SystemError) {
@@ -108,14 +158,24 @@ public struct KeyedDataset: Sendable {
     }.sorted()
   }
 
-  /// Keeps the infohash of a version.
+  /// Keeps the infohash of a version, for which a head vouches.
   public func keep(version number: UInt64, infohash: SHA256Digest) throws(SystemError) {
-    try locked { () throws(SystemError) in
-      if version(number) == infohash { return }
-      try WholeFile.write(
-        Array(infohash.hex.utf8) + [UInt8(ascii: "\n")], to: file(of: number))
+    try locked { () throws(SystemError) in try write(infohash, to: file(of: number)) }
+  }
+
+  /// The infohash of a version that is whole here and that no head vouches for yet: what an attempt to
+  /// publish has left that did not come to its end. nil when there is none.
+  var prepared: SHA256Digest? { infohash(in: preparedPath) }
+
+  /// Keeps what is about to be published; nil once it is.
+  func keep(prepared infohash: SHA256Digest?) throws(SystemError) {
+    if let infohash { return try write(infohash, to: preparedPath) }
+    if preparedPath.withCPath({ unlink($0) }) != 0, errno != ENOENT {
+      throw SystemError("remove", preparedPath)
     }
   }
+
+  private var preparedPath: [UInt8] { path.appending(path: Array("prepared".utf8)) }
 
   private var versionsPath: [UInt8] { path.appending(path: Array("versions".utf8)) }
 
@@ -139,8 +199,9 @@ public struct KeyedDataset: Sendable {
     } catch {
       throw .system(error)
     }
-    return PublishingLock(
-      try FileLock(path.appending(path: Array("publishing".utf8)), waits: false))
+    let lock = try FileLock(path.appending(path: Array("publishing".utf8)), waits: false)
+    for folder in [path, versionsPath] { Leftovers.remove(from: folder) }
+    return PublishingLock(lock)
   }
 
   /// Runs `body` while no other process writes. What it does is short: nobody waits for long.

@@ -6,6 +6,8 @@ public enum StateError: Error, Hashable, Sendable, CustomStringConvertible {
   case inUse(process: Int?, lock: [UInt8])
   /// The content of another dataset lies at the path, in it, or around it: that of the infohash.
   case placeTaken(path: [UInt8], by: String)
+  /// The newest version of another dataset is found by that path.
+  case nameTaken(path: [UInt8], by: String)
   /// A system call failed.
   case system(SystemError)
 
@@ -19,6 +21,9 @@ public enum StateError: Error, Hashable, Sendable, CustomStringConvertible {
     case .placeTaken(let path, let infohash):
       "\(printable(path)) has the content of another dataset (infohash \(infohash)), which would be "
         + "overwritten; name another folder behind the link"
+    case .nameTaken(let path, let key):
+      "\(printable(path)) leads to the versions of another dataset (key \(key)); name another folder behind "
+        + "the link"
     case .system(let error): error.description
     }
   }

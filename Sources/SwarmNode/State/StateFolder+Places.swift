@@ -1,11 +1,14 @@
 import Glibc
 import Metainfo
 
-/// Where datasets have their content: the file `places`, with a line each of infohash and path. Two
-/// datasets at one place would each change what the other believes to be verified.
+/// Where datasets have their content: the file `places`, with a line each of infohash and path; and by which
+/// path their newest version is found, with the key instead. Two datasets at one place would each change what
+/// the other believes to be verified.
 extension StateFolder {
   private struct Place: Equatable {
-    let infohash: String
+    /// Infohash or key.
+    let owner: String
+    /// The path; what was a symlink when it was noted may be another one now.
     let path: [UInt8]
 
     /// Whether one path is the other, or lies below it.
@@ -17,23 +20,52 @@ extension StateFolder {
   }
 
   /// Notes that a dataset's content lies at a path, or will; the caller holds the dataset's folder. Throws
-  /// where the content of another one lies there, in it or around it.
+  /// where the content of another one lies there, in it or around it, by whichever symlinks.
   public func claim(_ content: [UInt8], for name: DatasetName) throws(StateError) {
-    let own = Place(infohash: name.folder, path: content)
+    // What leads through a symlink lies where that leads.
+    let real = Self.real(content)
+    try note(Place(owner: name.folder, path: content), at: [content, real]) { other in
+      .placeTaken(path: content, by: other.owner)
+    }
+  }
+
+  /// Notes that the newest version of a dataset is found by a symlink at a path. Throws where another one
+  /// has it, or its content.
+  public func claim(link: [UInt8], for key: DatasetKey) throws(StateError) {
+    try note(Place(owner: key.hex, path: link), at: [link]) { other in
+      .nameTaken(path: link, by: other.owner)
+    }
+  }
+
+  /// The path without symlinks, as far as there is something.
+  private static func real(_ path: [UInt8]) -> [UInt8] {
+    var (head, tail): ([UInt8], [[UInt8]]) = (path, [])
+    while true {
+      if let real = try? RealPath.resolve(head) {
+        return tail.reversed().reduce(real) { $0.appending(path: $1) }
+      }
+      guard let slash = head.lastIndex(of: UInt8(ascii: "/")), slash > 0 else { return path }
+      tail.append(Array(head[(slash + 1)...]))
+      head = Array(head[..<slash])
+    }
+  }
+
+  private func note(
+    _ own: Place, at paths: [[UInt8]], error: (Place) -> StateError
+  ) throws(StateError) {
     let file = path.appending(path: Array("places".utf8))
     let lock = try lockPlaces()
     defer { withExtendedLifetime(lock) {} }
     var places: [Place]
     do throws(SystemError) { places = try Self.places(in: file) } catch { throw .system(error) }
-    if places.contains(own) { return }
-    if let other = places.first(where: {
-      $0.infohash != own.infohash && $0.overlaps(content) && isInUse($0)
-    }) {
-      throw .placeTaken(path: content, by: other.infohash)
+    let other = places.first { other in
+      other.owner != own.owner && paths.contains { other.overlaps($0) } && isInUse(other)
     }
-    places.removeAll { $0.overlaps(content) }
+    if let other { throw error(other) }
+    if places.contains(own) { return }
+    places.removeAll { $0.overlaps(own.path) }
     places.append(own)
-    let lines = places.map { "\($0.infohash) \(printable($0.path))\n" }.joined()
+    let lines = places.map { "\($0.owner) \(printable($0.path))\n" }.joined()
     do throws(SystemError) {
       try WholeFile.write(Array(lines.utf8), to: file)
     } catch {
@@ -44,8 +76,9 @@ extension StateFolder {
   /// Whether there is something, or will be: a place is free when its content was removed by hand and
   /// nobody takes part in it.
   private func isInUse(_ place: Place) -> Bool {
-    if place.path.withCPath({ access($0, F_OK) }) == 0 { return true }
-    let dataset = path.appending(path: Array("datasets/\(place.infohash)".utf8))
+    var status = stat()
+    if place.path.withCPath({ lstat($0, &status) }) == 0 { return true }
+    let dataset = path.appending(path: Array("datasets/\(place.owner)".utf8))
     let folders = [dataset, DatasetFolder.path(ofFurtherCopyAt: place.path, in: dataset)]
     return folders.contains { folder in
       do throws(StateError) {
@@ -69,7 +102,7 @@ extension StateFolder {
     return String(decoding: bytes, as: UTF8.self).split(separator: "\n").compactMap { line in
       let parts = line.split(separator: " ", maxSplits: 1)
       guard parts.count == 2, let path = unprintable(String(parts[1])) else { return nil }
-      return Place(infohash: String(parts[0]), path: path)
+      return Place(owner: String(parts[0]), path: path)
     }
   }
 }

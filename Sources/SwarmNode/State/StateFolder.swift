@@ -26,6 +26,9 @@ public struct StateFolder: Sendable {
   public init(_ path: [UInt8]) throws(SystemError) {
     self.path = path
     try Self.make(path, mode: 0o700)
+    for folder in [path, keys.path, path.appending(path: Array("sources".utf8))] {
+      Leftovers.remove(from: folder)
+    }
   }
 
   /// Where is kept what is known of the DHT.

@@ -5,8 +5,9 @@ import Store
 /// The making of a dataset's next version of what is at a path: look at what changed (`init`), hash it
 /// if `import` says so, put all of it on disk (`finish`).
 ///
-/// The signed head is written last, after everything that it leads to. Stopped at any moment before,
-/// the dataset is at its former version, and the next attempt continues with what was hashed.
+/// The signed head is written after everything that it leads to, and nothing counts as a version of the
+/// dataset before. Stopped at any moment before, the dataset is at its former version, and the next attempt
+/// continues with what was hashed.
 public final class Publication {
   /// What is published.
   public let source: PublishedSource
@@ -32,7 +33,7 @@ public final class Publication {
 
   /// The points at which tests stop.
   enum Step: CaseIterable {
-    case keepTorrent, keepLeaves, keepContent, keepVersion, keepHead
+    case keepTorrent, keepLeaves, keepContent, keepPrepared, keepHead, forgetPrepared
   }
   var onStep: (Step) throws -> Void = { _ in }
 
@@ -65,7 +66,7 @@ public final class Publication {
     newest = head?.infohashV2.flatMap { state.keptVersion($0, content: source.path) }
     shipped = try traces.files(
       besides: items, before: newest?.record?.shipped ?? [], of: dataset)
-    let left = dataset.version(number).flatMap { state.keptVersion($0, content: source.path) }
+    let left = dataset.prepared.flatMap { state.keptVersion($0, content: source.path) }
     if newest?.isUnchanged(items, shipped) == true {
       (prepared, self.import) = (nil, nil)
       return
@@ -133,13 +134,16 @@ public final class Publication {
       try onStep(.keepContent)
       try folder.keep(record)
     }
-    try onStep(.keepVersion)
-    try dataset.keep(version: number, infohash: infohash)
+    try onStep(.keepPrepared)
+    try dataset.keep(prepared: infohash)
     try onStep(.keepHead)
     let next = try Head(version: Int64(number), infohash: infohash, signedBy: secret)
     guard case .kept = try dataset.keep(head: next) else {
       throw PublicationError.overtaken(source.key, number)
     }
+    try onStep(.forgetPrepared)
+    // Of no use any more, and no harm: its number is taken.
+    try? dataset.keep(prepared: nil)
     return .published(torrent, folder, next)
   }
 

@@ -24,6 +24,8 @@ public enum PublicationError: Error, Hashable, Sendable, CustomStringConvertible
   case overtaken(DatasetKey, UInt64)
   /// The path is published already, otherwise than is asked for: how.
   case otherSource([UInt8], String)
+  /// The dataset's versions have this name, and another is asked for.
+  case otherName(DatasetKey, [UInt8])
   /// A boot trace is to go with a version that is one file and no folder.
   case traceOfAFile
   /// A boot trace of a file that is not in the content.
@@ -61,6 +63,9 @@ public enum PublicationError: Error, Hashable, Sendable, CustomStringConvertible
         + "published, look at it first"
     case .otherSource(let path, let how):
       "\(printable(path)) is published \(how); --no-key shares it otherwise, without a key"
+    case .otherName(let key, let name):
+      "the versions of \(key) are called \"\(printable(name))\", and those who follow it have them by that "
+        + "name: leave out --name"
     case .traceOfAFile:
       "a boot trace goes beside its image, in a folder, and this dataset is one file: put the image into "
         + "a folder of its own and publish that"
@@ -101,11 +106,14 @@ public enum PublicationError: Error, Hashable, Sendable, CustomStringConvertible
 extension StateFolder {
   /// What a path is published as: as before, else from now on under `key`, or a new key where that is
   /// nil. What is asked for and is not as before is an error; so is a key of whose versions nothing is
-  /// known.
+  /// known. A dataset keeps the name that its versions have, from wherever it is published.
   ///
-  /// - Parameter path: the real path.
+  /// - Parameters:
+  ///   - path: the real path.
+  ///   - calledBy: the name that it has the first time, where none is asked for; nil for the path's.
   public func publish(
-    _ path: [UInt8], key: DatasetKey?, name: [UInt8]?, kind: TorrentKind?, pieceLength: UInt64?
+    _ path: [UInt8], key: DatasetKey?, name: [UInt8]?, kind: TorrentKind?, pieceLength: UInt64?,
+    calledBy: [UInt8]? = nil
   ) throws(PublicationError) -> PublishedSource {
     // Two first times at once would make two keys, of which one is lost.
     let lock = try PublicationError.wrap { () throws(StateError) in try lockSources() }
@@ -124,8 +132,8 @@ extension StateFolder {
       }
       return source
     }
-    let ownName: [UInt8] = try PublicationError.wrap { () throws(SystemError) in
-      if let name { return name }
+    var ownName: [UInt8] = try PublicationError.wrap { () throws(SystemError) in
+      if let name = name ?? calledBy { return name }
       return try RealPath.lastName(of: path)
     }
     let keys = self.keys
@@ -137,7 +145,11 @@ extension StateFolder {
     if let key {
       let dataset = dataset(key)
       let head = try PublicationError.wrap { () throws(SystemError) in try dataset.head() }
-      if head == nil { throw .unknownVersions(key) }
+      guard let head else { throw .unknownVersions(key) }
+      if let before = head.infohashV2.flatMap({ keptVersion($0)?.torrent.info.name.bytes }) {
+        if let name, name != before { throw .otherName(key, before) }
+        ownName = before
+      }
     }
     let source = PublishedSource(
       path: path, key: secret.key, name: ownName, kind: kind ?? .v2, pieceLength: pieceLength)

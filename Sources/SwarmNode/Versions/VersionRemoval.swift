@@ -79,9 +79,9 @@ public struct VersionRemoval: Sendable {
     let items = Dictionary(record.items.map { ($0.path, $0) }) { first, _ in first }
     var folders: Set<[PathElement]> = []
     for entry in info.files {
-      let below = info.isSingleFile ? [] : entry.path.elements
+      let below = info.isOneNamedFile ? [] : entry.path.elements
       for depth in 0..<below.count { folders.insert([name] + below.prefix(depth)) }
-      let item = items[info.isSingleFile ? [] : entry.path.bytes]
+      let item = items[info.isOneNamedFile ? [] : entry.path.bytes]
       var isThere = false
       let isGone: Bool
       do throws(DiskError) {

@@ -31,6 +31,8 @@ public final class VersionSearch {
 
   /// Told once: what was found, newest first, with one version looked for that alone; or why not.
   public var onEnd: (Result<[Found], VersionSearchError>) -> Void = { _ in }
+  /// Told in a line what is wrong in the state folder, where it goes on all the same.
+  public var warn: (String) -> Void = { _ in }
   /// What it waits for now.
   public private(set) var waiting = Waiting.nothing
   /// Peers that were met: likely to have other versions, too.
@@ -62,12 +64,16 @@ public final class VersionSearch {
   private var found: [Found] = []
   private var steps = 0
   private var isEnded = false
-  /// When the first head was known.
+  /// When the newest head was known.
   private var headSince: ContinuousClock.Instant?
+  /// Whether it was known before, and nobody has been asked for a newer one yet.
+  private var isFromBefore = false
 
   /// How long a head that came is held against others that may be newer: the answers of a lookup, and of
   /// peers, come within.
   private static let headTime = Duration.seconds(2)
+  /// How long others are looked for who may know a newer head than the one from before, while there is nobody.
+  private static let askTime = Duration.seconds(5)
   /// How long a version newer than the newest known is waited for, where somebody names it.
   private static let newerTime = Duration.seconds(15)
   /// Versions that are gone through: a publisher who releases one an hour takes a decade for so many.
@@ -91,9 +97,15 @@ public final class VersionSearch {
 
   /// What can be found in the state folder alone; nil where something is missing.
   public func findHere() throws(VersionSearchError) -> [Found]? {
-    head = try VersionSearchError.wrap { [dataset] () throws(SystemError) in try dataset.head() }
+    head = try knownHead()
     guard try begin() else { return nil }
     return try walk() ? found : nil
+  }
+
+  private func knownHead() throws(VersionSearchError) -> Head? {
+    try VersionSearchError.wrap { [dataset, warn] () throws(SystemError) in
+      try dataset.followedHead(warn)
+    }
   }
 
   // MARK: On a node
@@ -102,9 +114,11 @@ public final class VersionSearch {
   public func start(on node: Node) {
     self.node = node
     do throws(VersionSearchError) {
-      head = try VersionSearchError.wrap { [dataset] () throws(SystemError) in try dataset.head() }
+      head = try knownHead()
     } catch { return end(.failure(error)) }
-    if head != nil { headSince = .now }
+    if head != nil { (headSince, isFromBefore) = (.now, true) }
+    // What was found from the head that is here may not be all.
+    if case .newest = goal { trail = nil }
     node.follow(dataset.key, salt: salt, head: head?.item)
     meeting = try? node.add(TorrentRequest(meeting: dataset.key, salt: salt)) { _, _ in
       preconditionFailure("where heads are exchanged there are no files")
@@ -130,7 +144,7 @@ public final class VersionSearch {
       guard key == dataset.key, let newer = try? Head(item), newer.version > head?.version ?? 0
       else { return }
       head = newer
-      headSince = .now
+      (headSince, isFromBefore) = (.now, false)
       do throws(SystemError) { _ = try dataset.keep(head: newer) } catch {
         return end(.failure(.system(error)))
       }
@@ -255,7 +269,9 @@ public final class VersionSearch {
     switch goal {
     case .newest:
       if trail == nil { waiting = .head }
-      return trail != nil || age >= Self.headTime
+      if trail != nil { return true }
+      let someone = node?.status(of: dataset.key)?.peers ?? 0 > 0
+      return age >= (isFromBefore && !someone ? Self.askTime : Self.headTime)
     case .version(let number):
       if number <= UInt64(head.version) { return true }
       waiting = .newerHead(number)

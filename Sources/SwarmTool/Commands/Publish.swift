@@ -204,8 +204,8 @@ struct DatasetOptions: ParsableArguments {
     try SeedSource.refuseDevice(real)
     return try Failure.wrap {
       try state.publish(
-        real, key: key?.key, name: name?.bytes ?? lastName(path, real, state), kind: format,
-        pieceLength: pieceLength?.bytes)
+        real, key: key?.key, name: name?.bytes, kind: format, pieceLength: pieceLength?.bytes,
+        calledBy: name == nil ? lastName(path, real, state) : nil)
     }
   }
 

@@ -26,6 +26,8 @@ final class JoinPlace {
   private let teller: any Teller
   /// Where versions are, and which one this is; nil for what is no version.
   private var version: (links: VersionLinks, number: UInt64)?
+  /// The places of versions that were there before; nil while none are known.
+  private var usedLinks: VersionLinks?
   /// Whether an earlier run had all of it, as far as is remembered.
   private(set) var wasWhole = false
   /// Held until the program ends.
@@ -129,13 +131,28 @@ final class JoinPlace {
     if self.number != nil, let infohash = info.infohashV2 {
       try dataset.keep(version: number, infohash: infohash)
     }
+    try state.claim(link: links.link, for: dataset.key)
     if try links.current() == nil { try links.point(to: number) }
     return try links.placeName(of: number)
   }
 
+  /// The places in the folder: under the name by which there are versions already, whatever a later one is
+  /// called, so that one path always leads to the newest; else under the name that this one has.
   private func links(for info: InfoDictionary) throws -> VersionLinks {
-    let name = info.isSingleFile ? info.files[0].path.elements[0] : try PathElement(info.name.bytes)
-    return VersionLinks(directory: directory, name: name)
+    if let usedLinks { return usedLinks }
+    for number in (try? dataset?.versions()) ?? [] {
+      guard let infohash = dataset?.version(number), let kept = state.keptVersion(infohash) else {
+        continue
+      }
+      let links = VersionLinks(directory: directory, name: kept.torrent.info.name)
+      // Other things may be there under the same name.
+      let isPointed = ((try? links.current()) ?? nil) != nil
+      if try isPointed || isThere(links.placeName(of: number)) {
+        usedLinks = links
+        return links
+      }
+    }
+    return VersionLinks(directory: directory, name: info.name)
   }
 
   /// The newest versions beside this one that are whole and of which nobody else takes part: to be
@@ -188,8 +205,8 @@ final class JoinPlace {
     return Member.Other(
       request: request,
       folders: TorrentFolders(
-        content: info.isSingleFile ? directory : place, maps: folder.mapsPath,
-        fileName: info.isSingleFile ? element : nil),
+        content: info.isOneNamedFile ? directory : place, maps: folder.mapsPath,
+        fileName: info.isOneNamedFile ? element : nil),
       version: number, holder: folder)
   }
 
@@ -238,7 +255,6 @@ final class JoinPlace {
       try? folder.keep(record)
     }
     guard let keyed = dataset, let version else { return nil }
-    // Each under its own name: a version with one file is called as that is, and others as the folder.
     let numbers = ((try? keyed.versions()) ?? []).filter { $0 != version.number }
     let older = numbers.reversed().compactMap { number -> VersionReuse.Older? in
       guard let infohash = keyed.version(number), let name = DatasetName(v1: nil, v2: infohash),
@@ -246,7 +262,7 @@ final class JoinPlace {
         let place = try? links(for: known.info).placeName(of: number),
         isThere(place)
       else { return nil }
-      let isFile = known.info.isSingleFile
+      let isFile = known.info.isOneNamedFile
       return VersionReuse.Older(
         info: known.info,
         folders: TorrentFolders(

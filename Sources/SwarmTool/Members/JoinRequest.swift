@@ -33,7 +33,7 @@ struct JoinRequest {
       return try version(number, of: state.dataset(key), link, state, teller)
     }
     let dataset = subject.link?.datasetKey.map { state.dataset($0) }
-    let head = try Failure.wrap { try dataset?.head() } ?? nil
+    let head = try Failure.wrap { try dataset?.followedHead(teller.warn) } ?? nil
     let known = try known(subject, head, state)
     var link = subject.link ?? known.map { MagnetLink($0.info, key: nil) } ?? MagnetLink()
     if let infohash = head?.infohashV2 { (link.v1Infohash, link.v2Infohash) = (nil, infohash) }
@@ -63,6 +63,7 @@ struct JoinRequest {
     }
     let search = VersionSearch(
       .version(number), of: dataset, salt: link.salt, state: state, asking: link.peers + peers)
+    search.warn = teller.warn
     let here = try Failure.wrap { try search.findHere() }
     func found(_ version: VersionSearch.Found) throws -> Member.Subject {
       var named = link

@@ -40,7 +40,9 @@ struct KnownDataset {
     }
     self.state = state
     dataset = state.dataset(key)
-    head = try Failure.wrap { [dataset] in try dataset.head() }
+    head = try Failure.wrap { [dataset] in
+      try dataset.followedHead { Console.note("swarm: warning: \($0)") }
+    }
   }
 
   /// The dataset of a key.
@@ -48,12 +50,16 @@ struct KnownDataset {
     (self.key, self.state) = (key, state)
     (salt, peers) = ([], [])
     dataset = state.dataset(key)
-    head = try Failure.wrap { [dataset] in try dataset.head() }
+    head = try Failure.wrap { [dataset] in
+      try dataset.followedHead { Console.note("swarm: warning: \($0)") }
+    }
   }
 
   /// Looks again what the newest head is.
   mutating func update() throws(Failure) {
-    head = try Failure.wrap { [dataset] in try dataset.head() }
+    head = try Failure.wrap { [dataset] in
+      try dataset.followedHead { Console.note("swarm: warning: \($0)") }
+    }
   }
 
   /// A version, if its torrent is here.

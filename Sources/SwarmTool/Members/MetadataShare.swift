@@ -3,9 +3,10 @@ import Swarm
 import SwarmNode
 
 /// Old versions of which there is no content here, but what they are: shared so that those who walk down a
-/// dataset's versions find their way, and see what was when.
+/// dataset's versions find their way, and see what was when. They are not announced: who looks for such a
+/// version to have it finds nothing here, and who walks asks the dataset's peers (`VersionSearch`).
 enum MetadataShare {
-  /// Versions at the most: each is a swarm of its own, announced every quarter of an hour.
+  /// Versions at the most: each is a torrent of its own.
   private static let mostVersions = 64
   /// Bytes of info dictionaries at the most: what they describe takes a few times as much of memory.
   private static let mostBytes = 8 << 20
@@ -30,6 +31,7 @@ enum MetadataShare {
         source: .torrent(kept.torrent.info, kept.torrent.pieceLayers), content: .owned)
       request.wanted = { _, _ in false }
       request.dataset = dataset.key
+      request.isAnnounced = false
       // Nothing is ever written there.
       let place = state.path + Array("/metadata/\(infohash.hex)".utf8)
       others.append(

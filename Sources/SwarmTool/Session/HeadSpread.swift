@@ -22,7 +22,7 @@ struct HeadSpread {
     let (node, key, salt) = (run.node, head.key, head.item.salt)
     var stored = 0
     node.onHeadStored = { item, nodes in
-      if item.sequence == head.version { stored = max(stored, nodes) }
+      if item == head.item { stored = max(stored, nodes) }
     }
     var contradiction: String?
     node.onNotice = { notice in

@@ -35,6 +35,10 @@ struct NetworkOptions: ParsableArguments {
     help: "Neither look for others on the local network nor tell it (mDNS, BEP 14).")
   var hasNoLocalNetwork = false
 
+  /// How many ports at random are tried when all of the usual ones are taken: each has to be free for TCP and
+  /// for UDP, in both families.
+  private static let draws = 16
+
   /// What the core of every node is told.
   static var core: SwarmConfiguration {
     var core = SwarmConfiguration(peerID: peerID())
@@ -55,7 +59,8 @@ struct NetworkOptions: ParsableArguments {
     do throws(NodeError) {
       if !listen.isEmpty { return try make(listen.flatMap(\.addresses)) }
       // Nobody asked for a port: one that another program has is no reason to fail.
-      for port: UInt16 in 6881...6889 {
+      let others = (0..<Self.draws).map { _ in UInt16.random(in: 49_152 ... .max) }
+      for port in Array(6881...6889) + others {
         let places = ListenArgument.everywhere(port: port)
         // The DHT is at the same port: without it a key leads nowhere.
         if !hasNoDHT, !DatagramPorts.areFree(at: places) { continue }

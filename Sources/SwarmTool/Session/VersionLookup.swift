@@ -49,8 +49,9 @@ struct VersionLookup {
   /// Sees to it that what is looked for is in the state folder. Throws where there is no such version.
   mutating func find(_ goal: VersionSearch.Goal) throws(Failure) {
     let search = VersionSearch(goal, of: dataset, salt: salt, state: state, asking: peers)
+    search.warn = { Console.note("swarm: warning: \($0)") }
     do throws(VersionSearchError) {
-      if try search.findHere() != nil { return }
+      if try search.findHere() != nil, options.offline || !asksForNewer(goal) { return }
     } catch {
       throw Failure("\(error)")
     }
@@ -82,6 +83,13 @@ struct VersionLookup {
     }
     if let failure { throw Failure("\(failure)") }
     if !isDone { shortfall = Self.text(waited, dataset.key, options.timeout) }
+  }
+
+  /// Whether others may know more than what is here: which version is the newest changes, unless it is
+  /// published here, and what is in a version does not.
+  private func asksForNewer(_ goal: VersionSearch.Goal) -> Bool {
+    guard case .newest = goal else { return false }
+    return ((try? state.keys.secret(of: dataset.key)) ?? nil) == nil
   }
 
   /// Seconds that are left.

@@ -19,7 +19,10 @@ func fuzzMagnet(_ bytes: UnsafeRawBufferPointer) {
 
 private func check(_ link: MagnetLink) {
   precondition(link.namesSomething)
-  let uri = link.uri
+  let uri = link.secretURI
+  if let key = link.readKey {
+    demand(!link.uri.contains(key.hex) && !"\(link)".contains(key.hex), "a read key is shown")
+  }
   precondition(uri.utf8.allSatisfy { (0x21...0x7e).contains($0) })
   // Escapes can make a link longer than what is read.
   if uri.utf8.count > MagnetLimits.uriBytes { return }

@@ -38,6 +38,10 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
   case http
   /// JSON.
   case json
+  /// Sequences of all that can happen to a private connection.
+  case noise
+  /// Payloads of compressed blocks.
+  case zstd
 
   /// Feeds one input. Bad input must end in an error; a broken promise stops the process.
   public func run(_ bytes: UnsafeRawBufferPointer) {
@@ -61,6 +65,8 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     case .trace: fuzzTrace(bytes)
     case .http: fuzzHTTP(bytes)
     case .json: fuzzJSON(bytes)
+    case .noise: fuzzNoise(bytes)
+    case .zstd: fuzzZstd(bytes)
     }
   }
 }

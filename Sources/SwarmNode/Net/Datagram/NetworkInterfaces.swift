@@ -32,6 +32,23 @@ enum NetworkInterfaces {
     return found.values.sorted { $0.index < $1.index }
   }
 
+  /// The addresses of all interfaces that are up, whatever else they can.
+  static func addresses() -> Set<IPAddress> {
+    var first: UnsafeMutablePointer<ifaddrs>?
+    guard getifaddrs(&first) == 0 else { return [] }
+    defer { freeifaddrs(first) }
+    var found: Set<IPAddress> = []
+    var next = first
+    while let entry = next?.pointee {
+      next = entry.ifa_next
+      guard entry.ifa_flags & UInt32(IFF_UP) != 0,
+        let address = entry.ifa_addr.flatMap(endpoint)?.address
+      else { continue }
+      found.insert(address)
+    }
+    return found.subtracting(tentativeAddresses())
+  }
+
   private static func endpoint(_ name: UnsafeMutablePointer<sockaddr>) -> PeerEndpoint? {
     SocketAddress.endpoint(at: UnsafePointer(name))
   }

@@ -1,0 +1,145 @@
+import Metainfo
+import Store
+import TestSupport
+import Testing
+import Wire
+
+@testable import Swarm
+
+/// Seeds that know the leaf hashes of a piece only when they have read it, as libtorrent does that takes its
+/// content for right: before, they refuse. BEP 52, "hash reject".
+@Suite struct LateHashesTests {
+  /// A file of zeros, 16 pieces of four blocks, and a seed.
+  private struct World {
+    let node: ReviewNode
+    let torrent: TorrentID
+    let seed: ConnectionID
+    /// The hash of each layer, from the leaves on.
+    let layers: [SHA256Digest]
+
+    init() throws {
+      var layers = [SHA256Digest(hashing: [UInt8](repeating: 0, count: blockLength))]
+      for layer in 0..<6 {
+        let below = layers[layer].bytes
+        layers.append(SHA256Digest(hashing: below + below))
+      }
+      self.layers = layers
+      let name = try PathElement(Array("image".utf8))
+      var entry = FileEntry(path: try ContentPath([name]), length: UInt64(64 * blockLength))
+      entry.piecesRoot = layers[6]
+      let description = TorrentDescription(
+        kind: .v2, name: name, isSingleFile: true, pieceLength: UInt32(4 * blockLength),
+        files: [entry], pieceLayers: [:])
+      let info = try description.infoDictionary()
+      node = try ReviewNode()
+      var request = TorrentRequest(source: .torrent(info, [:]), content: .owned)
+      request.reading = .sparse
+      request.reading.readsAhead = false
+      request.reading.completesPieces = false
+      torrent = try node.swarm.add(request, now: .zero)
+      node.drain()
+      seed = try node.join(1, try #require(info.infohashV2?.truncated))
+      node.receive(seed, node.message(.haveAll) + node.message(.unchoke))
+      node.drain()
+    }
+
+    func peer() throws -> Peer {
+      let found = node.swarm.peer(seed)
+      return try #require(found)
+    }
+
+    func read(_ block: Int) -> ReadID {
+      let start = UInt64(block * blockLength)
+      let id = node.swarm.read(
+        start..<start + 4_096, of: 0, in: torrent, timeout: .seconds(60), now: node.now)
+      node.drain()
+      return id
+    }
+
+    /// What the seed was asked for hashes of leaves since it was looked last.
+    func askedLeaves() -> [HashRequest] {
+      defer { node.sends[seed] = [] }
+      return node.sends[seed, default: []].joined().compactMap {
+        if case .hash(.request(let request)) = $0, request.baseLayer == 0 { request } else { nil }
+      }
+    }
+
+    func refuse(_ request: HashRequest) {
+      node.receive(seed, node.message(.hash(.reject(request))))
+      node.drain()
+    }
+
+    func answer(_ request: HashRequest) {
+      let steps = request.length.trailingZeroBitCount
+      let base = Int(request.baseLayer)
+      let top = base + Int(request.proofLayers)
+      var hashes = [SHA256Digest](repeating: layers[base], count: Int(request.length))
+      if base + steps <= top { hashes += layers[(base + steps)...top] }
+      let response = HashResponse(request: request, hashes: hashes)
+      node.receive(seed, node.message(.hash(.hashes(response))))
+      node.drain()
+    }
+
+    func giveBlock() throws {
+      let request = try #require(node.requests[seed]?.first)
+      node.requests[seed]?.removeFirst()
+      node.receive(
+        seed, node.message(.piece(request)) + [UInt8](repeating: 0, count: Int(request.length)))
+      node.drain()
+    }
+  }
+
+  @Test func refusedHashesAreAskedForAgainBehindTheBlock() throws {
+    let world = try World()
+    let first = world.read(5)
+    let refused = try #require(world.askedLeaves().first)
+    world.refuse(refused)
+    #expect(world.askedLeaves().isEmpty, "it has not read the piece")
+    try world.giveBlock()
+    #expect(world.askedLeaves() == [refused])
+    #expect(world.node.ended[first] == nil)
+    world.answer(refused)
+    #expect(world.node.ended[first] == .some(nil))
+    // Now it is known as such a peer: it gets the time to read before it is asked.
+    let second = world.read(21)
+    #expect(world.askedLeaves().isEmpty)
+    #expect(world.node.requests[world.seed]?.count == 1)
+    world.node.pass(ReadLimits.readingTime)
+    let asked = world.askedLeaves()
+    #expect(asked.count == 1)
+    let peer = try world.peer()
+    #expect(peer.overdue == 0, "that was not a late answer")
+    try world.giveBlock()
+    world.answer(try #require(asked.first))
+    #expect(world.node.ended[second] == .some(nil))
+    // A block that comes before that is proven all the same.
+    let third = world.read(33)
+    try world.giveBlock()
+    let soon = world.askedLeaves()
+    #expect(soon.count == 1)
+    world.answer(try #require(soon.first))
+    #expect(world.node.ended[third] == .some(nil))
+    // One that needs longer gets longer.
+    _ = world.read(40)
+    world.node.pass(ReadLimits.readingTime)
+    world.refuse(try #require(world.askedLeaves().first))
+    #expect(peer.readingTime == ReadLimits.readingTime * 2)
+    try world.giveBlock()
+    #expect(world.askedLeaves().count == 1)
+  }
+
+  @Test func whoRefusesForGoodIsAskedTwiceAndNoMore() throws {
+    let world = try World()
+    let read = world.read(5)
+    let refused = try #require(world.askedLeaves().first)
+    world.refuse(refused)
+    try world.giveBlock()
+    #expect(world.askedLeaves() == [refused])
+    world.refuse(refused)
+    #expect(world.askedLeaves().isEmpty)
+    let peer = try world.peer()
+    #expect(peer.readingTime == nil)
+    #expect(world.node.ended[read] == nil)
+    #expect(!world.node.closed.contains(world.seed))
+  }
+}
