@@ -33,6 +33,16 @@ import Testing
     #expect(link.v1Infohash != nil || link.v2Infohash != nil)
   }
 
+  /// To look for a private dataset in the open would give it away.
+  @Test func privateLinksAreRefused() {
+    let link = "magnet:?xs=urn:btpk:\(Self.v2)&x.rk=\(Self.v2)"
+    let failure = #expect(throws: Failure.self) {
+      _ = try JoinSubject(parsing: Array(link.utf8))
+    }
+    #expect(failure?.message.contains("private") == true)
+    #expect(failure?.message.contains(Self.v2) == false)
+  }
+
   @Test func anythingElseIsAPath() throws {
     #expect(try JoinSubject(parsing: Array("a.torrent".utf8)) == .torrent(Array("a.torrent".utf8)))
     #expect(

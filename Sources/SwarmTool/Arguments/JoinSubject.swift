@@ -17,6 +17,7 @@ enum JoinSubject: Hashable {
     switch parsed {
     case .path(let path): self = .torrent(path)
     case .link(let link):
+      try link.refusePrivate()
       self = .link(link)
     }
   }
@@ -28,5 +29,15 @@ enum JoinSubject: Hashable {
     if let digest = SHA1Digest(bytes) { return MagnetLink(v1Infohash: digest) }
     guard let digest = SHA256Digest(bytes) else { return nil }
     return MagnetLink(v2Infohash: digest, datasetKey: DatasetKey(bytes))
+  }
+}
+
+extension MagnetLink {
+  /// Connections of private datasets are not there yet (docs/private.md), and to look for one in the
+  /// open would tell others what it is.
+  func refusePrivate() throws(Failure) {
+    if readKey != nil {
+      throw Failure("the link is of a private dataset (x.rk=), which this version cannot join")
+    }
   }
 }

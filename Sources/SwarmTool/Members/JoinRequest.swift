@@ -29,6 +29,7 @@ struct JoinRequest {
   func plan(
     in state: StateFolder, _ teller: any Teller
   ) throws -> (Member.Plan, MagnetLink, [UInt8]?) {
+    try subject.link?.refusePrivate()
     if let link = subject.link, let key = link.datasetKey, let number = link.version {
       return try version(number, of: state.dataset(key), link, state, teller)
     }

@@ -21,6 +21,7 @@ struct KnownDataset {
     let argument = try Failure.wrap { try LinkArgument(parsing: subject) }
     switch argument {
     case .link(let link):
+      try link.refusePrivate()
       guard let key = link.datasetKey else {
         throw Failure("the link has no dataset's key (xs=urn:btpk:), and so no versions")
       }
