@@ -44,7 +44,6 @@ side_by_side=(
   nbd/read.py
   nbd/faults.py
   http/api.py
-
   nbd/trace.py
   cli/strangers.py
   mixed/swarm.py

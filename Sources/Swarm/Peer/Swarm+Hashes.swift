@@ -229,9 +229,21 @@ extension Swarm {
       ask(candidate, torrent, piece)
     } else {
       torrent.data?.content.judgeWhole(piece)
-      completeJudged(piece, torrent)
+      if !mayLearn(piece, torrent) { completeJudged(piece, torrent) }
       touch(torrent)
       want(piece, torrent)
+    }
+  }
+
+  /// Whether a peer that refused the hashes of a piece is asked for them once more, behind the block that it
+  /// is about to read (`askHashesBehind`).
+  private func mayLearn(_ piece: PieceIndex, _ torrent: Torrent) -> Bool {
+    guard let data = torrent.data, let asking = data.hashAskings[piece] else { return false }
+    return asking.refused.contains { id in
+      guard !asking.askedTwice.contains(id), let peer = peer(id) else { return false }
+      return data.geometry.blocks(of: piece).contains {
+        data.picker.urgent.contains($0) && peer.asked(for: $0) != nil
+      }
     }
   }
 

@@ -59,7 +59,7 @@ struct DiskFile {
   }
 
   mutating func sync() {
-    for sector in dirty { copy(sector, from: cached, to: &durable) }
+    for sector in dirty { Self.copy(sector, from: cached, to: &durable) }
     dirty = []
     durableTime = time
   }
@@ -69,7 +69,7 @@ struct DiskFile {
   mutating func failSync(_ random: inout SplitMix64) {
     for sector in dirty.sorted() {
       if Bool.random(using: &random) {
-        copy(sector, from: cached, to: &durable)
+        Self.copy(sector, from: cached, to: &durable)
       } else {
         doubtful.insert(sector)
       }
@@ -80,7 +80,7 @@ struct DiskFile {
   /// Clean sectors leave the cache.
   mutating func evict() {
     for sector in doubtful where !dirty.contains(sector) {
-      copy(sector, from: durable, to: &cached)
+      Self.copy(sector, from: durable, to: &cached)
     }
     doubtful = []
   }
@@ -88,7 +88,7 @@ struct DiskFile {
   /// Power is cut: each sector that was not synced is old or new.
   mutating func cutPower(_ random: inout SplitMix64) {
     for sector in dirty.sorted() where Bool.random(using: &random) {
-      copy(sector, from: cached, to: &durable)
+      Self.copy(sector, from: cached, to: &durable)
     }
     if Bool.random(using: &random) { durableTime = time }
     cached = durable
@@ -97,10 +97,16 @@ struct DiskFile {
     nameIsDurable = true
   }
 
-  private func copy(_ sector: Int, from source: [UInt8], to target: inout [UInt8]) {
+  /// Static: with all of the file as `self`, each sector would copy both arrays.
+  private static func copy(_ sector: Int, from source: [UInt8], to target: inout [UInt8]) {
     let start = sector * Self.sector
     let end = min(start + Self.sector, source.count)
     guard start < end else { return }
-    target.replaceSubrange(start..<end, with: source[start..<end])
+    target.withUnsafeMutableBytes { target in
+      source.withUnsafeBytes { source in
+        UnsafeMutableRawBufferPointer(rebasing: target[start..<end])
+          .copyMemory(from: UnsafeRawBufferPointer(rebasing: source[start..<end]))
+      }
+    }
   }
 }
