@@ -7,7 +7,7 @@ import sys
 
 MARK = "SWARM_INTEROP_ISOLATED"
 # Addresses of the loopback interface inside. Not 127.0.0.0/8, which some clients take for no peer.
-ADDRESSES = [f"10.99.0.{number}" for number in range(1, 33)]
+ADDRESSES = [f"10.99.0.{number}" for number in range(1, 65)]
 
 
 def isolated():

@@ -340,7 +340,9 @@ def disk_slow():
         with Injected(device.node, WRITES, "delay_enter=1000000") as slow:
             report.check(f"{name}: it is", slow.works)
             reads = device.read(60).wait().keep_promise(name)
-            report.check(f"{name}: most reads are right", reads.right() >= 55, f"{reads.right()} of 60")
+            # Where they waited for the threads that write, it would be four a second.
+            report.check(f"{name}: reads do not wait for it", reads.right() > 6 * TIMEOUT,
+                         f"{reads.right()} of 60")
         device.goes_on(name)
         device.lives(name)
     name = "a disk that hangs"
