@@ -333,15 +333,16 @@ READS, WRITES = "pread64,preadv", "pwrite64,pwritev,pwritev2"
 
 
 def disk_slow():
-    """Each write takes a second: reads of what is not here do not wait for it."""
+    """Each write takes longer than a read may: reads of what is not here do not wait for it."""
     name = "a disk that is slow to write"
     with seed() as there, Device([there.address]) as device:
         report.equal(f"{name}: before", device.read(8).wait().right(), 8)
-        with Injected(device.node, WRITES, "delay_enter=1000000") as slow:
+        with Injected(device.node, WRITES, "delay_enter=5000000") as slow:
             report.check(f"{name}: it is", slow.works)
             reads = device.read(60).wait().keep_promise(name)
-            # Where they waited for the threads that write, it would be four a second.
-            report.check(f"{name}: reads do not wait for it", reads.right() > 6 * TIMEOUT,
+            # Where they waited for threads that write, it would be four: one for each. Not all of
+            # them, since a program that is traced takes its time, too.
+            report.check(f"{name}: reads do not wait for it", reads.right() > 8,
                          f"{reads.right()} of 60")
         device.goes_on(name)
         device.lives(name)
