@@ -138,8 +138,12 @@ import Testing
       try WholeFile.write(bad, to: dataset.headPath)
       #expect(throws: SystemError.self) { try dataset.head() }
     }
+    // An older one is enough to follow, and not to publish.
     #expect(try dataset.keep(head: try head(1)) == .kept)
-    #expect(try dataset.head() == (try head(1)))
+    #expect(throws: SystemError.self) { try dataset.head() }
+    #expect(try dataset.followedHead { _ in } == (try head(1)))
+    #expect(try dataset.keep(head: right) == .kept)
+    #expect(try dataset.head() == right)
   }
 
   /// Who follows goes on with a line; who publishes does not, until a right one came.
@@ -157,8 +161,10 @@ import Testing
     #expect(try WholeFile.read(aside, limit: 100) == damaged)
     #expect(throws: SystemError.self) { try dataset.head() }
     #expect(try dataset.keep(head: try head(2)) == .kept)
-    #expect(try dataset.head()?.version == 2)
+    #expect(throws: SystemError.self) { try dataset.head() }
     #expect(try dataset.followedHead { lines.append($0) }?.version == 2 && lines.count == 1)
+    #expect(try dataset.keep(head: try head(3)) == .kept)
+    #expect(try dataset.head()?.version == 3)
     // One that is far too long, and one that cannot be read, which is another matter.
     try WholeFile.write([UInt8](repeating: 7, count: 5_000), to: dataset.headPath)
     #expect(try dataset.followedHead { lines.append($0) } == nil && lines.count == 2)

@@ -247,6 +247,39 @@ import Wire
     #expect(asked.sorted() == Array(10..<10 + ReadLimits.foreseen))
   }
 
+  /// A message of some hundred bytes can name millions of blocks.
+  @Test func whatAPeerMayTellIsBounded() throws {
+    let world = try World(readers: 1)
+    let last = World.blocks - 1
+    for _ in 0...ReadLimits.toldAtOnce / last { world.tell(0, Array(0..<last)) }
+    world.tell(0, [last])
+    let peer = try world.peer(world.readers[0])
+    let geometry = try #require(world.node.swarm.torrent(world.torrent)?.data?.geometry)
+    let isTold = try [0, last].map {
+      peer.promised.contains(try #require(geometry.block(UInt32($0))))
+    }
+    #expect(isTold == [true, false])
+  }
+
+  /// Who promises a block and rejects it, over and over, does not keep it from who reads it.
+  @Test func whoRejectsAndPromisesAgainIsPassedOver() throws {
+    let world = try World(readers: 1)
+    world.tell(0, [5])
+    let read = world.read(5)
+    try #require(world.asked(world.readers[0]) == [5])
+    let request = try #require(world.node.requests[world.readers[0]]?.first)
+    world.node.requests[world.readers[0]] = []
+    let again = ReadingMessage(runs: [request]).encoded
+    world.node.receive(
+      world.readers[0],
+      world.node.message(.reject(request))
+        + world.node.message(.extended(id: 6, byteCount: again.count), body: again))
+    world.node.drain()
+    #expect(world.asked(world.readers[0]).isEmpty && world.asked(world.seed) == [5])
+    world.answer(world.seed)
+    #expect(world.node.ended[read] == .some(nil))
+  }
+
   @Test func inStepOneOfAllAsksTheSeed() throws {
     let world = try World(readers: 3)
     for reader in 0..<3 { world.tell(reader, [0]) }

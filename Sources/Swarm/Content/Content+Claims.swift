@@ -77,7 +77,8 @@ extension Content {
     }
     let tree = Int(treeOfFile[Int(leaf.file.rawValue)])
     let verdict = trees[tree].verdict(leaf: leaf.leaf, digest: digest)
-    if case .needsHashes = verdict { return }
+    // They were here when the block was read.
+    if case .needsHashes = verdict { return claims.add(pieces(of: claim.block)) }
     let work = works[geometry.piece(of: claim.block)]
     let slot = work.map { $0.slots[$0.position(of: claim.block)] }
     // What the disk made of it is not the sender's fault.

@@ -14,6 +14,9 @@ extension Content {
     goOn()
   }
 
+  /// Whether the piece is to be judged as a whole.
+  func isJudgedWhole(_ piece: PieceIndex) -> Bool { works[piece]?.isWhole == true }
+
   /// Precondition: all blocks of the piece are here, and no judgement is under way.
   func beginJudging(_ work: PieceWork) {
     guard !isClosing, let method = method(for: work) else { return }

@@ -95,6 +95,8 @@ final class Peer {
   /// Whether it is to be told a head as soon as it may.
   var owesHead = false
   var headsTaken = TokenBucket(rate: 1, burst: SwarmLimits.headBurst)
+  /// How many blocks more it may tell of now.
+  var readsTaken = TokenBucket(rate: ReadLimits.toldRate, burst: ReadLimits.toldAtOnce)
   var headsGiven = TokenBucket(rate: 1, burst: SwarmLimits.headsGivenBurst)
 
   // MARK: Reads of others

@@ -25,6 +25,8 @@ extension Swarm {
     if peer.pieces?.contains(piece) != true {
       // It is not with us any more, or has not what it was to have.
       peer.promised.remove(block)
+      // Else it could promise it anew, and be asked again, without end.
+      peer.isSlowUntil = max(peer.isSlowUntil ?? .zero, now + ReadLimits.parkedTime)
       (peer.inStepUntil, peer.readsUntil) = (nil, nil)
     } else if peer.peerChoking {
       peer.allowedToUs.removeAll { $0 == piece }

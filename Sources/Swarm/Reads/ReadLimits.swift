@@ -65,6 +65,12 @@ enum ReadLimits {
   static let parked = 1_024
   /// Requests of one peer among those.
   static let parkedOfPeer = 256
+  /// Blocks that a peer may tell of in a second, and at once: more than anybody reads. Each costs some work,
+  /// and a message of 770 bytes can name two million.
+  static let toldRate: UInt64 = 4_096
+  static let toldAtOnce = 8_192
+  /// What is fetched for others, or because others read it, comes behind all reads of our own.
+  static let behindReads = Duration.seconds(86_400)
   /// How long they wait: who asked has asked another one by then.
   static let parkedTime = Duration.seconds(4)
   /// Blocks that are fetched at once only because peers asked for them: 4 MiB.

@@ -73,12 +73,12 @@ extension Swarm {
     guard let data = torrent.data else { return }
     // Of a crowd one asks for each block those that have everything, and tells the others.
     let crowd = isInStep(peer) ? [] : crowd(torrent)
-    let ownKey = configuration.peerID.crowdKey
+    let (ownKey, now) = (configuration.peerID.crowdKey, now)
     while picked.count < count {
       let isDone = { (block: BlockIndex) in data.picker.state(of: block) != .free }
       let isHad = { (block: BlockIndex) in
         let piece = data.geometry.piece(of: block)
-        guard pieces.contains(piece) || peer.promised.contains(block),
+        guard pieces.contains(piece) || peer.passesOn(block, now),
           !peer.peerChoking || peer.allowedToUs.contains(piece)
         else { return false }
         return crowd.isEmpty || Self.leader(of: block, in: crowd, besides: ownKey) == nil

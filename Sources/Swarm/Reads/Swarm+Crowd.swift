@@ -81,7 +81,7 @@ extension Swarm {
     else { return }
     peer.foresight -= 1
     data.relayed.insert(block)
-    data.picker.addUrgent(block, deadline: now + ReadLimits.parkedTime)
+    data.picker.addUrgent(block, deadline: now + ReadLimits.behindReads)
   }
 
   /// Who of the crowd asks for the block behind reads; nil when it is us. All come to the same answer
@@ -126,7 +126,12 @@ extension Swarm {
     var led: [PieceIndex] = []
     data.picker.wanted.forEach { number in
       let piece = data.geometry.pieces[number]
-      if leader(of: piece, in: crowd, data) == nil { led.append(piece) }
+      // What a block that came is proven by is not left to others.
+      if peer.trial?.piece == piece || data.content.isJudgedWhole(piece)
+        || leader(of: piece, in: crowd, data) == nil
+      {
+        led.append(piece)
+      }
     }
     return led
   }
@@ -166,7 +171,12 @@ extension Swarm {
   /// A peer tells what it reads.
   mutating func takeReads(_ peer: Peer, _ torrent: Torrent, _ message: ReadingMessage) {
     guard let data = torrent.data, peer.isV2 else { return }
+    countEmpty(peer)
     var isNews = false
+    defer {
+      if isNews { peer.emptyMessages = 0 }
+      if data.picker.urgent.freeCount > 0 { touch(peer) }
+    }
     peer.readsUntil = now + ReadLimits.stepTime
     for run in message.runs {
       guard let piece = data.geometry.piece(run.piece), run.length > 0,
@@ -183,14 +193,13 @@ extension Swarm {
       let blocks = data.geometry.blocks(of: piece)
       let first = Int(run.begin) / blockLength
       let end = (Int(run.begin) + Int(run.length) + blockLength - 1) / blockLength
-      for place in first..<end where place < blocks.count {
+      for place in first..<min(end, blocks.count) {
+        guard peer.readsTaken.take(1, now: now) else { return }
         if peer.promised.insert(blocks[place], at: now) { isNews = true }
         noteStep(peer, blocks[place], data, at: now)
         foresee(blocks[place], peer, torrent)
       }
     }
-    if isNews { peer.emptyMessages = 0 }
-    if data.picker.urgent.freeCount > 0 { touch(peer) }
   }
 
   /// The peer wants, or asked for, a block: if we did just now, it reads what we read.

@@ -221,7 +221,13 @@ extension Swarm {
         torrent.data?.awaiting[block]?.removeAll { $0 == read.id }
         guard torrent.data?.awaiting[block]?.isEmpty == true else { continue }
         torrent.data?.awaiting[block] = nil
-        removeUrgent(block, torrent)
+        if torrent.data?.parked[block] == nil {
+          removeUrgent(block, torrent)
+          torrent.data?.passedOn.remove(block)
+        } else {
+          // Others wait for it yet.
+          torrent.data?.relayed.insert(block)
+        }
       }
     }
     effects.append(.endRead(read.id, failure))

@@ -27,7 +27,7 @@ extension Swarm {
       guard mayRelay(block, torrent) else { return false }
       if data.awaiting[block] == nil {
         data.relayed.insert(block)
-        data.picker.addUrgent(block, deadline: now + ReadLimits.parkedTime)
+        data.picker.addUrgent(block, deadline: now + ReadLimits.behindReads)
       }
       askUrgent(block, for: peer, torrent)
       if data.picker.state(of: block) != .asked {

@@ -85,7 +85,7 @@ extension Swarm {
       guard let pieces = peer.pieces else { continue }
       let hasPiece =
         pieces.contains(piece) && (!peer.peerChoking || peer.allowedToUs.contains(piece))
-      guard hasPiece || peer.promised.contains(block) && !peer.peerChoking else { continue }
+      guard hasPiece || peer.passesOn(block, now) else { continue }
       var time = expectedAnswer(peer)
       if peer.isSeed { time += max(time / 4, ReadLimits.leastSlack) }
       guard best == nil || time < bestTime else { continue }
@@ -185,6 +185,7 @@ extension Swarm {
   func removeUrgent(_ block: BlockIndex, _ torrent: Torrent) {
     torrent.data?.picker.removeUrgent(block)
     torrent.data?.urgentDue[block] = nil
+    torrent.data?.relayed.remove(block)
   }
 
   // MARK: Late answers
@@ -287,6 +288,11 @@ extension Swarm {
 }
 
 extension Peer {
+  /// Whether it told that it will have the block, and was not late of late.
+  func passesOn(_ block: BlockIndex, _ now: Duration) -> Bool {
+    promised.contains(block) && !peerChoking && isSlowUntil.map { $0 <= now } ?? true
+  }
+
   /// When it was asked for the block; nil if it was not.
   func asked(for block: BlockIndex) -> Duration? {
     for position in 0..<outstanding.count where outstanding[position].block == block {

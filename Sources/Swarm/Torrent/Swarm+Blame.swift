@@ -26,7 +26,9 @@ extension Swarm {
   mutating func askable(_ pieces: PieceSet, of peer: Peer, _ torrent: Torrent) -> PieceSet {
     guard let data = torrent.data else { return pieces }
     var pieces = pieces
-    if let trial = peer.trial {
+    if let trial = peer.trial, data.picker.priority(of: trial.piece) != .skip,
+      !data.alone.contains(where: { $0.piece == trial.piece })
+    {
       pieces = PieceSet(pieceCount: data.geometry.pieces.count)
       pieces.insert(trial.piece)
     }

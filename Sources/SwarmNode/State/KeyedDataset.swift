@@ -36,9 +36,11 @@ public struct KeyedDataset: Sendable {
   /// The newest head; nil when there is none. A file that holds none, or one that the key did not sign,
   /// is an error, also once it was set aside: whoever took it for none could publish a number twice.
   public func head() throws(SystemError) -> Head? {
-    if let head = try readHead() { return head }
+    let head = try readHead()
     var status = stat()
-    if damagedPath.withCPath({ lstat($0, &status) }) != 0 { return nil }
+    if damagedPath.withCPath({ lstat($0, &status) }) != 0 { return head }
+    // What came in its place may be older than it was.
+    if let head, UInt64(clamping: head.version) >= newestVersion { return head }
     throw SystemError(
       "use", damagedPath, EINVAL,
       detail: "it was the newest head and is damaged; nothing can be published before another node "
@@ -66,6 +68,9 @@ public struct KeyedDataset: Sendable {
       }
     }
   }
+
+  /// The largest number of a version that is known; 0 for none.
+  private var newestVersion: UInt64 { ((try? versions()) ?? []).max() ?? 0 }
 
   /// The head in its file; nil when there is no file.
   private func readHead() throws(SystemError) -> Head? {
@@ -102,9 +107,14 @@ public struct KeyedDataset: Sendable {
   public func keep(head: Head) throws(SystemError) -> Keeping {
     precondition(head.key == key, "a head of another dataset")
     return try locked { () throws(SystemError) -> Keeping in
-      // In place of a damaged one any is better.
       var result = Keeping.kept
-      if let newest = (try? readHead()) ?? nil {
+      var newest: Head?
+      do throws(SystemError) { newest = try readHead() } catch {
+        guard error.isDamage else { throw error }
+        // For who follows any is better than none; who publishes must know that it may be an old one.
+        _ = headPath.withCPath { old in damagedPath.withCPath { rename(old, $0) } }
+      }
+      if let newest {
         if newest.version > head.version { return .older(than: newest.version) }
         if newest.version == head.version {
           guard newest.item.value == head.item.value, newest.item.salt == head.item.salt else {

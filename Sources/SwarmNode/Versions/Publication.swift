@@ -55,6 +55,12 @@ public final class Publication {
     }
     secret = try Self.secret(of: source.key, state)
     head = try PublicationError.wrap { [dataset] () throws(SystemError) in try dataset.head() }
+    // Publishing may have been stopped between the head and the version that it leads to.
+    if let head {
+      _ = try PublicationError.wrap { [dataset] () throws(SystemError) in
+        try dataset.keep(head: head)
+      }
+    }
     number = UInt64(head?.version ?? 0) + 1
     if number > VersionInfo.mostVersions { throw .noMoreNumbers(source.key) }
     guard

@@ -14,6 +14,7 @@ extension Roster {
 
   func isOffering(_ torrent: TorrentID) -> Bool {
     devices.exports.contains { $0.torrent == torrent } || devices.isReading(torrent)
+      || leases.contains { $0.torrent == torrent && $0.lease != nil }
   }
 
   func isInUse(_ torrent: TorrentID) -> Bool { isOffering(torrent) }
@@ -27,7 +28,7 @@ extension Roster {
     }
     // Of the newest one may not be known yet what is in it: then it is the newest that is here.
     guard let version = version ?? member.besides.compactMap(\.version).max(),
-      let shared = member.besides.first(where: { $0.version == version })
+      let shared = member.besides.first(where: { $0.version == version && !$0.isClosing })
     else { return nil }
     return opened(shared.torrent, version, of: member)
   }

@@ -75,14 +75,25 @@ extension Roster: ControlService {
   ) {
     do throws(ControlFailure) {
       let opened = try openedVersion(version, of: dataset)
-      completion(
-        .success(
-          ReadableFile(
-            of: node, opened.torrent, file: file, length: opened.info.files[file].length,
-            timeout: Self.readTimeout)))
+      var readable = ReadableFile(
+        of: node, opened.torrent, file: file, length: opened.info.files[file].length,
+        timeout: Self.readTimeout)
+      let (lease, read) = (lease(of: opened.torrent), readable.read)
+      readable.read = { bytes, deliver, completion in
+        withExtendedLifetime(lease) { read(bytes, deliver, completion) }
+      }
+      completion(.success(readable))
     } catch {
       completion(.failure(error))
     }
+  }
+
+  /// The torrent is in use until the lease is gone, which whoever reads holds.
+  private func lease(of torrent: TorrentID) -> Lease {
+    leases.removeAll { $0.lease == nil }
+    let lease = Lease()
+    leases.append(HeldTorrent(torrent: torrent, lease: lease))
+    return lease
   }
 
   /// As for block devices.

@@ -36,6 +36,18 @@ final class Roster: MemberHost {
     }
   }
 
+  /// Held by who reads a torrent over HTTP.
+  final class Lease {}
+
+  /// A torrent that is read over HTTP as long as its lease is there.
+  struct HeldTorrent {
+    let torrent: TorrentID
+    weak var lease: Lease?
+  }
+
+  /// Of reads over HTTP that go on, and of some that have ended.
+  var leases: [HeldTorrent] = []
+
   let loop: EventLoop
   let node: Node
   let network: NetworkOptions

@@ -131,7 +131,10 @@ final class JoinPlace {
     if self.number != nil, let infohash = info.infohashV2 {
       try dataset.keep(version: number, infohash: infohash)
     }
-    try state.claim(link: links.link, for: dataset.key)
+    // 64 digits may be an infohash or a key: that of the torrent itself is no dataset's.
+    if info.infohashV2?.hex != dataset.key.hex {
+      try state.claim(link: links.link, for: dataset.key)
+    }
     if try links.current() == nil { try links.point(to: number) }
     return try links.placeName(of: number)
   }

@@ -16,19 +16,25 @@ extension Member {
     var idleSince: ContinuousClock.Instant?
     /// The version that it describes, where it has no content.
     var described: UInt64?
+    /// Whether the node was told to close it: nobody is to begin to read it.
+    var isClosing = false
   }
 
   /// Opens an older version for who wants to read it; it is closed when nobody has for a while. nil where
   /// it is not known here what is in it, and while it is being opened (`opening`).
   func open(_ number: UInt64) throws -> TorrentID? {
     if let index = besides.firstIndex(where: { $0.version == number }) {
+      if besides[index].isClosing {
+        opening.insert(number)
+        return nil
+      }
       if besides[index].idleSince != nil { besides[index].idleSince = .now }
       return besides[index].torrent
     }
-    if let described = besides.first(where: { $0.described == number }) {
+    if !plan.isSeed, let index = besides.firstIndex(where: { $0.described == number }) {
       // The same torrent, with no place for content: it must be gone first.
       opening.insert(number)
-      host.node.remove(described.torrent)
+      close(index)
       return nil
     }
     guard !isOver, torrent != nil, let subject = try plan.dataset?.older(number) else { return nil }
@@ -49,10 +55,18 @@ extension Member {
       if host.isInUse(besides[index].torrent) {
         besides[index].idleSince = .now
       } else if ContinuousClock.now - since > Self.idleTime {
-        host.node.remove(besides[index].torrent)
+        close(index)
       }
     }
-    leaveOldest()
+    // Not before it is known what is read of them.
+    if info != nil, figures.waiting != .checking { leaveOldest() }
+  }
+
+  /// Tells the node to close what is shared besides; `closed` comes then.
+  func close(_ index: Int) {
+    if besides[index].isClosing { return }
+    besides[index].isClosing = true
+    host.node.remove(besides[index].torrent)
   }
 
   private static let idleTime = Duration.seconds(120)
@@ -103,12 +117,12 @@ extension Member {
   func removeSuperfluous() {
     guard let (removal, count) = plan.dataset?.removal() else { return }
     for number in removal.superfluous(keeping: count) {
-      let shared = besides.first { $0.version == number }
+      let index = besides.firstIndex { $0.version == number }
       // One that is read stays until a later time.
-      if let shared, host.isOffering(shared.torrent) { continue }
+      if let index, host.isOffering(besides[index].torrent) { continue }
       guard removing.insert(number).inserted else { continue }
-      if let shared, host.node.status(of: shared.torrent) != nil {
-        host.node.remove(shared.torrent)
+      if let index, host.node.status(of: besides[index].torrent) != nil {
+        close(index)
       } else {
         remove(number, by: removal)
       }
@@ -120,7 +134,9 @@ extension Member {
     guard let index = besides.firstIndex(where: { $0.torrent == torrent }) else { return }
     let shared = besides.remove(at: index)
     let version = shared.version
-    if let number = shared.described, opening.remove(number) != nil, !isOver {
+    if let number = shared.described ?? version, opening.remove(number) != nil,
+      !removing.contains(number), !isOver
+    {
       do { if try open(number) != nil { host.canBeRead(self) } } catch {
         warn(Self.text(of: error))
       }

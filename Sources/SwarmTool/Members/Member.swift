@@ -224,10 +224,11 @@ final class Member {
 
   /// As many older versions are shared as after a new start: each is a swarm of its own.
   func leaveOldest() {
-    let versions = besides.filter {
-      $0.version != nil && $0.idleSince == nil && !host.isInUse($0.torrent)
+    let versions = besides.indices.filter {
+      besides[$0].version != nil && besides[$0].idleSince == nil && !besides[$0].isClosing
+        && !host.isInUse(besides[$0].torrent)
     }
-    for shared in versions.dropLast(Self.mostOlder) { host.node.remove(shared.torrent) }
+    for index in versions.dropLast(Self.mostOlder) { close(index) }
   }
 
   static func text(of error: any Error) -> String {

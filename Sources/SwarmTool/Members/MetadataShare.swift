@@ -15,7 +15,7 @@ enum MetadataShare {
   static func versions(
     of dataset: KeyedDataset, except shared: Set<UInt64>, state: StateFolder
   ) -> [Member.Other] {
-    guard let newest = ((try? dataset.head()) ?? nil)?.version,
+    guard let newest = ((try? dataset.followedHead { _ in }) ?? nil)?.version,
       let numbers = try? dataset.versions()
     else { return [] }
     var others: [Member.Other] = []
