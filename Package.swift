@@ -54,6 +54,8 @@ let package = Package(
       name: "CSodium", pkgConfig: "libsodium", providers: [.apt(["libsodium-dev"])]),
     .systemLibrary(
       name: "CMiniUPnPc", pkgConfig: "miniupnpc", providers: [.apt(["libminiupnpc-dev"])]),
+    .systemLibrary(
+      name: "CMicroHTTPD", pkgConfig: "libmicrohttpd", providers: [.apt(["libmicrohttpd-dev"])]),
     // Thin shims in C.
     .target(
       name: "CHash", dependencies: ["CCrypto"] + multiBufferDependency,
@@ -71,7 +73,7 @@ let package = Package(
       name: "SwarmNode",
       dependencies: [
         "Metainfo", "Wire", "Store", "Discovery", "Swarm", "CUV", "CHash", "CGuard", "CSodium",
-        "CMiniUPnPc", "CNATPMP",
+        "CMicroHTTPD", "CMiniUPnPc", "CNATPMP",
       ]),
     .executableTarget(
       name: "SwarmTool",

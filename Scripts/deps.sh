@@ -12,6 +12,8 @@ swift=${SWIFT:-swift}
 oldest_swift="6.2"
 newer_libtorrent="2.1.1"
 zeroconf="0.154.0"
+schemathesis="4.32.5"
+prometheus_client="0.26.0"
 
 # package (Debian 12's name) | how to see that it is there | what for
 # cmd: a program, pc: a pkg-config module, file: a file below an include or library folder,
@@ -34,6 +36,7 @@ libncurses6|file:libncurses.so.6|swift build loads it
 libuv1-dev|pc:libuv|event loop, disk and network
 libssl-dev|pc:libcrypto|SHA-256 and SHA-1 on every CPU
 libsodium-dev|pc:libsodium|signatures of datasets
+libmicrohttpd-dev|pc:libmicrohttpd|HTTP of the control socket
 libminiupnpc-dev|file:miniupnpc/miniupnpc.h|opens ports of routers (UPnP)
 libnatpmp-dev|file:natpmp.h|opens ports of routers (NAT-PMP)
 ROWS
@@ -58,9 +61,14 @@ ROWS
     echo 'nftables|cmd:nft|routers for the interop scripts'
     echo 'miniupnpd-nftables|cmd:miniupnpd|a router to map ports in'
     echo 'miniupnpc|cmd:upnpc|asks that router by UPnP'
+    echo 'curl|cmd:curl|reads files of our control socket'
     echo 'libnbd-bin|cmd:nbdinfo|reads our block devices'
     echo 'python3-libnbd|py:nbd|reads our block devices, wrongly too'
     echo 'qemu-utils|cmd:qemu-img|reads our block devices'
+    echo 'qemu-system-x86|cmd:qemu-system-x86_64|boots from our block devices'
+    echo 'debootstrap|cmd:debootstrap|makes the machine that is booted'
+    echo 'e2fsprogs|cmd:mke2fs|makes its disk'
+    echo 'cpio|cmd:cpio|makes its first root'
     echo 'fio|cmd:fio|reads our block devices, many reads at a time'
     echo 'util-linux|cmd:unshare|namespaces for the interop scripts'
     echo 'avahi-daemon|cmd:avahi-daemon|a responder of multicast DNS to find and be found by'
@@ -200,4 +208,6 @@ check_swift
 if [ "$interop" = yes ]; then
   check_pypi libtorrent "$newer_libtorrent" "which the interop scripts exchange data with"
   check_pypi zeroconf "$zeroconf" "which the interop scripts find and are found by"
+  check_pypi schemathesis "$schemathesis" "which tries our control API against its document"
+  check_pypi prometheus_client "$prometheus_client" "which reads our figures"
 fi

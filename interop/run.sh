@@ -32,14 +32,19 @@ scripts=(
   transmission/same_infohash.py
 )
 side_by_side=(
+  vm/boot.py
   cli/history.py
   cli/kill.py
+  daemon/datasets.py
   libtorrent/both_ways.py
   libtorrent/dht.py
   miniupnpd/mapping.py
   cli/disk_faults.py
   cli/discovery_faults.py
   nbd/read.py
+  http/api.py
+
+  nbd/trace.py
   cli/strangers.py
   mixed/swarm.py
   transmission/both_ways.py

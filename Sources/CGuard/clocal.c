@@ -58,6 +58,15 @@ int clocal_is_served(const char *path) {
   return -1;
 }
 
+int clocal_connect(const char *path) {
+  struct sockaddr_un address;
+  if (fill(&address, path) != 0) return -1;
+  int made = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (made < 0) return -1;
+  if (connect(made, (struct sockaddr *)&address, sizeof address) != 0) return fail(made);
+  return made;
+}
+
 int clocal_accept(int listener, uid_t *user) {
   int accepted = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
   if (accepted < 0) return -1;

@@ -28,6 +28,28 @@ public func printable(_ bytes: some Collection<UInt8>) -> String {
   return String(decoding: text, as: UTF8.self)
 }
 
+/// The bytes that `printable` made this text of; nil for a backslash that begins nothing it writes.
+public func unprintable(_ text: String) -> [UInt8]? {
+  var bytes: [UInt8] = []
+  var rest = Array(text.utf8)[...]
+  while let byte = rest.popFirst() {
+    guard byte == UInt8(ascii: "\\") else {
+      bytes.append(byte)
+      continue
+    }
+    switch rest.popFirst() {
+    case UInt8(ascii: "\\"): bytes.append(byte)
+    case UInt8(ascii: "x"):
+      guard let high = rest.popFirst().flatMap(hexNibble),
+        let low = rest.popFirst().flatMap(hexNibble)
+      else { return nil }
+      bytes.append(high << 4 | low)
+    default: return nil
+    }
+  }
+  return bytes
+}
+
 /// Whether a terminal shows the character and does nothing else with it.
 private func isVisible(_ scalar: Unicode.Scalar) -> Bool {
   switch scalar.properties.generalCategory {

@@ -15,8 +15,9 @@ struct SwarmTool: ParsableCommand {
       """,
     version: "0.1.0",
     subcommands: [
-      Seed.self, Join.self, Publish.self, LogCommand.self, Diff.self, KeyCommand.self, Create.self,
-      Inspect.self, Verify.self,
+      Seed.self, Join.self, Boot.self, Publish.self, LogCommand.self, Diff.self, KeyCommand.self,
+      TraceCommand.self, Daemon.self, Add.self, ListCommand.self, StatusCommand.self,
+      PeersCommand.self, Remove.self, ExportCommand.self, Create.self, Inspect.self, Verify.self,
     ])
 
   static func main() {
@@ -54,6 +55,8 @@ struct Failure: Error {
   ) throws(Failure) -> Result {
     do {
       return try body()
+    } catch let failure as Failure {
+      throw Failure(context + failure.message)
     } catch {
       throw Failure(context + String(describing: error))
     }

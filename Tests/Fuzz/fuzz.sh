@@ -21,7 +21,8 @@ program=.build-fuzz/release/Fuzz
 
 declare -A longest=([bencode]=2048 [metainfo]=16384 [magnet]=1024 [hashes]=2048 [merkle]=256
   [handshake]=128 [framer]=2048 [extensions]=2048 [heads]=1400 [pcp]=1200 [session]=512
-  [krpc]=2048 [dht]=2048 [dns]=1500 [mdns]=1024 [nbd]=2048 [trace]=1024)
+  [krpc]=2048 [dht]=2048 [dns]=1500 [mdns]=1024 [nbd]=2048 [trace]=1024 [http]=512
+  [json]=2048)
 crashed=()
 mkdir -p .fuzz/crashes
 for target in "${targets[@]}"; do

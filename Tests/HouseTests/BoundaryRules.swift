@@ -10,7 +10,7 @@ enum BoundaryRules {
     "Swarm": ["Metainfo", "Wire", "Store", "Discovery"],
     "SwarmNode": [
       "Metainfo", "Wire", "Store", "Discovery", "Swarm", "CUV", "CHash", "CGuard", "CSodium",
-      "CMiniUPnPc", "CNATPMP",
+      "CMicroHTTPD", "CMiniUPnPc", "CNATPMP",
     ],
     "SwarmTool": ["Metainfo", "Wire", "Store", "Discovery", "Swarm", "SwarmNode", "CGuard"],
   ]

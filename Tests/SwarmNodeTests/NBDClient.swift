@@ -31,6 +31,25 @@ struct NBDClient {
 
   func close() { _ = Glibc.close(socket) }
 
+  /// Runs `body` on a thread of its own: those of tasks may all be busy with other tests, for minutes.
+  static func onThread(_ body: @escaping @Sendable () -> Void) {
+    final class Box: Sendable {
+      let body: @Sendable () -> Void
+      init(_ body: @escaping @Sendable () -> Void) { self.body = body }
+    }
+    var thread = pthread_t()
+    let argument = Unmanaged.passRetained(Box(body)).toOpaque()
+    let status = pthread_create(
+      &thread, nil,
+      { argument in
+        guard let argument else { return nil }
+        Unmanaged<Box>.fromOpaque(argument).takeRetainedValue().body()
+        return nil
+      }, argument)
+    precondition(status == 0, "no thread")
+    pthread_detach(thread)
+  }
+
   /// The bytes, or the error's number.
   func read(_ offset: UInt64, _ count: Int) throws -> Result<[UInt8], NBDFault> {
     Self.send(

@@ -31,6 +31,7 @@ import Wire
     #expect(answers.last == .failure(NBDFault(code: 22)), "a read beyond the end")
     #expect(status.figures.reads == 5 && status.figures.readsAtOnce >= 1)
     #expect(status.figures.bytes == 80_193 && status.figures.waiting == 0)
+    #expect(status.figures.firstRead != nil && status.figures.longestWait > .zero)
     // The rest of nothing was fetched: other pieces stay where they are.
     #expect(status.have < 600_000, "\(status.have) bytes are here")
   }
@@ -40,6 +41,8 @@ import Wire
       .v2, [(0, 4_096)], hasSeed: false, timeout: .milliseconds(300))
     #expect(answers == [.failure(NBDFault(code: 5))])
     #expect(status.figures.failures == 1 && status.figures.waiting == 0)
+    #expect(status.figures.firstRead == nil, "nothing was answered")
+    #expect(status.figures.longestWait > .milliseconds(200), "it waited for all of its time")
   }
 
   @Test func theSocketIsOursAlone() throws {
@@ -108,7 +111,9 @@ import Wire
     ]
     let answers = Answers()
     let path = String(decoding: socket, as: UTF8.self)
-    Task.detached {
+    // It waits: on a thread of Swift's pool it would wait for tests that do the same there.
+    let client = SideThread(on: loop)
+    client.perform {
       var all: [Result<[UInt8], NBDFault>] = []
       if let client = try? NBDClient(path: path, export: "image") {
         if client.size == UInt64(Self.image) {
@@ -119,6 +124,8 @@ import Wire
         client.close()
       }
       answers.list.withLock { $0 = all }
+    } completion: {
+      client.close()
     }
     var ticks = 0
     var have: UInt64 = 0

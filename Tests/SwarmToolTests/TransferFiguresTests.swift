@@ -94,7 +94,8 @@ import Testing
         {"event": "status", "done": 1519386624, "wanted": 3221225472, "finished": false, \
         "downloaded": 0, "uploaded": 0, "wasted": 0, "download_rate": 69206016, \
         "upload_rate": 2097152, "peers": 8, "seeds": 3, "connecting": 0, "known_peers": 12, \
-        "seconds_left": 25, "waiting": null}
+        "seconds_left": 25, "waiting": null, \
+        "reads": null}
         """)
     #expect(JSON.list([.object([]), .list([]), .text("a\nb")]).line == #"[{}, [], "a\nb"]"#)
   }

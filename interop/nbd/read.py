@@ -204,7 +204,7 @@ def warm(scratch):
 
 def faults(scratch):
     """Nobody has the bytes: an error in time; then somebody has, and the client goes on."""
-    with Device(scratch, "v2", "--sparse", "--read-timeout", "2") as device:
+    with Device(scratch, "v2", "--sparse", "--read-timeout", "4") as device:
         client = nbd.NBD()
         client.connect_unix(device.socket)
         report.equal("faults: a read", client.pread(512, 0), disk[:512])
@@ -215,7 +215,13 @@ def faults(scratch):
             report.check("faults: without peers a read fails", False)
         except nbd.Error as caught:
             report.equal("faults: without peers", caught.errnum, 5)
-        report.check("faults: in time", time.monotonic() - begun < 10)
+        report.check("faults: in time", time.monotonic() - begun < 12)
+        stalls = [each for each in device.node.events if each.get("event") == "status"
+                  and each["reads"] and each["reads"]["stalled"]]
+        report.check("faults: while it waits the status says for what", stalls and
+                     stalls[-1]["reads"]["stalled"][0]["offset"] == 20 << 20
+                     and stalls[-1]["reads"]["stalled"][0]["reason"] == "no peer is connected",
+                     device.node.said())
         report.check("faults: the operator is told", device.node.wait_for_log("nobody had the bytes"),
                      device.node.said())
         report.equal("faults: what is here is read on", client.pread(512, 0), disk[:512])

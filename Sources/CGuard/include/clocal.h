@@ -13,6 +13,9 @@ int clocal_listen(const char *path, int backlog);
 /// Whether somebody listens at `path`: 1, or 0, or -1 with errno where that cannot be told.
 int clocal_is_served(const char *path);
 
+/// A socket that is connected to who listens at `path`; -1 with errno.
+int clocal_connect(const char *path);
+
 /// The next connection that waits, non-blocking; -1 with errno. `user` is who made it.
 int clocal_accept(int listener, uid_t *user);
 

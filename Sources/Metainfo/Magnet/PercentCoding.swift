@@ -1,8 +1,8 @@
 /// Percent-encoding of parameters. RFC 3986, section 2.1.
-enum PercentCoding {
+public enum PercentCoding {
   /// Appends `bytes` with everything escaped but the unreserved characters, which every client
   /// reads back alike.
-  static func encode(_ bytes: some Sequence<UInt8>, into text: inout [UInt8]) {
+  public static func encode(_ bytes: some Sequence<UInt8>, into text: inout [UInt8]) {
     for byte in bytes {
       if isUnreserved(byte) {
         text.append(byte)
@@ -19,7 +19,9 @@ enum PercentCoding {
   ///
   /// - Parameter plusIsSpace: whether `+` stands for a space, as HTML forms write it.
   /// - Throws: the index in `text` of a `%` without two hexadecimal digits after it.
-  static func decode(_ text: ArraySlice<UInt8>, plusIsSpace: Bool) throws(BadEscape) -> [UInt8] {
+  public static func decode(
+    _ text: ArraySlice<UInt8>, plusIsSpace: Bool
+  ) throws(BadEscape) -> [UInt8] {
     var bytes: [UInt8] = []
     bytes.reserveCapacity(text.count)
     var index = text.startIndex
@@ -40,8 +42,9 @@ enum PercentCoding {
   }
 
   /// Where an escape is cut short or is not hexadecimal.
-  struct BadEscape: Error {
-    let index: Int
+  public struct BadEscape: Error {
+    /// The place of the "%".
+    public let index: Int
   }
 
   private static func isUnreserved(_ byte: UInt8) -> Bool {

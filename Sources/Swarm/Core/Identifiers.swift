@@ -29,6 +29,8 @@ public enum PeerOrigin: Hashable, Sendable {
   case dht
   /// The local network. BEP 14, mDNS.
   case local
+  /// Connected before, for another torrent of the same dataset.
+  case met
 }
 
 /// Somebody's wish to read a range of a torrent's content.

@@ -25,6 +25,7 @@ struct PeerList: Sendable {
     init(_ origin: PeerOrigin) {
       switch origin {
       case .user: self = .user
+      case .met: self = .exchange
       case .dht: self = .dht
       case .local: self = .local
       }

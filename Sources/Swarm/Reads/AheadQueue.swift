@@ -62,6 +62,17 @@ struct AheadQueue {
     return nil
   }
 
+  /// Forgets runs that are done with, wherever they stand. Long runs, and very many, are left: this is
+  /// to cost little however often it is called.
+  mutating func compact(isDone: (BlockIndex) -> Bool) {
+    guard count <= ReadLimits.compactedRanges else { return }
+    let first = head < runs.count ? runs[head] : nil
+    runs.removeFirst(head)
+    head = 0
+    runs.removeAll { $0.count <= ReadLimits.compactedBlocks && $0.allSatisfy(isDone) }
+    if runs.first != first { done = 0 }
+  }
+
   private mutating func shrink() {
     if head == runs.count {
       runs.removeAll(keepingCapacity: runs.count <= ReadLimits.aheadRanges)

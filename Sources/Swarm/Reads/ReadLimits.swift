@@ -53,6 +53,10 @@ enum ReadLimits {
   static let prefetchRanges = 65_536
   /// Blocks looked at to find one to fetch ahead that a peer has.
   static let scannedAhead = 256
+  /// Ranges that are looked through for those that are done with, and blocks in one of these at the most:
+  /// some 10,000 looks, 50 microseconds.
+  static let compactedRanges = 1_024
+  static let compactedBlocks = 8
   /// The largest piece of which the rest is fetched when a block was read, in bytes: of larger ones it
   /// would be many times what was read.
   static let completedPiece: UInt64 = 1 << 20

@@ -23,6 +23,13 @@ extension Swarm {
     return true
   }
 
+  /// Ranges that wait to be prefetched, those of a few blocks that are done with left out.
+  public mutating func prefetchCount(in id: TorrentID) -> Int {
+    guard let data = torrent(id)?.data else { return 0 }
+    data.prefetch.compact { data.picker.state(of: $0) != .free }
+    return data.prefetch.count
+  }
+
   /// Forgets what waits to be prefetched and was not asked of anybody.
   public mutating func cancelPrefetch(in id: TorrentID) {
     torrent(id)?.data?.prefetch.removeAll()
@@ -81,6 +88,9 @@ extension Swarm {
       completePiece(of: block, torrent)
     }
   }
+
+  /// The largest piece of which the rest is fetched behind what is read of it, in bytes.
+  public static var completedPieceBytes: UInt64 { ReadLimits.completedPiece }
 
   /// Somebody needs a block of a sparse torrent: the rest of its piece is fetched behind all reads, so
   /// that it can be shared.

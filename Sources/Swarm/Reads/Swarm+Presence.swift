@@ -19,10 +19,10 @@ extension Swarm {
     return blocks.allSatisfy { data.content.isHere($0) }
   }
 
-  /// Which of these bytes are here, from the first on; ends after `limit` blocks, and where the file
-  /// does.
+  /// Which of these bytes are here, from the first on; ends after so many blocks or runs, and where the
+  /// file does.
   public func presence(
-    of bytes: Range<UInt64>, of file: Int, in id: TorrentID, limit: Int
+    of bytes: Range<UInt64>, of file: Int, in id: TorrentID, blocks limit: Int, runs most: Int
   ) -> [PresenceRun] {
     guard let data = torrent(id)?.data, let number = UInt32(exactly: file),
       let index = data.geometry.file(number),
@@ -30,19 +30,18 @@ extension Swarm {
     else { return [] }
     var runs: [PresenceRun] = []
     var position = bytes.lowerBound
-    for block in blocks.prefix(limit) {
+    var looked = blocks.prefix(limit)
+    while runs.count < most, let first = looked.first, position < bytes.upperBound {
+      let isHere = data.content.isHere(first)
+      let run = looked.prefix { data.content.isHere($0) == isHere }
+      looked = looked.dropFirst(run.count)
+      // Blocks of one file lie one behind the other: where the last one ends, the run does.
       guard
-        let span = data.geometry.spans(of: block).first(where: {
-          $0.file == index && $0.offset + UInt64($0.length) > position
-        })
+        let span = run.last.flatMap({ data.geometry.spans(of: $0).first { $0.file == index } })
       else { break }
       let end = min(span.offset + UInt64(span.length), bytes.upperBound)
-      let isHere = data.content.isHere(block)
-      if runs.last?.isHere == isHere {
-        runs[runs.count - 1].length += end - position
-      } else {
-        runs.append(PresenceRun(length: end - position, isHere: isHere))
-      }
+      guard end > position else { break }
+      runs.append(PresenceRun(length: end - position, isHere: isHere))
       position = end
     }
     return runs

@@ -155,6 +155,12 @@ final class DiscoveryDriver {
     drain()
   }
 
+  /// Follows it no more.
+  func unfollow(_ key: DatasetKey) {
+    rendezvous.unfollow(key, now: Self.now)
+    drain()
+  }
+
   /// There is a newer head.
   func setHead(_ head: MutableItem, isOurs: Bool) {
     rendezvous.setHead(head, isOurs: isOurs, now: Self.now)
@@ -247,6 +253,13 @@ final class DiscoveryDriver {
 
   private func take(_ mappings: [Mapping]) {
     guard !isStopping else { return }
+    let isMapped = mappings.contains {
+      if $0.wanted.transport == .tcp, case .mapped = $0.state { true } else { false }
+    }
+    if !isMapped {
+      rendezvous.setPort(listenPort, now: Self.now)
+      drain()
+    }
     for mapping in mappings {
       guard mapping.wanted.transport == .tcp, case .mapped(let port) = mapping.state else {
         continue

@@ -13,6 +13,8 @@ public protocol DiskBuffers: Sendable {
 /// threads at once. Blocks the thread: it belongs on the thread pool.
 public final class DiskDriver: Sendable {
   private let folder: ContentFolder
+  /// The paths of files that do not lie in the folder, by their number.
+  private let elsewhere: [Int: [UInt8]]
   private let maps: ConfinedFolder
   let entries: [FileEntry]
   let buffers: any DiskBuffers
@@ -28,23 +30,30 @@ public final class DiskDriver: Sendable {
     content: consuming ConfinedFolder, maps: consuming ConfinedFolder, entries: [FileEntry],
     buffers: any DiskBuffers
   ) {
-    self.init(folder: ContentFolder(content), maps: maps, entries: entries, buffers: buffers)
+    self.init(
+      folder: ContentFolder(content), elsewhere: [:], maps: maps, entries: entries,
+      buffers: buffers)
   }
 
   /// A driver for content in the user's folder at a path, which may be gone at times, and another one
   /// when it is back.
+  ///
+  /// - Parameter elsewhere: the paths of files that are not in that folder, by their number.
   public convenience init(
-    contentInPlace path: [UInt8], maps: consuming ConfinedFolder, entries: [FileEntry],
-    buffers: any DiskBuffers
+    contentInPlace path: [UInt8], elsewhere: [Int: [UInt8]] = [:],
+    maps: consuming ConfinedFolder, entries: [FileEntry], buffers: any DiskBuffers
   ) {
-    self.init(folder: ContentFolder(at: path), maps: maps, entries: entries, buffers: buffers)
+    self.init(
+      folder: ContentFolder(at: path), elsewhere: elsewhere, maps: maps, entries: entries,
+      buffers: buffers)
   }
 
   private init(
-    folder: ContentFolder, maps: consuming ConfinedFolder, entries: [FileEntry],
-    buffers: any DiskBuffers
+    folder: ContentFolder, elsewhere: [Int: [UInt8]], maps: consuming ConfinedFolder,
+    entries: [FileEntry], buffers: any DiskBuffers
   ) {
     self.folder = folder
+    self.elsewhere = elsewhere
     self.maps = maps
     self.entries = entries
     self.buffers = buffers
@@ -121,10 +130,12 @@ public final class DiskDriver: Sendable {
   /// What the file at the path looks like, whatever was open before; nil when there is none.
   private func examine(_ file: FileIndex) throws(DiskError) -> FileEvidence? {
     cache.remove(file)
-    switch folder.follow() {
-    case .same: break
-    case .replaced: cache.removeAll()
-    case .gone: return nil
+    if elsewhere[Int(file.rawValue)] == nil {
+      switch folder.follow() {
+      case .same: break
+      case .replaced: cache.removeAll()
+      case .gone: return nil
+      }
     }
     do throws(DiskError) {
       return try open(file, toWrite: false).file.evidence()
@@ -145,6 +156,7 @@ public final class DiskDriver: Sendable {
 
   /// Opens a file in the folder that is at the content's path, which may be another one by now.
   private func openByPath(_ file: FileIndex, flags: Int32) throws(DiskError) -> OpenFile {
+    if let path = elsewhere[Int(file.rawValue)] { return try OpenFile(at: path) }
     do throws(DiskError) {
       return try folder.opened().folder.open(names(of: file), flags: flags)
     } catch {

@@ -13,6 +13,13 @@ public struct OpenFile: ~Copyable, Sendable {
     self.path = path
   }
 
+  /// Opens a file of ours to be read. A symlink is an error (ELOOP).
+  init(at path: [UInt8]) throws(DiskError) {
+    let opened = path.withCPath { Glibc.open($0, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK) }
+    guard opened >= 0 else { throw DiskError(.open, path, errno) }
+    self.init(owning: opened, path: path)
+  }
+
   deinit { if descriptor >= 0 { Glibc.close(descriptor) } }
 
   /// Closes the file, and says if the system could not keep what was written.

@@ -61,7 +61,9 @@ public final class ContentImport {
       if knownLeaves.count < known.count { kept.giveUp() }
       content = ContentSource(
         files: zip(plan.files, plan.sources).map { entry, source in
-          let full = plan.isSingleFile ? path : path.appending(path: entry.path.bytes)
+          let full =
+            scan.elsewhere[source]
+            ?? (plan.isSingleFile ? path : path.appending(path: entry.path.bytes))
           return .init(path: full, stamp: scan.stamps[source])
         }, followsLinks: plan.isSingleFile)
     } catch {

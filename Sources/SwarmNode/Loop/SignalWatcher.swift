@@ -12,6 +12,14 @@ public final class SignalWatcher {
   /// terminal that is closed.
   public static let endings: [CInt] = [SIGINT, SIGTERM, SIGHUP]
 
+  /// Whether whoever started the process had it ignore the signal, as nohup does.
+  public static func isIgnored(_ number: CInt) -> Bool {
+    var action = sigaction()
+    guard sigaction(number, nil, &action) == 0 else { return false }
+    let handler = action.__sigaction_handler.sa_handler
+    return unsafeBitCast(handler, to: Int.self) == unsafeBitCast(SIG_IGN, to: Int.self)
+  }
+
   /// Calls `action` with the number of the signal each time it comes, until `close`.
   public init(on loop: EventLoop, signal: CInt, action: @escaping (CInt) -> Void) {
     self.action = action

@@ -7,6 +7,8 @@ final class SocketPoll {
     let rawValue: Int32
     static let readable = Events(rawValue: Int32(UV_READABLE.rawValue))
     static let writable = Events(rawValue: Int32(UV_WRITABLE.rawValue))
+    /// The other side sends no more, and may be gone.
+    static let hungUp = Events(rawValue: Int32(UV_DISCONNECT.rawValue))
   }
 
   private let handle: UnsafeMutablePointer<uv_poll_t>

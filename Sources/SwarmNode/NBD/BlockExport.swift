@@ -15,6 +15,11 @@ public struct BlockExport {
   public var size: UInt64
   /// After this long a read ends with an error.
   public var readTimeout: Duration
+  /// Where what clients read is recorded; nil for nowhere.
+  public var recordings: RecordedTraces?
+  /// The boot trace by which is fetched when the first client comes: its place in the torrent, and its
+  /// bytes, at most `TraceLimits.bytes`; nil for none.
+  public var trace: (place: Int, length: UInt64)?
 
   /// An export from its parts.
   public init(
@@ -42,9 +47,22 @@ public struct BlockExportFigures: Hashable, Sendable {
   public var failures = 0
   /// Reads that wait now.
   public var waiting = 0
+  /// Reads that waited for more than a second, and ended.
+  public var stalls = 0
+  /// The longest that a read has waited, of those that ended.
+  public var longestWait = Duration.zero
+  /// When the first read was answered, from the start of the node; nil before that.
+  public var firstRead: Duration?
   /// Clients that are connected now.
   public var clients = 0
 
   /// Nothing so far.
   public init() {}
+
+  /// A read has ended that waited since then.
+  mutating func ended(_ since: Duration, now: Duration) {
+    let wait = now - since
+    if wait > NBDServerLimits.stall { stalls += 1 }
+    longestWait = max(longestWait, wait)
+  }
 }

@@ -20,11 +20,19 @@ final class NBDConnection {
   private var input: [UInt8] = []
   /// What is read.
   private var export: BlockExport?
+  /// What notes its reads.
+  private var recording: TraceRecording?
+  /// Whether the client said that it goes.
+  private var hasSaidGoodbye = false
   private var gatherings: [NBDRequestID: Gathering] = [:]
   /// Reads that wait for the node, to be given up when the client goes.
-  private var waiting: [NBDRequestID: ReadID] = [:]
+  private var waiting: [NBDRequestID: (read: ReadID, since: Duration)] = [:]
+  /// Blocks that may be looked at for questions about what is here, until others had their turn.
+  private var statusBudget = NBDServerLimits.statusBlocks
   /// The client sends no more.
   private var hasEnded = false
+  /// Of which torrent it reads; nil while nothing was chosen.
+  var torrent: TorrentID? { export?.torrent }
   /// Whether something was added to what is to be sent.
   private(set) var hasNews = false
 
@@ -50,9 +58,13 @@ final class NBDConnection {
     poll.close()
     self.poll = nil
     Glibc.close(socket)
-    for read in waiting.values { server.node.cancel(read) }
+    for (read, since) in waiting.values {
+      server.node.cancel(read)
+      server.figures.ended(since, now: server.node.now)
+    }
     server.figures.waiting -= waiting.count
     waiting = [:]
+    leave(isClean: hasSaidGoodbye)
     server.remove(self)
   }
 
@@ -68,6 +80,7 @@ final class NBDConnection {
 
   private func ready(_ events: SocketPoll.Events?) {
     guard let events else { return close() }
+    statusBudget = NBDServerLimits.statusBlocks
     if events.contains(.readable) { receive() }
     if poll != nil { flush() }
   }
@@ -89,7 +102,9 @@ final class NBDConnection {
   private func take(_ bytes: UnsafeRawBufferPointer) {
     var offset = 0
     do {
-      while poll != nil, let event = try session.next(in: bytes.bytes, at: &offset) { take(event) }
+      while poll != nil, statusBudget > 0,
+        let event = try session.next(in: bytes.bytes, at: &offset)
+      { take(event) }
     } catch {
       server.log(.warning, "a client of the NBD socket broke the protocol: \(error)")
       close()
@@ -116,12 +131,15 @@ final class NBDConnection {
       let (count, isAlive) = output.send(on: socket)
       session.didSend(count)
       guard isAlive else { return close() }
-    } while output.isEmpty && (session.hasOutput || session.isReading && !input.isEmpty)
+    } while output.isEmpty
+      && (session.hasOutput || session.isReading && !input.isEmpty && statusBudget > 0)
     guard let poll else { return }
     if session.isOver || hasEnded && output.isEmpty && session.requestCount == 0 { return close() }
     var events: SocketPoll.Events = []
     if !output.isEmpty { events.insert(.writable) }
     if session.isReading, input.isEmpty, !hasEnded { events.insert(.readable) }
+    // What is left is gone on with when others had their turn.
+    if statusBudget <= 0, session.isReading, !input.isEmpty { events.insert(.writable) }
     poll.watch(events)
   }
 
@@ -143,14 +161,24 @@ final class NBDConnection {
         session.answerExport(.unknown("there is no export \(printable(name))"))
         return
       }
-      if purpose == .transmission { export = found }
+      if purpose == .transmission {
+        export = found
+        recording = server.traces.opened(found)
+      }
       session.answerExport(
         .export(
           NBDExport(
             name: found.names.first ?? name, description: found.description, size: found.size)))
     case .request(let request): take(request)
-    case .goodbye: break
+    case .goodbye: hasSaidGoodbye = true
     }
+  }
+
+  /// The client reads no more.
+  private func leave(isClean: Bool) {
+    recording = nil
+    if let export { server.traces.left(export, isClean: isClean) }
+    export = nil
   }
 
   private func take(_ request: NBDRequest) {
@@ -160,27 +188,30 @@ final class NBDConnection {
     case .cache:
       server.node.prefetch(request.range, of: export.file, in: export.torrent)
       session.complete(request.id)
-    case .blockStatus:
+    case .blockStatus(let isOne):
+      let limit = min(NBDServerLimits.statusBlocks, statusBudget)
+      let runs = server.node.presence(
+        of: request.range, of: export.file, in: export.torrent, blocks: max(1, limit),
+        runs: isOne ? 1 : nil)
+      statusBudget -= Int(clamping: runs.reduce(0) { $0 + $1.length } / UInt64(blockLength)) + 1
       session.answerStatus(
-        request.id,
-        server.node.presence(of: request.range, of: export.file, in: export.torrent).map {
-          NBDRun(length: $0.length, isHere: $0.isHere)
-        })
+        request.id, runs.map { NBDRun(length: $0.length, isHere: $0.isHere) })
     }
   }
 
   private func read(_ request: NBDRequest, _ export: BlockExport, isWhole: Bool) {
+    recording?.note(request.offset, request.length)
     if readAtOnce(request, export) {
-      server.figures.reads += 1
       server.figures.readsAtOnce += 1
-      server.figures.bytes += request.length
+      answered(request)
       return
     }
     server.figures.waiting += 1
-    waiting[request.id] = server.node.read(
+    let read = server.node.read(
       request.range, of: export.file, in: export.torrent, timeout: export.readTimeout,
       deliver: { [weak self] in self?.deliver($0, at: $1, to: request, isWhole: isWhole) },
       completion: { [weak self] in self?.end(request, $0) })
+    waiting[request.id] = (read, server.node.now)
   }
 
   /// Answers from memory. False when something is not here, or not in memory.
@@ -232,15 +263,12 @@ final class NBDConnection {
   }
 
   private func end(_ request: NBDRequest, _ failure: ReadFailure?) {
-    guard waiting.removeValue(forKey: request.id) != nil else { return }
+    guard let (_, since) = waiting.removeValue(forKey: request.id) else { return }
     server.figures.waiting -= 1
+    server.figures.ended(since, now: server.node.now)
     drop(request.id)
     hasNews = true
-    guard let failure else {
-      server.figures.reads += 1
-      server.figures.bytes += request.length
-      return
-    }
+    guard let failure else { return answered(request) }
     server.figures.failures += 1
     session.fail(request.id, .inputOutput, at: nil, failure.text)
     let range = request.range
@@ -251,14 +279,20 @@ final class NBDConnection {
       torrent: export?.torrent)
   }
 
+  private func answered(_ request: NBDRequest) {
+    server.figures.reads += 1
+    server.figures.bytes += request.length
+    if server.figures.firstRead == nil { server.figures.firstRead = server.node.now }
+  }
+
   private func drop(_ id: NBDRequestID) {
     gatherings.removeValue(forKey: id)?.memory.deallocate()
   }
 }
 
 extension ReadFailure {
-  /// For people.
-  fileprivate var text: String {
+  /// Why, for people: the end of a sentence.
+  public var text: String {
     switch self {
     case .timeout: "nobody had the bytes in time"
     case .closed: "the torrent was closed"

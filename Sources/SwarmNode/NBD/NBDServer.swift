@@ -1,5 +1,6 @@
 import Metainfo
 import Store
+import Swarm
 import Wire
 
 /// Offers files of a node's torrents as block devices on a Unix socket, by the protocol of NBD. Belongs
@@ -7,11 +8,17 @@ import Wire
 public final class NBDServer {
   /// What is offered. The first one is also had without a name.
   public var exports: [BlockExport] = []
+  /// Asked for names that are none of these exports'.
+  public var lookUp: ([UInt8]) -> BlockExport? = { _ in nil }
   /// What was done so far.
   public internal(set) var figures = BlockExportFigures()
 
+  /// Told what becomes of the boot trace of an export when its first client comes.
+  public var onTrace: (BlockExport, TraceUse) -> Void = { _, _ in }
+
   let node: Node
   let log: Log
+  private(set) lazy var traces = ExportTraces(node, log: log) { [unowned self] in onTrace($0, $1) }
   private var listener: LocalListener?
   private var connections: [ObjectIdentifier: NBDConnection] = [:]
 
@@ -27,13 +34,20 @@ public final class NBDServer {
   public func close() {
     listener?.close()
     listener = nil
+    // Before the clients are gone: one that is there may go on with another node.
+    traces.close()
     for connection in connections.values { connection.shutDown() }
     connections = [:]
     node.onTurnEnd = {}
   }
 
+  /// Whether a client is connected that reads files of the torrent.
+  public func isReading(_ torrent: TorrentID) -> Bool {
+    connections.values.contains { $0.torrent == torrent }
+  }
+
   func export(named name: [UInt8]) -> BlockExport? {
-    name.isEmpty ? exports.first : exports.first { $0.names.contains(name) }
+    name.isEmpty ? exports.first : exports.first { $0.names.contains(name) } ?? lookUp(name)
   }
 
   private func accept(_ socket: Int32) {

@@ -10,8 +10,12 @@ final class LocalListener {
   /// What was made at the path; nothing else is removed from there.
   private let identity: (device: UInt64, inode: UInt64)?
   private var poll: SocketPoll?
+  private var pauseTimer: EventTimer?
+  private let loop: EventLoop
   private let log: Log
   private let onAccept: (Int32) -> Void
+
+  private static let pauseMilliseconds: UInt64 = 500
 
   /// Listens. What a process that is no more left at the path is replaced; where somebody listens, it
   /// is an error (EADDRINUSE). The caller of `onAccept` gives each new socket away.
@@ -20,6 +24,7 @@ final class LocalListener {
   ) throws(SystemError) {
     self.path = path
     self.log = log
+    self.loop = loop
     self.onAccept = onAccept
     socket = try Self.listen(path)
     identity = Self.identity(of: path)
@@ -33,6 +38,8 @@ final class LocalListener {
     guard let poll else { return }
     poll.close()
     self.poll = nil
+    pauseTimer?.cancel()
+    pauseTimer = nil
     Glibc.close(socket)
     if let identity, let now = Self.identity(of: path), now == identity {
       _ = path.withCPath { unlink($0) }
@@ -65,11 +72,27 @@ final class LocalListener {
     return (UInt64(status.st_dev), UInt64(status.st_ino))
   }
 
+  /// Accepts nothing for a moment.
+  private func pause() {
+    guard let poll, pauseTimer == nil else { return }
+    poll.watch([])
+    log(.warning, "too many files are open: who connects to \(printable(path)) waits")
+    pauseTimer = EventTimer(on: loop, everyMilliseconds: Self.pauseMilliseconds) { [unowned self] in
+      pauseTimer?.cancel()
+      pauseTimer = nil
+      self.poll?.watch(.readable)
+    }
+  }
+
   private func accept() {
     for _ in 0..<NetLimits.acceptsInARow {
       var user: uid_t = 0
       let accepted = clocal_accept(socket, &user)
-      if accepted < 0 { return }
+      if accepted < 0 {
+        // Without descriptors the connection stays, and would be told of for ever.
+        if errno == EMFILE || errno == ENFILE { pause() }
+        return
+      }
       guard user == geteuid() || user == 0 else {
         log(.warning, "user \(user) may not use \(printable(path)): connection refused")
         Glibc.close(accepted)

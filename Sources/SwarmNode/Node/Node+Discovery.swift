@@ -16,6 +16,14 @@ extension Node {
     needsTurn = true
   }
 
+  /// Follows a dataset no more; its torrents stay.
+  public func unfollow(_ key: DatasetKey) {
+    guard !isStopping else { return }
+    swarm.unfollow(key, now: now)
+    discovery?.unfollow(key)
+    needsTurn = true
+  }
+
   /// There is a newer head, from elsewhere; `isOurs` if it was published on this machine.
   public func offer(_ head: MutableItem, isOurs: Bool) {
     guard !isStopping else { return }

@@ -52,11 +52,19 @@ extension Node {
     return disk.readCached(index, at: bytes.lowerBound, into: buffer)
   }
 
-  /// Which of these bytes can be read without any peer, from the first on.
-  func presence(
-    of bytes: Range<UInt64>, of file: Int, in torrent: TorrentID
+  /// Which of these bytes can be read without any peer, from the first on: runs, in order, that need not reach
+  /// to the end of the range.
+  ///
+  /// - Parameters:
+  ///   - blocks: how many are looked at; nil for as many as take a few milliseconds.
+  ///   - runs: how many there are at the most; nil for some thousands.
+  public func presence(
+    of bytes: Range<UInt64>, of file: Int, in torrent: TorrentID, blocks: Int? = nil,
+    runs: Int? = nil
   ) -> [PresenceRun] {
-    swarm.presence(of: bytes, of: file, in: torrent, limit: NBDServerLimits.statusBlocks)
+    swarm.presence(
+      of: bytes, of: file, in: torrent, blocks: blocks ?? NBDServerLimits.statusBlocks,
+      runs: runs ?? NBDServerLimits.statusRuns)
   }
 
   /// Fetches bytes of a file before they are read: behind all reads, before what is wanted as a whole,
@@ -68,6 +76,22 @@ extension Node {
     needsTurn = true
     return swarm.prefetch(bytes, of: file, in: torrent, now: now)
   }
+
+  /// How many bytes may be fetched for the sake of one: of v1 torrents, and where the rest of a piece
+  /// follows what is read of it, a piece, else a block.
+  func fetchedUnit(in torrent: TorrentID) -> UInt64 {
+    guard let geometry = torrents[torrent]?.geometry else { return UInt64(blockLength) }
+    let piece = UInt64(geometry.pieceLength)
+    return geometry.kind == .v1 || piece <= Swarm.completedPieceBytes ? piece : UInt64(blockLength)
+  }
+
+  /// Whether these bytes are here and verified.
+  func isHere(_ bytes: Range<UInt64>, of file: Int, in torrent: TorrentID) -> Bool {
+    swarm.isHere(bytes, of: file, in: torrent)
+  }
+
+  /// Ranges of the torrent that wait to be prefetched.
+  func prefetchCount(in torrent: TorrentID) -> Int { swarm.prefetchCount(in: torrent) }
 
   /// Forgets what waits to be prefetched and was not asked of anybody yet.
   public func cancelPrefetch(in torrent: TorrentID) { swarm.cancelPrefetch(in: torrent) }

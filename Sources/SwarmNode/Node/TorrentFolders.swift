@@ -9,6 +9,8 @@ public struct TorrentFolders: Sendable {
   public var maps: [UInt8]
   /// What the only file of a torrent is called in the content's folder, if not as the torrent says.
   public var fileName: PathElement?
+  /// Files of content in place that lie elsewhere: by their joined path in the torrent the path on disk.
+  public var elsewhere: [[UInt8]: [UInt8]] = [:]
   /// Work on a thread of the pool before the content is looked at: what is put there is found.
   public var preparation: (@Sendable () -> Void)?
 
@@ -60,7 +62,12 @@ public struct TorrentFolders: Sendable {
     if let fileName, entries.count == 1 { entries[0].path = try ContentPath([fileName]) }
     let maps = try ConfinedFolder(self.maps)
     guard isOwned else {
-      return DiskDriver(contentInPlace: content, maps: maps, entries: entries, buffers: buffers)
+      var paths: [Int: [UInt8]] = [:]
+      if !elsewhere.isEmpty {
+        for (number, entry) in entries.enumerated() { paths[number] = elsewhere[entry.path.bytes] }
+      }
+      return DiskDriver(
+        contentInPlace: content, elsewhere: paths, maps: maps, entries: entries, buffers: buffers)
     }
     return DiskDriver(
       content: try ConfinedFolder(content), maps: maps, entries: entries, buffers: buffers)

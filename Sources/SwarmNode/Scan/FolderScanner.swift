@@ -9,6 +9,28 @@ public struct Scan: Sendable {
   public let items: [ScannedItem]
   /// For each item, how to know it again; nil for what is not a file.
   let stamps: [FileStamp?]
+  /// The paths of items that do not lie below `path`, by their place in `items`.
+  let elsewhere: [Int: [UInt8]]
+}
+
+extension Scan {
+  /// The scan with files besides that lie elsewhere: for each the names under which it counts as being
+  /// below the folder, and its path.
+  func adding(_ files: [(names: [[UInt8]], path: [UInt8])]) throws(SystemError) -> Scan {
+    var (items, stamps, elsewhere) = (items, stamps, elsewhere)
+    for file in files {
+      guard let open = Descriptor(path: file.path, flags: O_RDONLY | O_NOFOLLOW),
+        let status = open.status()
+      else { throw SystemError("read", file.path) }
+      let stamp = FileStamp(status)
+      elsewhere[items.count] = file.path
+      items.append(
+        ScannedItem(
+          names: file.names, kind: .file(length: stamp.length, isExecutable: false, holes: [])))
+      stamps.append(stamp)
+    }
+    return Scan(path: path, items: items, stamps: stamps, elsewhere: elsewhere)
+  }
 }
 
 /// Lists everything below a path with one look at each thing. Follows no symlink but the path
@@ -34,7 +56,7 @@ public struct FolderScanner {
     default:
       throw SystemError("share", path, EINVAL, detail: "it is neither a file nor a folder")
     }
-    return Scan(path: path, items: scanner.items, stamps: scanner.stamps)
+    return Scan(path: path, items: scanner.items, stamps: scanner.stamps, elsewhere: [:])
   }
 
   private mutating func walk(_ top: [UInt8]) throws(SystemError) {

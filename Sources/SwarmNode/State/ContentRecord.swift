@@ -5,6 +5,14 @@ import Store
 /// Where the content of a dataset is, and how its files looked when they were hashed. While they look
 /// the same, nobody has written to them by ordinary means (`FileEvidence`).
 public struct ContentRecord: Hashable, Sendable {
+  /// A file of a version that lies in our own folder, since the user's is never written to.
+  public struct Shipped: Hashable, Sendable {
+    /// Its path in the dataset.
+    public let path: [UInt8]
+    /// SHA-256 of its bytes: what it is called in our folder (`KeyedDataset.shippedPath`).
+    public let digest: SHA256Digest
+  }
+
   /// Whose the content is.
   public enum Owner: String, Sendable {
     /// Ours: written as it came from peers.
@@ -36,6 +44,8 @@ public struct ContentRecord: Hashable, Sendable {
   /// Whether the program made it to follow a dataset, so that it may remove it when newer versions are
   /// here; false where somebody asked for this version, or put files there.
   public var isDisposable = false
+  /// Files of the version besides that are not in the user's folder, ascending by path.
+  public var shipped: [Shipped] = []
 
   /// A record from its parts.
   public init(path: [UInt8], owner: Owner, isWhole: Bool, items: [Item]) {
@@ -152,6 +162,17 @@ public struct ContentRecord: Hashable, Sendable {
     encoder.string(owner.rawValue)
     encoder.key("path")
     encoder.string(path)
+    if !shipped.isEmpty {
+      encoder.key("shipped")
+      encoder.beginList()
+      for file in shipped {
+        encoder.beginList()
+        encoder.string(file.path)
+        encoder.string(file.digest.bytes)
+        encoder.end()
+      }
+      encoder.end()
+    }
     encoder.key("whole")
     encoder.integer(isWhole ? 1 : 0)
     encoder.end()
@@ -173,6 +194,12 @@ public struct ContentRecord: Hashable, Sendable {
     }
     self.init(path: Array(path), owner: owner, isWhole: whole == 1, items: items)
     isDisposable = node["disposable"]?.integer == 1
+    guard let list = node["shipped"]?.list else { return }
+    for file in list {
+      let parts = file.list?.compactMap(\.string) ?? []
+      guard parts.count == 2, let digest = SHA256Digest(parts[1]) else { return nil }
+      shipped.append(Shipped(path: Array(parts[0]), digest: digest))
+    }
   }
 
   private static func item(_ node: BencodeNode) -> Item? {

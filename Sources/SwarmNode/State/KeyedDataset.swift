@@ -5,6 +5,7 @@ import Metainfo
 ///
 ///     datasets/<key>/head           the newest signed head that was seen, as the DHT has it
 ///     datasets/<key>/versions/<n>   the v2 infohash of version n in hexadecimal digits
+///     datasets/<key>/shipped/       files of versions that are not in the publisher's folder (boot traces)
 ///     datasets/<key>/lock           held while one of these is written
 ///     datasets/<key>/publishing     held by the process that publishes
 ///

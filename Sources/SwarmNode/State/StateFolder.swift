@@ -10,6 +10,7 @@ import Metainfo
 ///     datasets/<infohash>/blocks/              block maps
 ///     datasets/<infohash>/content              where the content is, and how its files looked
 ///     datasets/<infohash>/at-<digest>/         lock, blocks and content of a further copy elsewhere
+///     datasets/<infohash>/traces/              what boots read (`RecordedTraces`)
 ///     datasets/<key>/                          head and versions of a dataset (`KeyedDataset`)
 ///     keys/<key>                               its secret, where it is published (`KeyFolder`)
 ///     metadata/<infohash>/                     of a version that is shared without content: nothing

@@ -2,6 +2,8 @@
 enum StateLimits {
   /// Bytes in what is kept of a path that became a torrent: two paths and an infohash.
   static let sourceBytes = 1 << 16
+  /// Bytes in the list of places: a line of some hundred bytes for each dataset that was ever joined.
+  static let placesBytes = 64 << 20
   /// Bytes in the process's number, which a lock holds.
   static let lockBytes = 32
   /// Bytes of a signed head: value and salt at their limits (BEP 44), key, signature and number.

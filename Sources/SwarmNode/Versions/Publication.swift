@@ -22,6 +22,7 @@ public final class Publication {
   private let state: StateFolder
   private let secret: DatasetSecret
   private let items: [ContentRecord.Item]
+  private let shipped: [ContentRecord.Shipped]
   /// The newest version, as it was published from this path.
   private let newest: KeptVersion?
   /// The next version, if an attempt that was stopped has left it whole.
@@ -40,8 +41,10 @@ public final class Publication {
   /// - Parameters:
   ///   - message: what the publisher says of the version.
   ///   - created: the time of publishing, in seconds since 1970.
+  ///   - traces: what becomes of boot traces.
   public init(
-    _ source: PublishedSource, message: String, created: Int64, state: StateFolder
+    _ source: PublishedSource, message: String, created: Int64, traces: TraceChanges = .init(),
+    state: StateFolder
   ) throws(PublicationError) {
     self.source = source
     self.state = state
@@ -60,12 +63,14 @@ public final class Publication {
     let scan = try PublicationError.wrap { () throws(SystemError) in try Self.scan(source.path) }
     items = ContentRecord.items(of: scan)
     newest = head?.infohashV2.flatMap { state.keptVersion($0, content: source.path) }
+    shipped = try traces.files(
+      besides: items, before: newest?.record?.shipped ?? [], of: dataset)
     let left = dataset.version(number).flatMap { state.keptVersion($0, content: source.path) }
-    if newest?.isUnchanged(items) == true {
+    if newest?.isUnchanged(items, shipped) == true {
       (prepared, self.import) = (nil, nil)
       return
     }
-    if let left, left.isUnchanged(items), let said = left.torrent.info.version,
+    if let left, left.isUnchanged(items, shipped), let said = left.torrent.info.version,
       said.number == number, said.previous == version.previous, said.message == message
     {
       (prepared, self.import) = (left, nil)
@@ -77,8 +82,17 @@ public final class Publication {
       kind: source.kind,
       pieceLength: source.pieceLength ?? Self.pieceLength(scan, earlier, source.kind),
       version: version)
+    let whole = try PublicationError.wrap { [shipped, dataset] () throws(SystemError) in
+      try scan.adding(
+        shipped.map {
+          (
+            $0.path.split(separator: UInt8(ascii: "/")).map(Array.init),
+            dataset.shippedPath($0.digest)
+          )
+        })
+    }
     self.import = try PublicationError.wrap { () throws(ContentImportError) in
-      try ContentImport(scan, name: source.name, options: options, earlier: earlier)
+      try ContentImport(whole, name: source.name, options: options, earlier: earlier)
     }
   }
 
@@ -131,7 +145,9 @@ public final class Publication {
 
   /// How the content looked when it was hashed.
   public var record: ContentRecord {
-    ContentRecord(path: source.path, owner: .user, isWhole: true, items: items)
+    var record = ContentRecord(path: source.path, owner: .user, isWhole: true, items: items)
+    record.shipped = shipped
+    return record
   }
 
   private func checkUnchanged(_ info: InfoDictionary) throws(PublicationError) {
@@ -186,8 +202,12 @@ public final class Publication {
 
 extension KeptVersion {
   /// Whether the content looks as it did when this version was made of it.
-  public func isUnchanged(_ items: [ContentRecord.Item]) -> Bool {
-    guard let record, record.owner == .user, record.isWhole else { return false }
+  public func isUnchanged(
+    _ items: [ContentRecord.Item], _ shipped: [ContentRecord.Shipped]
+  ) -> Bool {
+    guard let record, record.owner == .user, record.isWhole, record.shipped == shipped else {
+      return false
+    }
     return record.firstDifference(from: items) == nil
   }
 }

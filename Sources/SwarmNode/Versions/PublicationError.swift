@@ -24,6 +24,14 @@ public enum PublicationError: Error, Hashable, Sendable, CustomStringConvertible
   case overtaken(DatasetKey, UInt64)
   /// The path is published already, otherwise than is asked for: how.
   case otherSource([UInt8], String)
+  /// A boot trace is to go with a version that is one file and no folder.
+  case traceOfAFile
+  /// A boot trace of a file that is not in the content.
+  case traceOfNothing([UInt8])
+  /// Two boot traces of one file.
+  case traceTwice([UInt8])
+  /// Something in the content is where a boot trace would be: the trace's place, and what is there.
+  case traceInTheWay([UInt8], [UInt8])
 
   /// What is wrong, where, and what to do.
   public var description: String {
@@ -53,6 +61,15 @@ public enum PublicationError: Error, Hashable, Sendable, CustomStringConvertible
         + "published, look at it first"
     case .otherSource(let path, let how):
       "\(printable(path)) is published \(how); --no-key shares it otherwise, without a key"
+    case .traceOfAFile:
+      "a boot trace goes beside its image, in a folder, and this dataset is one file: put the image into "
+        + "a folder of its own and publish that"
+    case .traceOfNothing(let path):
+      "a boot trace is of a file of the dataset, and there is no \(printable(path)) in it"
+    case .traceTwice(let path): "there are two boot traces of \(printable(path)); name one"
+    case .traceInTheWay(let place, let path):
+      "the boot trace would be \(printable(place)) of the dataset, and the folder has \(printable(path)) "
+        + "itself: remove that, or publish it without --trace, where it is a boot trace it is used as one"
     }
   }
 
@@ -90,6 +107,9 @@ extension StateFolder {
   public func publish(
     _ path: [UInt8], key: DatasetKey?, name: [UInt8]?, kind: TorrentKind?, pieceLength: UInt64?
   ) throws(PublicationError) -> PublishedSource {
+    // Two first times at once would make two keys, of which one is lost.
+    let lock = try PublicationError.wrap { () throws(StateError) in try lockSources() }
+    defer { withExtendedLifetime(lock) {} }
     if let source = publishedSource(at: path) {
       if let key, key != source.key { throw .otherSource(path, "under the key \(source.key)") }
       if let name, name != source.name {

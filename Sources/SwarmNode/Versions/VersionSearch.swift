@@ -156,6 +156,17 @@ public final class VersionSearch {
   /// Gives up: what was found until now is told.
   public func stop() { end(.success(found)) }
 
+  /// Gives up, and takes part in nothing any more.
+  public func leave() {
+    stop()
+    guard let node else { return }
+    if let meeting { node.remove(meeting) }
+    node.unfollow(dataset.key)
+  }
+
+  /// Torrents of the node that are this search's.
+  public var torrents: [TorrentID] { [fetching, closing, meeting].compactMap { $0 } }
+
   // MARK: What is inside
 
   /// Sets out where the goal can be reached from; false where that is not known yet.
@@ -295,7 +306,7 @@ public final class VersionSearch {
     let new = peers.subtracting(told)
     if new.isEmpty { return }
     told.formUnion(new)
-    node?.add(peers: new.sorted { "\($0)" < "\($1)" }, from: .user, to: torrent)
+    node?.add(peers: new.sorted { "\($0)" < "\($1)" }, from: .met, to: torrent)
   }
 
   private func end(_ result: Result<[Found], VersionSearchError>) {

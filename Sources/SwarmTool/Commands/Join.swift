@@ -65,13 +65,20 @@ struct Join: ParsableCommand {
       subject: try JoinSubject(parsing: subject.bytes), directory: folder?.bytes ?? Array(".".utf8),
       globs: globs, keep: keep.map { Int($0) }, reading: exports.reading,
       peers: options.network.peers.map(\.address))
+    try session(request, display).run()
+  }
+
+  /// The plan is the session's alone: what holds a version against others goes with it.
+  private func session(
+    _ request: JoinRequest, _ display: StatusDisplay
+  ) throws -> TransferSession {
     let (plan, link, name) = try request.plan(in: options.stateFolder(), display)
     let task = TransferSession.Task(
       plan: plan, exports: exports.offered, endsWhenFinished: once
     ) { endpoints in
       announce(link, name, endpoints, display)
     }
-    try TransferSession(task, options: options, display: display).run()
+    return try TransferSession(task, options: options, display: display)
   }
 
   private func announce(

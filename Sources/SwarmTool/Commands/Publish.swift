@@ -24,6 +24,22 @@ struct Publish: ParsableCommand {
   @Option(name: .shortAndLong, help: "What is new, for those who fetch it.")
   var message: BytePath?
 
+  @Option(
+    name: .customLong("trace"),
+    help: ArgumentHelp(
+      "A boot trace (swarm trace) that goes with the version; can be repeated.",
+      discussion: """
+        FILE is of the file that has the size it says, FILE=PATH of PATH in the dataset; "recorded" takes \
+        what boots of the dataset's versions have read here. Your folder is not written to. Traces stay \
+        with later versions.
+        """,
+      valueName: "file[=path]"), completion: .file())
+  var traces: [BytePath] = []
+
+  @Flag(
+    name: .customLong("drop-traces"), help: "Leave out boot traces that the version before has.")
+  var dropsTraces = false
+
   @Flag(name: .customLong("no-spread"), help: "Tell nobody: swarm seed will.")
   var isQuiet = false
 
@@ -46,7 +62,14 @@ struct Publish: ParsableCommand {
     let source = try dataset.source(of: path.bytes, in: state)
     let text = message.map { String(decoding: $0.bytes, as: UTF8.self) } ?? ""
     var warnings: [String] = []
-    var run = try PublicationRun(source, message: text, state: state) { warnings.append($0) }
+    var changes = TraceChanges()
+    changes.dropsOthers = dropsTraces
+    for argument in traces {
+      changes.new += try TraceArgument(argument.bytes).traces(for: source, in: state)
+    }
+    var run = try PublicationRun(source, message: text, traces: changes, state: state) {
+      warnings.append($0)
+    }
     // A seed of the folder that runs is to have it at once.
     run.folder = nil
     if !options.isJSON {
@@ -112,6 +135,7 @@ struct Publish: ParsableCommand {
         ("path", .text(printable(source.path))), ("published_now", .bool(isNew)),
         ("hashed", .number(run.hashed)), ("differing_bytes", .number(orNull: diff?.differingBytes)),
         ("warnings", .list(warnings.map { .text($0) })),
+        ("traces", .list(info.tracedFiles.map { .text("\($0)") })),
         ("dht_nodes", .number(orNull: nodes.map { UInt64($0) })),
         ("peers", .number(orNull: peers.map { UInt64($0) })),
         ("seed_process", .number(orNull: process.map { UInt64($0) })),
@@ -128,6 +152,7 @@ struct Publish: ParsableCommand {
       rows.append(("hashed", Quantity.bytes(run.hashed)))
       if let diff { rows.append(("new", DiffView(diff).summary)) }
     }
+    for file in info.tracedFiles { rows.append(("boot trace of", "\(file)")) }
     rows += [("dataset key", source.key.hex), ("path", printable(source.path)), ("link", link.uri)]
     try Console.result(table(rows))
     guard isNew else { return }

@@ -138,28 +138,50 @@ final class JoinPlace {
 
   /// The newest versions beside this one that are whole and of which nobody else takes part: to be
   /// shared, since others may ask for them. None while it is not known what the dataset is called.
-  func older(atMost count: Int) -> [Member.Other] {
-    guard let dataset, let info = torrent?.info, let links = try? links(for: info),
-      let numbers = try? links.versions()
+  ///
+  /// - Parameter needed: versions that come first, and need not be whole: somebody reads them.
+  func older(
+    atMost count: Int, needed: Set<UInt64> = [], reading: ReadingPolicy = ReadingPolicy()
+  ) -> [Member.Other] {
+    guard let dataset, let info = torrent?.info ?? anyInfo(of: dataset),
+      let links = try? links(for: info), let numbers = try? links.versions()
     else { return [] }
-    let own = number ?? info.version?.number
-    return numbers.reversed().lazy.filter { $0 != own }.compactMap { number in
-      self.other(number, of: dataset, at: links)
-    }.prefix(count).map { $0 }
+    let own = number ?? torrent?.info.version?.number
+    let (first, rest) = (
+      numbers.filter { needed.contains($0) }, numbers.filter { !needed.contains($0) }
+    )
+    let read = first.filter { $0 != own }.compactMap { number in
+      other(number, of: dataset, at: links, reading: reading)
+    }
+    return read
+      + rest.reversed().lazy.filter { $0 != own }.compactMap { number in
+        self.other(number, of: dataset, at: links, reading: nil)
+      }.prefix(count)
   }
 
+  /// What is in some version that is known: all are called the same.
+  private func anyInfo(of dataset: KeyedDataset) -> InfoDictionary? {
+    let numbers = ((try? dataset.versions()) ?? []).reversed()
+    return numbers.lazy.compactMap { number in
+      dataset.version(number).flatMap { self.state.keptVersion($0)?.torrent.info }
+    }.first
+  }
+
+  /// - Parameter reading: how it is read where it need not be whole; nil where it must be.
   private func other(
-    _ number: UInt64, of dataset: KeyedDataset, at links: VersionLinks
+    _ number: UInt64, of dataset: KeyedDataset, at links: VersionLinks, reading: ReadingPolicy?
   ) -> Member.Other? {
     guard let infohash = dataset.version(number), let name = DatasetName(v1: nil, v2: infohash),
       let element = try? links.placeName(of: number), let place = try? links.place(of: number),
       let kept = state.keptVersion(infohash, content: place), kept.record?.owner == .program,
-      kept.record?.isWhole == true, let folder = try? state.open(name, content: place)
+      reading != nil || kept.record?.isWhole == true,
+      let folder = try? state.open(name, content: place)
     else { return nil }
     let info = kept.torrent.info
     var request = TorrentRequest(
       source: .torrent(info, kept.torrent.pieceLayers), content: .owned)
     request.wanted = { _, _ in false }
+    if let reading { request.reading = reading }
     request.dataset = dataset.key
     return Member.Other(
       request: request,
@@ -263,6 +285,7 @@ final class JoinPlace {
       // Somebody removed all of it: what the maps say is of no use.
       let name = try version.map { try $0.links.placeName(of: $0.number) }
       let all = try JoinTarget(info, in: directory, as: name) { _, _ in true }
+      try state.claim(target.content, for: DatasetName(info))
       if !all.present.isEmpty { return record }
       try folder.forgetMaps()
       var empty = ContentRecord(path: record.path, owner: .program, isWhole: false, items: [])
@@ -276,6 +299,12 @@ final class JoinPlace {
         "there are things in the way, and nothing is overwritten: " + shown.joined(separator: "; ")
           + (more > 0 ? "; and \(more) more" : "")
           + ". Move them away, or name another folder behind the link")
+    }
+    try state.claim(target.content, for: DatasetName(info))
+    if let source = state.publishedSource(at: target.content), source.key != dataset?.key {
+      throw Failure(
+        "\(printable(target.content)) is what you share by the key \(source.key), and would be overwritten; "
+          + "name another folder behind the link")
     }
     try folder.claim(filesAt: target.present, of: info)
     if !target.present.isEmpty {

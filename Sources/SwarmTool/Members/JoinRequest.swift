@@ -16,6 +16,10 @@ struct JoinRequest {
   var keep: Int?
   /// What is fetched for the sake of reads; where it is sparse, nothing else is.
   var reading = ReadingPolicy()
+  /// Whether the version whose files are known is stayed with, and newer ones are only remembered.
+  var stays = false
+  /// Versions that somebody reads: they are taken part in as well.
+  var needed: Set<UInt64> = []
   /// Peers that are known, besides those that the link names.
   var peers: [PeerAddress] = []
 
@@ -38,7 +42,7 @@ struct JoinRequest {
     let place = try isNamed ? place(link, known, number: newest, state, teller) : nil
     var followed: Member.Dataset?
     if let dataset { followed = try follow(dataset, head, link, place, state, teller) }
-    var others = place?.older(atMost: Self.mostOlder) ?? []
+    var others = place?.older(atMost: Member.mostOlder, needed: needed, reading: reading) ?? []
     if let dataset {
       others += MetadataShare.versions(
         of: dataset, except: Set(others.compactMap(\.version)), state: state)
@@ -123,6 +127,11 @@ struct JoinRequest {
           }
         }
         if let infohash = newer.infohashV2, infohash == joined { return nil }
+        // Until its files are known it may be none of the dataset's: 64 digits can be a key, too.
+        if stays, newest?.torrent != nil {
+          teller.note("version \(number) is published; it is for the next time")
+          return nil
+        }
         var named = link
         named.selection = nil
         named.v2Infohash = newer.infohashV2
@@ -142,9 +151,6 @@ struct JoinRequest {
     }
     return followed
   }
-
-  /// How many older versions that are whole here are shared on: each is a swarm of its own.
-  private static let mostOlder = 4
 
   /// The torrent, if it is here: in the file that was named, or from an earlier time.
   private func known(

@@ -43,6 +43,14 @@ struct KnownDataset {
     head = try Failure.wrap { [dataset] in try dataset.head() }
   }
 
+  /// The dataset of a key.
+  init(_ key: DatasetKey, state: StateFolder) throws(Failure) {
+    (self.key, self.state) = (key, state)
+    (salt, peers) = ([], [])
+    dataset = state.dataset(key)
+    head = try Failure.wrap { [dataset] in try dataset.head() }
+  }
+
   /// Looks again what the newest head is.
   mutating func update() throws(Failure) {
     head = try Failure.wrap { [dataset] in try dataset.head() }

@@ -96,7 +96,7 @@ extension Member {
   private func opened() {
     host.canBeRead(self)
     guard let recheck = subject?.recheck else { return }
-    host.loop.perform(recheck) { [unowned self] fault in if let fault { fail(fault) } }
+    host.loop.perform(recheck) { [weak self] fault in if let fault { self?.fail(fault) } }
   }
 
   private func finished() {

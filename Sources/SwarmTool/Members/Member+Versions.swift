@@ -17,8 +17,8 @@ extension Member {
   /// Looks for the version that is asked for.
   func search() {
     guard let search = plan.search else { return }
-    search.versions.onEnd = { [unowned self] result in
-      guard !isOver else { return }
+    search.versions.onEnd = { [weak self] result in
+      guard let self, !isOver else { return }
       do {
         guard let found = try result.get().first else { return }
         begin(try search.found(found))
@@ -56,10 +56,12 @@ extension Member {
   /// Removes the old versions that are too many: first from the node, then from the disk.
   func removeSuperfluous() {
     guard let (removal, count) = plan.dataset?.removal() else { return }
-    for number in removal.superfluous(keeping: count) where removing.insert(number).inserted {
-      if let shared = besides.first(where: { $0.version == number }),
-        host.node.status(of: shared.torrent) != nil
-      {
+    for number in removal.superfluous(keeping: count) {
+      let shared = besides.first { $0.version == number }
+      // One that is read stays until a later time.
+      if let shared, host.isOffering(shared.torrent) { continue }
+      guard removing.insert(number).inserted else { continue }
+      if let shared, host.node.status(of: shared.torrent) != nil {
         host.node.remove(shared.torrent)
       } else {
         remove(number, by: removal)

@@ -8,8 +8,9 @@ import Wire
 ///
 /// Belongs to the loop's thread.
 final class Member {
-  let plan: Plan
+  private(set) var plan: Plan
   let teller: any Teller
+  let state: StateFolder
   private(set) unowned var host: any MemberHost
   var subject: Subject?
   /// What is shared besides: earlier versions for the most part.
@@ -36,9 +37,13 @@ final class Member {
   var tellsOfPeers = false
   var isDiskFull = false
   var isRestarting = false
+  /// Whether it has gone on from one version to another.
+  private var hasFollowed = false
   /// Nothing is begun any more.
   private(set) var isOver = false
 
+  /// How many older versions that are whole here are shared on.
+  static let mostOlder = 4
   /// A peer that is connected tells of its head in less.
   private static let grace = Duration.seconds(3)
 
@@ -46,8 +51,11 @@ final class Member {
   init(_ plan: Plan, of host: any MemberHost, state: StateFolder, teller: any Teller) {
     self.plan = plan
     self.host = host
+    self.state = state
     self.teller = teller
     subject = plan.subject
+    // What holds a version against others is let go with it.
+    self.plan.subject = nil
     follower = plan.dataset.map { HeadFollower($0) }
     figures.isSeed = plan.isSeed
     surroundings = MemberSurroundings(
@@ -57,15 +65,30 @@ final class Member {
   /// Begins to take part.
   func begin() {
     follow()
-    start()
-    search()
-    shareOthers()
+    for step in [start, search, shareOthers] where !isOver { step() }
+    plan.others = []
   }
 
   /// Begins nothing any more: the node stops, or the member is taken out of it.
   func end() {
     isOver = true
     surroundings.close()
+  }
+
+  /// Takes part no more: all that it has is closed, which takes a moment.
+  func leave() {
+    end()
+    if let key = plan.dataset?.key { host.node.unfollow(key) }
+    plan.search?.versions.leave()
+    for torrent in torrents { host.node.remove(torrent) }
+  }
+
+  /// Whether nothing of it is open any more.
+  var hasLeft: Bool { isOver && torrents.allSatisfy { host.node.status(of: $0) == nil } }
+
+  private var torrents: [TorrentID] {
+    [torrent, meeting].compactMap { $0 } + besides.map(\.torrent)
+      + (plan.search?.versions.torrents ?? [])
   }
 
   private func follow() {
@@ -102,7 +125,7 @@ final class Member {
       self.torrent = torrent
       for peer in plan.peers { host.node.resolve(peer, for: torrent) }
       let known = met.union(plan.search?.versions.peers ?? [])
-      if !known.isEmpty { host.node.add(peers: Array(known), to: torrent) }
+      if !known.isEmpty { host.node.add(peers: Array(known), from: .met, to: torrent) }
     } catch {
       fail(Self.text(of: error))
     }
@@ -114,12 +137,14 @@ final class Member {
     if let torrent {
       updateFigures()
       // One that an earlier run had may still be looked at.
-      if let subject, figures.isFinished || subject.wasWhole() || host.isOffering {
+      if let subject, figures.isFinished || subject.wasWhole() || host.isOffering(torrent) {
         besides.append(Shared(torrent: torrent, version: subject.version(), holder: subject))
+        leaveOldest()
       } else {
         host.node.remove(torrent)
       }
     }
+    hasFollowed = hasFollowed || subject != nil
     subject = next
     torrent = nil
     info = nil
@@ -182,7 +207,19 @@ final class Member {
     host.isComplete(self)
   }
 
-  func fail(_ reason: String) { if !isOver { host.failed(self, reason) } }
+  /// The member can do nothing more; but who followed a dataset from one version to the next waits for
+  /// another one.
+  func fail(_ reason: String) {
+    if isOver { return }
+    if hasFollowed, plan.dataset != nil { return warn(reason) }
+    host.failed(self, reason)
+  }
+
+  /// As many older versions are shared as after a new start: each is a swarm of its own.
+  private func leaveOldest() {
+    let versions = besides.filter { $0.version != nil && !host.isOffering($0.torrent) }
+    for shared in versions.dropLast(Self.mostOlder) { host.node.remove(shared.torrent) }
+  }
 
   static func text(of error: any Error) -> String {
     (error as? Failure)?.message ?? "\(error)"

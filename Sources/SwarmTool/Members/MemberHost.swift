@@ -1,3 +1,4 @@
+import Swarm
 import SwarmNode
 
 /// What carries members: a command for the one that it is about, the daemon for many.
@@ -9,9 +10,9 @@ protocol MemberHost: AnyObject {
   var node: Node { get }
   /// How the node looks for others.
   var network: NetworkOptions { get }
-  /// Whether files are offered to readers, so that a version that they read must stay.
-  var isOffering: Bool { get }
 
+  /// Whether files of a torrent are offered to readers, so that it must stay.
+  func isOffering(_ torrent: TorrentID) -> Bool
   /// The files of what the member is about can be read from now on.
   func canBeRead(_ member: Member)
   /// All that was asked for is here, and no newer version is known of.

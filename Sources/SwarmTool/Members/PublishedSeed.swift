@@ -33,8 +33,10 @@ extension SeedSource {
     let now = ContentRecord.items(of: scan)
     var shared = SeedSource(
       torrent: kept.torrent, folder: folder, content: source.path,
-      trust: proven(folder.leaves, record.items, kept.torrent.info), items: record.items,
-      isNew: false, isWhole: true)
+      trust: proven(
+        folder.leaves, record.items + dataset.items(of: record.shipped), kept.torrent.info),
+      items: record.items, isNew: false, isWhole: true)
+    shared.elsewhere = dataset.places(of: record.shipped)
     shared.head = head
     if sharesOlder { shared.older = older(than: number, source, state) }
     shared.changes = FolderChanges(from: record.items, to: now)
@@ -84,10 +86,13 @@ extension SeedSource {
         record.owner == .user, record.isWhole,
         let folder = try? state.open(DatasetName(kept.torrent.info), content: source.path)
       else { return nil }
-      return SeedSource(
+      var shared = SeedSource(
         torrent: kept.torrent, folder: folder, content: source.path,
-        trust: proven([], record.items, kept.torrent.info), items: record.items, isNew: false,
-        isWhole: false)
+        trust: proven(
+          [], record.items + dataset.items(of: record.shipped), kept.torrent.info),
+        items: record.items, isNew: false, isWhole: false)
+      shared.elsewhere = dataset.places(of: record.shipped)
+      return shared
     }
   }
 
@@ -126,12 +131,16 @@ struct PublicationRun {
   /// Bytes of the content that were hashed, since they were not known from the version before.
   let hashed: UInt64
 
-  /// - Parameter warn: told what a torrent cannot hold.
+  /// - Parameters:
+  ///   - traces: what becomes of boot traces.
+  ///   - warn: told what a torrent cannot hold.
   init(
-    _ source: PublishedSource, message: String, state: StateFolder, warn: (String) -> Void
+    _ source: PublishedSource, message: String, traces: TraceChanges = TraceChanges(),
+    state: StateFolder, warn: (String) -> Void
   ) throws(Failure) {
     let publication = try Failure.wrap {
-      try Publication(source, message: message, created: Int64(time(nil)), state: state)
+      try Publication(
+        source, message: message, created: Int64(time(nil)), traces: traces, state: state)
     }
     previous = publication.head
     items = publication.record.items

@@ -24,6 +24,16 @@ extension SeedSource {
         ? "" : "; swarm publish \(printable(content)) publishes the change", isSeed: true)
   }
 
+  /// Whether the version was published from the path, on this machine.
+  private func isPublishedHere(
+    _ head: Head, _ source: PublishedSource, _ state: StateFolder
+  ) -> Bool {
+    guard let infohash = head.infohashV2,
+      let record = state.keptVersion(infohash, content: source.path)?.record
+    else { return false }
+    return record.owner == .user && record.isWhole
+  }
+
   private func subject() throws(Failure) -> Member.Subject {
     let folders = try folders()
     return Member.Subject(
@@ -49,14 +59,19 @@ extension SeedSource {
     return Member.Dataset(
       key: head.key, salt: head.item.salt, head: head, isOurs: true,
       version: { newer in
-        guard newer.version > shared.version,
-          let published = state.publishedSource(at: content)
-        else { return nil }
+        guard newer.version > shared.version else { return nil }
+        // So that no number is given twice, whoever published it.
+        try Failure.wrap { _ = try dataset.keep(head: newer) }
+        guard let published = state.publishedSource(at: content) else { return nil }
+        guard isPublishedHere(newer, published, state) else {
+          shared = newer
+          teller.warn(
+            "version \(newer.version) of the dataset was published elsewhere; shared here stays what was "
+              + "published from \(printable(content))")
+          return nil
+        }
         let next = try SeedSource.ofDataset(
           published, sharesOlder: false, state: state, teller: teller)
-        guard next.torrent.info.infohashV2 == newer.infohashV2 else {
-          throw Failure("version \(newer.version) of the dataset was published elsewhere")
-        }
         shared = newer
         return try next.subject()
       }, watch: { (try? dataset.head()) ?? nil })

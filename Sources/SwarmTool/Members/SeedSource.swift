@@ -27,6 +27,8 @@ struct SeedSource {
   var changes = FolderChanges()
   /// Earlier versions of it, of which there is what did not change since.
   var older: [SeedSource] = []
+  /// Files of it that are not in the user's folder: by their path in the torrent that on disk.
+  var elsewhere: [[UInt8]: [UInt8]] = [:]
 
   /// As the node takes it.
   var request: TorrentRequest {
@@ -40,9 +42,11 @@ struct SeedSource {
 
   /// Where the node finds it.
   func folders() throws(Failure) -> TorrentFolders {
-    try Failure.wrap {
+    var folders = try Failure.wrap {
       try TorrentFolders.inPlace(torrent.info, at: content, maps: folder.mapsPath)
     }
+    folders.elsewhere = elsewhere
+    return folders
   }
 
   /// Looks, on any thread, whether files were written to since they were hashed; says which. A link

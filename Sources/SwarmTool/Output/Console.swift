@@ -3,10 +3,15 @@ import Glibc
 /// Where the program speaks: results on standard output, everything else on standard error.
 enum Console {
   /// A line of results. A result that cannot be told is a failure.
-  static func result(_ line: String) throws(Failure) {
-    let number = write(line + "\n", to: STDOUT_FILENO)
+  static func result(_ line: String, to descriptor: CInt = STDOUT_FILENO) throws(Failure) {
+    try result(bytes: Array((line + "\n").utf8), to: descriptor)
+  }
+
+  /// A result in bytes.
+  static func result(bytes: [UInt8], to descriptor: CInt = STDOUT_FILENO) throws(Failure) {
+    let number = bytes.withUnsafeBytes { write($0, to: descriptor) }
     if number != 0 {
-      throw Failure("cannot write to standard output: \(String(cString: strerror(number)))")
+      throw Failure("cannot write results: \(String(cString: strerror(number)))")
     }
   }
 
@@ -63,13 +68,15 @@ enum Console {
   /// Returns `errno`, 0 when all is written. A reader that went away ends the program by SIGPIPE.
   private static func write(_ text: String, to descriptor: CInt) -> CInt {
     var text = text
-    return text.withUTF8 { bytes in
-      var done = 0
-      while done < bytes.count {
-        let count = Glibc.write(descriptor, bytes.baseAddress! + done, bytes.count - done)
-        if count > 0 { done += count } else if errno != EINTR { return errno }
-      }
-      return 0
+    return text.withUTF8 { write(UnsafeRawBufferPointer($0), to: descriptor) }
+  }
+
+  private static func write(_ bytes: UnsafeRawBufferPointer, to descriptor: CInt) -> CInt {
+    var done = 0
+    while done < bytes.count {
+      let count = Glibc.write(descriptor, bytes.baseAddress! + done, bytes.count - done)
+      if count > 0 { done += count } else if errno != EINTR { return errno }
     }
+    return 0
   }
 }

@@ -1,3 +1,4 @@
+import Glibc
 import Metainfo
 import SwarmNode
 
@@ -7,6 +8,12 @@ import SwarmNode
 /// What is told besides goes through here too, so that the lines on the terminal stay the last ones.
 final class StatusDisplay: Teller {
   private let isJSON: Bool
+  /// Where objects go, one a line; nil for nowhere.
+  private let objects: CInt?
+  /// Nothing but warnings is shown to people: the terminal is another program's.
+  var isQuiet = false {
+    didSet { if isQuiet { clear() } }
+  }
   /// Whether lines on a terminal are written anew.
   let isInteractive: Bool
   private var drawn = 0
@@ -18,16 +25,23 @@ final class StatusDisplay: Teller {
   /// Seconds between plain lines.
   private static let plainInterval = Duration.seconds(10)
 
-  init(isJSON: Bool) {
+  /// With `isJSON` people are told nothing, and objects go to standard output.
+  convenience init(isJSON: Bool) {
+    self.init(isJSON: isJSON, objectsTo: isJSON ? STDOUT_FILENO : nil)
+  }
+
+  /// Objects go to a descriptor, whether people are told things, too, or not.
+  init(isJSON: Bool, objectsTo objects: CInt?) {
     self.isJSON = isJSON
+    self.objects = objects
     isInteractive = !isJSON && Console.isInteractive
   }
 
   /// The figures changed, or time passed.
   func show(_ figures: TransferFigures, _ surroundings: Surroundings) {
-    if isJSON {
-      emit(.object(figures.json + surroundings.json))
-    } else if isInteractive {
+    if tellsPrograms { emit(.object(figures.json + surroundings.json)) }
+    if isJSON || isQuiet { return }
+    if isInteractive {
       clear()
       let width = Console.width
       let lines = figures.lines(width: width) + surroundings.lines(width: width)
@@ -43,9 +57,9 @@ final class StatusDisplay: Teller {
 
   /// Nothing is known yet but what is looked for.
   func show(_ search: SearchView) {
-    if isJSON {
-      emit(search.json)
-    } else if isInteractive {
+    if tellsPrograms { emit(search.json) }
+    if isJSON || isQuiet { return }
+    if isInteractive {
       clear()
       let lines = search.lines(width: Console.width)
       Console.overwrite(lines.joined(separator: "\n"))
@@ -64,52 +78,61 @@ final class StatusDisplay: Teller {
 
   private func showPlain(_ figures: TransferFigures) {
     let now = ContinuousClock.now
-    if let last = lastPlain, last.waiting == figures.waitingText,
+    if let last = lastPlain, last.waiting == figures.waitingState,
       last.isFinished == figures.isFinished, now - last.time < Self.plainInterval
     {
       return
     }
-    lastPlain = (now, figures.waitingText, figures.isFinished)
+    lastPlain = (now, figures.waitingState, figures.isFinished)
     Console.note(figures.plainLine)
   }
 
   /// A line about the work; with `--json` nothing, since an event says it.
   func note(_ text: String) {
-    if isJSON { return }
+    if isJSON || isQuiet { return }
     clear()
     Console.note(text)
   }
 
   /// A line of the node's log, as "warning: what is wrong". With `--json` warnings are events, too.
   func log(_ line: String) {
-    guard isJSON else { return note("swarm: " + line) }
     for level in ["warning: ", "error: "] where line.hasPrefix(level) {
-      warn(String(line.dropFirst(level.count)))
+      return warn(String(line.dropFirst(level.count)), as: level)
     }
+    note("swarm: " + line)
   }
 
   /// Something that is not as it should be.
-  func warn(_ text: String) {
-    if isJSON {
-      emit(.object([("event", .text("warning")), ("text", .text(text))]))
-    } else {
-      warnPeople(text)
-    }
+  func warn(_ text: String) { warn(text, as: "warning: ") }
+
+  private func warn(_ text: String, as level: String) {
+    event("warning", [("text", .text(text))])
+    warnPeople(text, as: level)
   }
 
   /// The same, where an event tells of it with `--json`.
-  func warnPeople(_ text: String) { note("swarm: warning: \(text)") }
+  func warnPeople(_ text: String) { warnPeople(text, as: "warning: ") }
+
+  private func warnPeople(_ text: String, as level: String) {
+    if isJSON { return }
+    clear()
+    // Of another program's terminal it is not known where the cursor is.
+    Console.note((isQuiet ? "\r\n" : "") + "swarm: \(level)\(text)")
+  }
 
   /// A line of results; with `--json` nothing, since an event says it.
   func result(_ text: String) throws(Failure) {
-    if isJSON { return }
+    if isJSON || isQuiet { return }
     clear()
     try Console.result(text)
   }
 
-  /// An object on a line, with `--json`.
+  /// Whether there is a program to be told.
+  var tellsPrograms: Bool { objects != nil }
+
+  /// An object on a line, where there is a program to be told.
   func event(_ name: String, _ members: [(String, JSON)]) {
-    if isJSON { emit(.object([("event", .text(name))] + members)) }
+    if tellsPrograms { emit(.object([("event", .text(name))] + members)) }
   }
 
   /// Takes what is drawn off the terminal.
@@ -121,5 +144,7 @@ final class StatusDisplay: Teller {
   }
 
   /// A reader that is gone ends the program elsewhere; a full disk behind a pipe must not end a seed.
-  private func emit(_ value: JSON) { try? Console.result(value.line) }
+  private func emit(_ value: JSON) {
+    if let objects { try? Console.result(value.line, to: objects) }
+  }
 }

@@ -1,5 +1,6 @@
 import Metainfo
 import Swarm
+import SwarmNode
 
 /// How a torrent is doing, as both commands show it.
 struct TransferFigures: Hashable {
@@ -21,6 +22,10 @@ struct TransferFigures: Hashable {
   var connecting = 0
   var knownPeers = 0
   var waiting = TorrentStatus.Waiting.nothing
+  /// Reads that have waited for more than a second, the oldest first.
+  var stalledReads: [StalledRead] = []
+  /// What block devices did; nil where none is offered.
+  var reads: BlockExportFigures?
   /// Whether nothing is to come, whatever is here.
   var isSeed = false
 
@@ -40,6 +45,7 @@ struct TransferFigures: Hashable {
     connecting = status.connecting
     knownPeers = status.knownPeers
     waiting = status.waiting
+    stalledReads = status.stalledReads
   }
 
   /// Seconds until all is here if it goes on as now; nil when that cannot be said.
@@ -76,7 +82,10 @@ struct TransferFigures: Hashable {
   }
 
   /// What it waits for and what can be done; nil when it does not wait.
-  var waitingText: String? {
+  var waitingText: String? { stallText ?? torrentWaitingText }
+
+  /// What the torrent waits for; `waitingText` without what reads wait for.
+  var torrentWaitingText: String? {
     switch waiting {
     case .nothing: nil
     case .checking: "checking what is here"
@@ -170,10 +179,11 @@ struct TransferFigures: Hashable {
       ("known_peers", .number(UInt64(knownPeers))),
       ("seconds_left", secondsLeft.map { .number($0) } ?? .null),
       ("waiting", .text(orNull: waitingName)),
+      ("reads", reads.map { readsJSON($0) } ?? .null),
     ]
   }
 
-  private var waitingName: String? {
+  var waitingName: String? {
     switch waiting {
     case .nothing: nil
     case .checking: "checking"

@@ -22,10 +22,18 @@ struct ExportOptions: ParsableArguments {
 
   @Flag(
     name: .customLong("no-read-ahead"),
-    help: "With --sparse: fetch nothing that was not read, not even the rest of a piece.")
+    help: """
+      With --sparse: fetch nothing that was not read, not even the rest of a piece, nor by a boot trace.
+      """)
   var hasNoReadAhead = false
 
+  @Flag(
+    name: .customLong("no-trace"),
+    help: "Do not fetch by the boot traces that a version has for its files.")
+  var hasNoTrace = false
+
   func validate() throws {
+    if socket == nil, hasNoTrace { throw ValidationError("--no-trace is for --nbd SOCKET") }
     if socket == nil, sparse || readTimeout != nil {
       throw ValidationError("--sparse and --read-timeout are for --nbd SOCKET")
     }
@@ -46,7 +54,8 @@ struct ExportOptions: ParsableArguments {
   var offered: TransferSession.Exports? {
     socket.map {
       TransferSession.Exports(
-        socket: $0.bytes, readTimeout: readTimeout.map { .seconds(Int($0)) })
+        socket: $0.bytes, readTimeout: readTimeout.map { .seconds(Int($0)) },
+        usesTraces: !hasNoTrace && !hasNoReadAhead)
     }
   }
 }

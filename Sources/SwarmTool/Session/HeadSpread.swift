@@ -24,6 +24,21 @@ struct HeadSpread {
     node.onHeadStored = { item, nodes in
       if item.sequence == head.version { stored = max(stored, nodes) }
     }
+    var contradiction: String?
+    node.onNotice = { notice in
+      switch notice {
+      case .keyUsedTwice(key, let number) where number == head.version:
+        contradiction =
+          "there is another version \(number) of \(key), signed by it too: its key is used on two machines. "
+          + "Others may follow either; publish a newer version on one of them, and from there alone"
+      case .head(key, let item) where item.sequence > head.version:
+        if let newer = try? Head(item) { _ = try? state.dataset(key).keep(head: newer) }
+        contradiction =
+          "version \(item.sequence) of \(key) was published elsewhere already: nobody follows version "
+          + "\(head.version). Join the dataset to have what is newest, then publish again"
+      default: break
+      }
+    }
     node.follow(key, salt: salt, head: nil)
     node.offer(head.item, isOurs: true)
     let meeting = try? node.add(TorrentRequest(meeting: key, salt: salt)) { _, _ in
@@ -34,6 +49,7 @@ struct HeadSpread {
     var told = 0
     var lastNote: Int?
     run.run(atMost: limit) {
+      if contradiction != nil { return true }
       told = max(told, node.status(of: key)?.peersWithHead ?? 0)
       if usesDHT ? stored > 0 && (told > 0 || run.seconds >= peerSeconds) : told > 0 { return true }
       if run.seconds >= peerSeconds, lastNote == nil {
@@ -42,6 +58,7 @@ struct HeadSpread {
       }
       return false
     }
+    if let contradiction { throw Failure(contradiction) }
     return HeadSpread(nodes: usesDHT ? stored : nil, peers: told)
   }
 

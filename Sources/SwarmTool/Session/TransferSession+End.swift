@@ -9,22 +9,15 @@ extension TransferSession {
   private static let echo = Duration.milliseconds(200)
 
   func watchSignals() {
-    for number in SignalWatcher.endings where !Self.isIgnored(number) {
+    for number in SignalWatcher.endings where !SignalWatcher.isIgnored(number) {
       signals.append(
         SignalWatcher(on: loop, signal: number) { [unowned self] number in interrupted(by: number) }
       )
     }
   }
 
-  /// As nohup wants it.
-  private static func isIgnored(_ number: CInt) -> Bool {
-    var action = sigaction()
-    guard sigaction(number, nil, &action) == 0 else { return false }
-    let handler = action.__sigaction_handler.sa_handler
-    return unsafeBitCast(handler, to: Int.self) == unsafeBitCast(SIG_IGN, to: Int.self)
-  }
-
   private func interrupted(by number: CInt) {
+    if task.machine?.takes(signal: number) == true { return }
     if let interruption {
       // timeout(1) and the like send it to the process and to its group: that is one.
       if ContinuousClock.now - interruption < Self.echo { return }
@@ -44,10 +37,12 @@ extension TransferSession {
     member.updateFigures()
     member.end()
     self.end = end
+    task.machine?.sessionEnds()
     server?.close()
     node.stop { [unowned self] in
       timer?.cancel()
       timer = nil
+      task.machine?.close()
       for watcher in signals { watcher.close() }
       signals = []
     }
@@ -72,6 +67,10 @@ extension TransferSession {
         ("path", .text(orNull: place)),
       ])
     if case .failed(let message) = end { throw Failure(message) }
+    if let machine = task.machine, let status = machine.conclude(display, place: place) {
+      if status != 0 { throw ExitCode(status) }
+      return
+    }
     display.note(figures.summary(place: place))
     if case .signal(let number) = end, !task.plan.isSeed, !figures.isFinished {
       throw ExitCode(128 + number)

@@ -1,4 +1,5 @@
 import Metainfo
+import Swarm
 import SwarmNode
 
 /// Files as block devices.
@@ -9,9 +10,11 @@ extension TransferSession {
     let socket: [UInt8]
     /// How long reads wait; nil for the usual.
     let readTimeout: Duration?
+    /// Whether is fetched by boot traces that versions have.
+    var usesTraces = true
   }
 
-  var isOffering: Bool { server != nil }
+  func isOffering(_ torrent: TorrentID) -> Bool { server != nil }
 
   /// The version that the session is about can be read: its files are offered, before those of others.
   func canBeRead(_ member: Member) {
@@ -23,18 +26,24 @@ extension TransferSession {
           at: wanted.socket, for: node, log: lines.log(isVerbose: options.isVerbose))
       let isFirst = self.server == nil
       self.server = server
+      server.onTrace = { [display] in display.tell($1, of: $0) }
       // A name without a version means the newest one.
       for index in server.exports.indices {
         server.exports[index].names.removeLast(server.exports[index].names.count - 1)
       }
-      server.exports.insert(contentsOf: member.exports(readTimeout: wanted.readTimeout), at: 0)
+      server.exports.insert(
+        contentsOf: member.exports(
+          readTimeout: wanted.readTimeout, usesTraces: wanted.usesTraces), at: 0)
       display.event(
         "exported",
         [
           ("socket", .text(printable(wanted.socket))),
           ("exports", .list(server.exports.map { .text(printable($0.names.first ?? [])) })),
         ])
-      if isFirst { display.note("block devices are at \(printable(wanted.socket))") }
+      if isFirst, task.machine == nil {
+        display.note("block devices are at \(printable(wanted.socket))")
+      }
+      task.machine?.begin(in: self)
     } catch {
       fail(Member.text(of: error))
     }

@@ -13,6 +13,8 @@ final class TransferSession: MemberHost {
     var plan: Member.Plan
     /// What is offered as block devices; nil for nothing.
     var exports: Exports?
+    /// What is started from them; nil for nothing.
+    var machine: Machine?
     /// Whether the program ends when all that was asked for is here.
     var endsWhenFinished: Bool
     /// Says what is shared, once the node listens.
@@ -26,7 +28,7 @@ final class TransferSession: MemberHost {
     case failed(String)
   }
 
-  let task: Task
+  private(set) var task: Task
   let options: NodeOptions
   let display: StatusDisplay
   let loop = EventLoop()
@@ -49,6 +51,9 @@ final class TransferSession: MemberHost {
     self.display = display
     node = try options.node(on: loop, log: lines.log(isVerbose: options.isVerbose))
     member = Member(task.plan, of: self, state: try options.stateFolder(), teller: display)
+    // What holds a version against others is the member's, and let go with it.
+    self.task.plan.subject = nil
+    self.task.plan.others = []
     member.tellsOfPeers = options.isVerbose
   }
 
@@ -58,6 +63,7 @@ final class TransferSession: MemberHost {
     node.onNotice = { [unowned self] in member.take($0) }
     node.onPieceLayers = { [unowned self] in member.take($1, of: $0) }
     watchSignals()
+    task.machine?.watch(on: loop)
     member.begin()
     if end == nil {
       do { try task.announce(node.endpoints) } catch { fail(Member.text(of: error)) }
@@ -78,10 +84,12 @@ final class TransferSession: MemberHost {
     showLines()
     if end == nil { member.tick() }
     let isKnown = member.updateFigures()
+    member.figures.reads = server?.figures
+    task.machine?.tick(in: self)
     if end == nil, let view = member.searchView(isForPeople: !options.isJSON) {
       return display.show(view)
     }
-    guard isKnown, end == nil || !task.plan.isSeed else { return }
+    guard isKnown, end == nil || !task.plan.isSeed && task.machine == nil else { return }
     display.show(member.figures, member.surroundings.current(of: node))
   }
 

@@ -34,6 +34,10 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
   case nbd
   /// Boot traces, and what becomes one.
   case trace
+  /// Ranges, conditions, targets and types of HTTP requests.
+  case http
+  /// JSON.
+  case json
 
   /// Feeds one input. Bad input must end in an error; a broken promise stops the process.
   public func run(_ bytes: UnsafeRawBufferPointer) {
@@ -55,6 +59,8 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     case .dht: fuzzDHT(bytes)
     case .nbd: fuzzNBD(bytes)
     case .trace: fuzzTrace(bytes)
+    case .http: fuzzHTTP(bytes)
+    case .json: fuzzJSON(bytes)
     }
   }
 }

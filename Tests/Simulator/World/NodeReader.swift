@@ -56,6 +56,16 @@ extension SimulatedNode {
     return id
   }
 
+  /// Fetches bytes of the only file before they are read.
+  func prefetch(_ bytes: Range<UInt64>) -> Bool {
+    guard isRunning, isPrepared, let torrent else { return false }
+    defer { drain() }
+    return swarm.prefetch(bytes, of: 0, in: torrent, now: now)
+  }
+
+  /// Ranges that wait to be prefetched.
+  var prefetchCount: Int { torrent.map { swarm.prefetchCount(in: $0) } ?? 0 }
+
   func deliver(_ id: ReadID, _ block: BlockIndex, _ buffer: BufferHandle) {
     guard readers[id]?.isEnded == false else {
       return world.fail("host \(number) delivers block \(block) to nobody")

@@ -146,7 +146,7 @@ extension ReadSwarm {
   }
 
   /// Ranges as a system that starts reads them: some in order, some here and there.
-  private static func bootRanges(
+  static func bootRanges(
     _ count: Int, of length: UInt64, _ random: inout SplitMix64
   ) -> [Range<UInt64>] {
     var end: UInt64 = 0

@@ -29,6 +29,7 @@ public enum ReadSwarm {
       (scale << 18, { sequential(&$0, $1) }),
       (10 << 20, { faults(&$0, $1, seconds: scale) }),
       (scale << 17, { crowd(&$0, $1, reads: scale) }),
+      (scale << 20, { boot(&$0, $1, reads: 4 * scale) }),
     ]
     for part in parts where result.failure == nil {
       do {

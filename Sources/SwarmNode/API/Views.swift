@@ -1,0 +1,258 @@
+import Metainfo
+import Swarm
+import Wire
+
+/// How a node is doing, for the control API.
+public struct NodeView: Sendable {
+  /// The program's version.
+  public var version: String
+  /// Since it was started.
+  public var uptimeSeconds: UInt64
+  /// Where it listens for peers, "address:port".
+  public var listening: [String]
+  /// Where block devices are; nil where there are none.
+  public var nbdSocket: [UInt8]?
+  /// The members `dht`, `local_network` and `mappings` of docs/json.md.
+  public var dht: JSON
+  /// See `dht`.
+  public var localNetwork: JSON
+  /// See `dht`.
+  public var mappings: JSON
+  /// What was done for clients of block devices.
+  public var devices: BlockExportFigures
+
+  /// A view from its parts.
+  public init(
+    version: String, uptimeSeconds: UInt64, listening: [String], nbdSocket: [UInt8]? = nil,
+    dht: JSON = .null, localNetwork: JSON = .null, mappings: JSON = .null,
+    devices: BlockExportFigures = BlockExportFigures()
+  ) {
+    self.version = version
+    self.uptimeSeconds = uptimeSeconds
+    self.listening = listening
+    self.nbdSocket = nbdSocket
+    self.dht = dht
+    self.localNetwork = localNetwork
+    self.mappings = mappings
+    self.devices = devices
+  }
+}
+
+/// How a dataset is doing, for the control API.
+public struct DatasetView: Sendable {
+  /// See `ControlService`.
+  public var id: String
+  /// nil while it is not known.
+  public var name: [UInt8]?
+  /// nil for a plain torrent.
+  public var key: DatasetKey?
+  /// The version that is taken part in; nil for a plain torrent, or while none is known.
+  public var version: UInt64?
+  /// The newest version known of.
+  public var newest: UInt64?
+  /// Infohashes of the version that is taken part in.
+  public var infohashV2: SHA256Digest?
+  /// See `infohashV2`.
+  public var infohashV1: SHA1Digest?
+  /// The link that a person passes on.
+  public var magnet: String
+  /// Where the content is; nil while that is not known.
+  public var path: [UInt8]?
+  /// Whether its content was here from the beginning.
+  public var isSeed: Bool
+  /// Whether only what is read is fetched.
+  public var isSparse: Bool
+  /// Why it cannot go on; nil where it can.
+  public var fault: String?
+  /// What is in the version; nil while that is not known.
+  public var info: InfoDictionary?
+  /// How the version is doing; nil before it is taken part in.
+  public var transfer: TransferView?
+
+  /// A dataset of which nothing but its id is known.
+  public init(id: String, magnet: String) {
+    self.id = id
+    self.magnet = magnet
+    isSeed = false
+    isSparse = false
+  }
+}
+
+/// How a torrent is doing, for the control API: the figures of `TorrentStatus`.
+public struct TransferView: Hashable, Sendable {
+  /// Bytes of content that are wanted; nil while the metadata is not here.
+  public var wanted: UInt64?
+  /// Of those, verified and here.
+  public var done: UInt64 = 0
+  /// Whether all that is wanted is here and on disk.
+  public var isFinished = false
+  /// Bytes in this run.
+  public var downloaded: UInt64 = 0
+  /// See `downloaded`.
+  public var uploaded: UInt64 = 0
+  /// See `downloaded`.
+  public var wasted: UInt64 = 0
+  /// Bytes a second.
+  public var downloadRate: UInt64 = 0
+  /// See `downloadRate`.
+  public var uploadRate: UInt64 = 0
+  /// Connected peers, and those of them that have everything.
+  public var peers = 0
+  /// See `peers`.
+  public var seeds = 0
+  /// Connections being made.
+  public var connecting = 0
+  /// Peers known.
+  public var knownPeers = 0
+  /// What it waits for, as in docs/json.md.
+  public var waiting: String?
+  /// Reads that have waited for more than a second, 16 at most.
+  public var stalledReads = 0
+
+  /// All zero.
+  public init() {}
+
+  /// The figures of a status.
+  public init(_ status: TorrentStatus) {
+    wanted = status.wantedBytes == 0 && status.name == nil ? nil : status.wantedBytes
+    done = status.doneBytes
+    isFinished = status.isFinished
+    downloaded = status.downloadedBytes
+    uploaded = status.uploadedBytes
+    wasted = status.wastedBytes
+    downloadRate = status.downloadRate
+    uploadRate = status.uploadRate
+    peers = status.peers
+    seeds = status.seeds
+    connecting = status.connecting
+    knownPeers = status.knownPeers
+    waiting = status.waiting.name
+    stalledReads = status.stalledReads.count
+  }
+
+  /// Seconds until all is here if it goes on as now; nil when that cannot be said.
+  var secondsLeft: UInt64? {
+    guard let wanted, !isFinished, downloadRate > 0 else { return nil }
+    return (wanted - min(done, wanted) + downloadRate - 1) / downloadRate
+  }
+}
+
+/// A version of a dataset, for the control API.
+public struct VersionView: Sendable {
+  /// Its number; nil for a torrent that is no version.
+  public var number: UInt64?
+  /// Its infohash where its metadata is not here.
+  public var infohashV2: SHA256Digest?
+  /// What is in it; nil where that is not here.
+  public var info: InfoDictionary?
+  /// What who has the version before must fetch; nil where that is not known.
+  public var differingBytes: UInt64?
+  /// Whether the node takes part in it now.
+  public var isOpen: Bool
+
+  /// A version from its parts.
+  public init(
+    number: UInt64?, infohashV2: SHA256Digest?, info: InfoDictionary?,
+    differingBytes: UInt64? = nil,
+    isOpen: Bool
+  ) {
+    self.number = number
+    self.infohashV2 = infohashV2
+    self.info = info
+    self.differingBytes = differingBytes
+    self.isOpen = isOpen
+  }
+}
+
+/// A connected peer, for the control API: the figures of `PeerStatus`.
+public struct PeerView: Hashable, Sendable {
+  /// "address:port".
+  public var address: String
+  /// The program, as it calls itself.
+  public var client: String
+  /// Whether it connected to us.
+  public var isIncoming = false
+  /// Pieces that it has.
+  public var pieces = 0
+  /// Bytes a second from it, and to it.
+  public var downloadRate: UInt64 = 0
+  /// See `downloadRate`.
+  public var uploadRate: UInt64 = 0
+  /// Whether each side lets the other request, and wants to.
+  public var peerChoking = true
+  /// See `peerChoking`.
+  public var peerInterested = false
+  /// See `peerChoking`.
+  public var amChoking = true
+  /// See `peerChoking`.
+  public var amInterested = false
+  /// Our requests that it has not answered.
+  public var requested = 0
+
+  /// A peer that does nothing.
+  public init(address: String, client: String) {
+    self.address = address
+    self.client = client
+  }
+
+  /// The figures of a status.
+  public init(_ status: PeerStatus) {
+    self.init(address: "\(status.endpoint)", client: status.client)
+    isIncoming = status.isIncoming
+    pieces = status.pieces
+    downloadRate = status.downloadRate
+    uploadRate = status.uploadRate
+    peerChoking = status.peerChoking
+    peerInterested = status.peerInterested
+    amChoking = status.amChoking
+    amInterested = status.amInterested
+    requested = status.requested
+  }
+}
+
+/// A block device, for the control API.
+public struct ExportView: Hashable, Sendable {
+  /// The names by which clients ask for it; the first one is its own.
+  public var names: [[UInt8]]
+  /// The dataset's id, and which version is meant where it is not the newest.
+  public var dataset: String
+  /// See `dataset`.
+  public var version: UInt64?
+  /// The file in it.
+  public var path: ContentPath
+  /// Bytes in it.
+  public var size: UInt64
+  /// Where clients connect.
+  public var socket: [UInt8]
+
+  /// An export from its parts.
+  public init(
+    names: [[UInt8]], dataset: String, version: UInt64?, path: ContentPath, size: UInt64,
+    socket: [UInt8]
+  ) {
+    self.names = names
+    self.dataset = dataset
+    self.version = version
+    self.path = path
+    self.size = size
+    self.socket = socket
+  }
+}
+
+extension TorrentStatus.Waiting {
+  /// As in docs/json.md; nil where it waits for nothing.
+  var name: String? {
+    switch self {
+    case .nothing: nil
+    case .checking: "checking"
+    case .record: "record"
+    case .peers: "peers"
+    case .connections: "connections"
+    case .metadata: "metadata"
+    case .choked: "choked"
+    case .availability: "availability"
+    case .disk: "disk"
+    case .stopping: "stopping"
+    }
+  }
+}

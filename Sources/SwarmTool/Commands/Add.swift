@@ -1,0 +1,85 @@
+import ArgumentParser
+import Metainfo
+import SwarmNode
+import Wire
+
+/// `swarm add`: the daemon takes part in a dataset from now on.
+struct Add: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Have the daemon take part in a dataset: fetch it, or share a folder.",
+    discussion: """
+      A link, key, infohash or .torrent is fetched, as swarm join does. A folder or file is shared, as \
+      swarm seed does: it is published first where it was not yet. Prints the dataset's id. It goes on \
+      after a restart of the daemon, until swarm rm.
+      """)
+
+  @Argument(
+    help:
+      "A magnet link, a dataset's key, an infohash, the path of a .torrent, or a folder or file.",
+    completion: .file())
+  var subject: BytePath
+
+  @Argument(
+    help:
+      "The folder in which the dataset gets its own. (default: a place in the daemon's state folder)",
+    completion: .directory)
+  var folder: BytePath?
+
+  @Option(
+    name: .customLong("only"),
+    help: "Only files that match, as in '*.csv' or 'raw/**'; can be repeated.")
+  var globs: [BytePath] = []
+
+  @Flag(help: "Fetch only what is read: from block devices, or over the control API.")
+  var sparse = false
+
+  @Option(name: .customLong("peer"), help: "A peer to try first, HOST:PORT; can be repeated.")
+  var peers: [PeerArgument] = []
+
+  @Option(help: "How many old versions stay beside the newest. (default: all)")
+  var keep: UInt16?
+
+  @OptionGroup var dataset: DatasetOptions
+  @OptionGroup var client: ClientOptions
+
+  func run() throws {
+    let daemon = try client.client()
+    // Whether there is one, before anything is hashed.
+    _ = try daemon.get("/v1/node")
+    let parsed = try JoinSubject(parsing: subject.bytes)
+    let link: String
+    switch parsed {
+    case .link(let named): link = named.uri
+    case .torrent(let path):
+      let real = try Failure.wrap { try RealPath.resolve(path) }
+      if !path.suffix(8).elementsEqual(Array(".torrent".utf8)) { try publish(real) }
+      link = printable(real)
+    }
+    var members: [(String, JSON)] = [("link", .text(link))]
+    if let folder {
+      try Failure.wrap { try StateFolder.make(folder.bytes) }
+      let real = try Failure.wrap { try RealPath.resolve(folder.bytes) }
+      members.append(("directory", .text(printable(real))))
+    }
+    if sparse { members.append(("sparse", .bool(true))) }
+    if !globs.isEmpty { members.append(("only", .list(globs.map { .text(printable($0.bytes)) }))) }
+    if !peers.isEmpty { members.append(("peers", .list(peers.map { .text("\($0.address)") }))) }
+    if let keep { members.append(("keep", .number(UInt64(keep)))) }
+    let added = try daemon.post("/v1/datasets", .object(members))
+    if client.isJSON { return try Console.result(added.rendered) }
+    try Console.result(added["id"]?.text ?? "")
+    if let magnet = added["magnet"]?.text { Console.note("the link to pass on: \(magnet)") }
+  }
+
+  /// What was not published yet becomes version 1, hashed here and not in the daemon.
+  private func publish(_ path: [UInt8]) throws(Failure) {
+    if folder != nil || sparse || !globs.isEmpty || keep != nil {
+      throw Failure(
+        "\(printable(path)) is shared where it is: no folder, --sparse, --only and --keep with it")
+    }
+    let state = try StateOptions.stateFolder(at: client.statePath)
+    if state.publishedSource(at: path) != nil { return }
+    let source = try dataset.source(of: path, in: state)
+    _ = try SeedSource.ofDataset(source, state: state, teller: StatusDisplay(isJSON: client.isJSON))
+  }
+}
