@@ -221,6 +221,27 @@ def is_mapped(pid, name):
         return False
 
 
+# Runs a command as a child of a small process: what a process had before it became another program
+# counts as its own, and this script may have more than the program.
+MEASURE = """
+import os, sys
+child = os.fork()
+if child == 0:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+    os.dup2(2, 1)
+    os.execv(sys.argv[1], sys.argv[1:])
+_, status, usage = os.wait4(child, 0)
+print(os.waitstatus_to_exitcode(status), usage.ru_maxrss)
+"""
+
+
+def measured(command):
+    """How the command ended, and the most memory that it had, in KiB."""
+    result = subprocess.run([sys.executable, "-S", "-c", MEASURE, *command], capture_output=True,
+                            check=True)
+    return (int(each) for each in result.stdout.split())
+
+
 def holes():
     """A disk image of 1 TiB that is nearly all hole: in seconds, and in little memory."""
     with open("image", "wb") as file:
@@ -229,13 +250,10 @@ def holes():
     for kind in ("v2", "hybrid"):
         for what in (["create", "image", "-o", "image.torrent", "--format", kind],
                      ["verify", "image.torrent", "image"]):
-            process = subprocess.Popen([PROGRAM, *what], stdout=subprocess.DEVNULL,
-                                       stderr=subprocess.DEVNULL)
-            _, status, usage = os.wait4(process.pid, 0)
-            process.returncode = os.waitstatus_to_exitcode(status)
-            report.equal(f"1 TiB of holes, {what[0]} {kind}", process.returncode, 0)
-            report.check(f"1 TiB of holes, {what[0]} {kind}: memory", usage.ru_maxrss < 64 << 10,
-                         f"{usage.ru_maxrss} KiB")
+            status, memory = measured([PROGRAM, *what])
+            report.equal(f"1 TiB of holes, {what[0]} {kind}", status, 0)
+            report.check(f"1 TiB of holes, {what[0]} {kind}: memory", 8 << 10 < memory < 64 << 10,
+                         f"{memory} KiB")
     os.remove("image")
 
 

@@ -11,7 +11,8 @@ enum Console {
   static func result(bytes: [UInt8], to descriptor: CInt = STDOUT_FILENO) throws(Failure) {
     let number = bytes.withUnsafeBytes { write($0, to: descriptor) }
     if number != 0 {
-      throw Failure("cannot write results: \(String(cString: strerror(number)))")
+      let place = descriptor == STDOUT_FILENO ? "standard output" : "the file for results"
+      throw Failure("cannot write to \(place): \(String(cString: strerror(number)))")
     }
   }
 
