@@ -273,6 +273,24 @@ def same_infohash():
     report.equal("and from inside", json.loads(result.stdout)["infohash_v2"], hashes.pop())
 
 
+def libraries():
+    """README names each package of Debian without which the program does not start."""
+    with open(os.path.join(HERE, "../../README.md"), encoding="utf-8") as file:
+        named = set(re.findall(r"`(lib[^`]+)`", file.read()))
+    # These come with any Debian, or with libstdc++6.
+    named |= {"libc6", "libgcc-s1"}
+    result = subprocess.run(["readelf", "-d", PROGRAM], capture_output=True, text=True, check=True)
+    needed = re.findall(r"\(NEEDED\).*\[(lib[^]]+)\]", result.stdout)
+    report.check("it needs libraries", "libuv.so.1" in needed, needed)
+    for library in needed:
+        if library.startswith(("libswift", "libFoundation", "lib_Foundation", "libBlocks", "libdispatch")):
+            continue  # a build that is no release
+        found = subprocess.run(["dpkg", "-S", "*/" + library], capture_output=True, text=True,
+                               check=False).stdout
+        packages = {line.split(":")[0] for line in found.splitlines()}
+        report.check(f"README names the package of {library}", packages & named, f"{packages}")
+
+
 def arguments():
     """Options that make no sense are named."""
     for option, value in (("--tracker", "udp://a b"), ("--tracker", "none"),
@@ -310,6 +328,6 @@ with tempfile.TemporaryDirectory(prefix="swarm-program-") as scratch:
     os.mkfifo("pipe")
     os.symlink("pipe", "to-pipe")
     for test in (json_documentation, targets, streams, interrupted, readable, changing, holes,
-                 same_infohash, arguments):
+                 same_infohash, libraries, arguments):
         test()
 report.finish()
