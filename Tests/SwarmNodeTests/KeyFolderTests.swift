@@ -134,7 +134,8 @@ import Testing
       _ = file.withCPath { chmod($0, mode) }
       #expect(throws: KeyError.permissions(file, UInt32(mode))) { try keys.readKey(of: secret.key) }
     }
-    for text in ["", "\n", String(made.hex.dropLast()), made.hex + "0", "x" + made.hex.dropFirst()] {
+    for text in ["", "\n", String(made.hex.dropLast()), made.hex + "0", "x" + made.hex.dropFirst()]
+    {
       _ = file.withCPath { unlink($0) }
       try WholeFile.write(Array(text.utf8), to: file, mode: 0o600)
       #expect(throws: KeyError.noReadKey(file)) { try keys.readKey(of: secret.key) }

@@ -42,7 +42,8 @@ import Testing
     let state = try state()
     var first = try link(whole)
     try first.unlock(in: state)
-    var other = try link("magnet:?xs=urn:btpk:\(secret.key)&x.rk=\(String(repeating: "12", count: 32))")
+    var other = try link(
+      "magnet:?xs=urn:btpk:\(secret.key)&x.rk=\(String(repeating: "12", count: 32))")
     let failure = #expect(throws: Failure.self) { try other.unlock(in: state) }
     #expect(failure?.message.contains("another read key") == true)
     #expect(failure?.message.contains("1212") == false)

@@ -93,7 +93,8 @@ enum Metrics {
         help: "1 for a private dataset, to whose peers all connections are encrypted.",
         values: datasets.map { ([("dataset", $0.id)], $0.isPrivate ? 1 : 0) }),
       Metric(
-        name: "swarm_encrypted_peers", kind: .gauge, help: "Connected peers, by encrypted connections.",
+        name: "swarm_encrypted_peers", kind: .gauge,
+        help: "Connected peers, by encrypted connections.",
         values: datasets.compactMap { dataset in
           guard let transfer = dataset.transfer else { return nil }
           return ([("dataset", dataset.id)], dataset.isPrivate ? UInt64(transfer.peers) : 0)

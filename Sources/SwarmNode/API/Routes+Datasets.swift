@@ -57,7 +57,8 @@ extension ControlAPI {
           status: 200, note: "the link", type: "application/json",
           schema: .object([
             .init(
-              "magnet", .text(), "with what opens a private dataset (x.rk=): whoever has it reads it")
+              "magnet", .text(),
+              "with what opens a private dataset (x.rk=): whoever has it reads it")
           ]))
       ],
       handle: { api, call throws(Problem) in

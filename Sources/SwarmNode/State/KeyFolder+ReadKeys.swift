@@ -18,7 +18,9 @@ extension KeyFolder {
     let file = readKeyFile(of: key)
     do throws(KeyError) {
       let lines = try Self.lines(in: file)
-      guard lines.count == 1, let readKey = ReadKey(hex: lines[0]) else { throw KeyError.noReadKey(file) }
+      guard lines.count == 1, let readKey = ReadKey(hex: lines[0]) else {
+        throw KeyError.noReadKey(file)
+      }
       return readKey
     } catch {
       if case .system(let reason) = error, reason.number == ENOENT { return nil }

@@ -170,7 +170,8 @@ extension StateFolder {
   /// The dataset of a key has a read key from now on, if nobody can know it as a public one.
   private func makePrivate(_ key: DatasetKey) throws(PublicationError) {
     let dataset = dataset(key)
-    let known = try PublicationError.wrap { [keys] () throws(KeyError) in try keys.readKey(of: key) }
+    let known = try PublicationError.wrap { [keys] () throws(KeyError) in try keys.readKey(of: key)
+    }
     if known != nil { return }
     let versions = try PublicationError.wrap { () throws(SystemError) in
       try (dataset.head() != nil, dataset.versions())

@@ -132,7 +132,8 @@ struct Publish: ParsableCommand {
       case .told(let told): (nodes, peers) = (told.nodes, told.peers)
       }
       let more: [(String, JSON)] = [
-        ("dataset_key", .text(source.key.hex)), ("magnet", .text(link.secretURI)), ("private_dataset", .bool(link.isPrivate)),
+        ("dataset_key", .text(source.key.hex)), ("magnet", .text(link.secretURI)),
+        ("private_dataset", .bool(link.isPrivate)),
         ("path", .text(printable(source.path))), ("published_now", .bool(isNew)),
         ("hashed", .number(run.hashed)), ("differing_bytes", .number(orNull: diff?.differingBytes)),
         ("warnings", .list(warnings.map { .text($0) })),
@@ -154,7 +155,9 @@ struct Publish: ParsableCommand {
       if let diff { rows.append(("new", DiffView(diff).summary)) }
     }
     for file in info.tracedFiles { rows.append(("boot trace of", "\(file)")) }
-    rows += [("dataset key", source.key.hex), ("path", printable(source.path)), ("link", link.secretURI)]
+    rows += [
+      ("dataset key", source.key.hex), ("path", printable(source.path)), ("link", link.secretURI),
+    ]
     try Console.result(table(rows))
     guard isNew else { return }
     switch try spread() {

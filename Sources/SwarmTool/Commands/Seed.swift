@@ -54,7 +54,8 @@ struct Seed: ParsableCommand {
           "\(printable(path.bytes)) is a .torrent: --key, --no-key, --name, --format, --piece-length and "
             + "--private are for folders and files"
             + (dataset.isPrivate
-              ? "; whoever has the .torrent knows its infohash, so seed its content instead, by its path" : ""))
+              ? "; whoever has the .torrent knows its infohash, so seed its content instead, by its path"
+              : ""))
       }
       let bytes = try Failure.wrap {
         try WholeFile.read(path.bytes, limit: BencodeLimits.torrent.bytes)
@@ -116,9 +117,9 @@ struct Seed: ParsableCommand {
       table(
         summary.rows + (key.map { [("dataset key", $0.hex)] } ?? [])
           + (link.isPrivate ? [("private", "yes: whoever has the link reads it")] : []) + [
-          ("path", printable(source.content)), ("link", link.secretURI),
-          ("listening at", endpoints.map(\.description).joined(separator: ", ")),
-        ]))
+            ("path", printable(source.content)), ("link", link.secretURI),
+            ("listening at", endpoints.map(\.description).joined(separator: ", ")),
+          ]))
   }
 }
 

@@ -110,8 +110,7 @@ struct TraceCommand: ParsableCommand {
   /// What is named, as far as it is known here: versions of a dataset the newest first.
   private func versions(_ state: StateFolder) throws(Failure) -> [InfoDictionary] {
     let text = try LinkInput.resolve(subject.bytes)
-    if let real = try? RealPath.resolve(text), let source = state.publishedSource(at: real)
-    {
+    if let real = try? RealPath.resolve(text), let source = state.publishedSource(at: real) {
       return try Self.versions(KnownDataset(source.key, state: state))
     }
     switch try JoinSubject(parsing: text) {
