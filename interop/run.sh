@@ -44,6 +44,7 @@ side_by_side=(
   nbd/read.py
   nbd/faults.py
   http/api.py
+  private/capture.py
   nbd/trace.py
   cli/strangers.py
   mixed/swarm.py

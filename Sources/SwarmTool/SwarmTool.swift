@@ -1,6 +1,7 @@
 import ArgumentParser
 import Glibc
 import Metainfo
+import SwarmNode
 
 /// The program `swarm`.
 @main
@@ -23,7 +24,10 @@ struct SwarmTool: ParsableCommand {
   static func main() {
     Console.occupyStandardDescriptors()
     do {
-      var command = try parseAsRoot(BytePath.arguments)
+      let arguments = BytePath.arguments
+      // A link with it is best not given there at all (`LinkInput`).
+      ProgramArguments.hide("x.rk=")
+      var command = try parseAsRoot(arguments)
       try command.run()
     } catch let failure as Failure {
       Console.note("swarm: \(failure.message)")

@@ -78,12 +78,79 @@ import Testing
       #expect(error == .noKey(file))
       #expect(error?.description.contains(digits.prefix(8)) == false)
     }
-    try KeyFolder.write(a, to: keys.file(of: b.key))
+    let contents = KeyFolder.Contents(secret: a, readKey: nil)
+    try KeyFolder.write(contents, to: keys.file(of: b.key))
     let error = #expect(throws: KeyError.self) { try keys.secret(of: b.key) }
     #expect(error == .otherKey(keys.file(of: b.key), a.key))
-    #expect(throws: SystemError.self) { try KeyFolder.write(b, to: keys.file(of: b.key)) }
-    #expect(try KeyFolder.parse(Array((digits + "\r\n\n").utf8), from: []).key == a.key)
+    #expect(throws: SystemError.self) { try KeyFolder.write(contents, to: keys.file(of: b.key)) }
+    #expect(try KeyFolder.parse(Array((digits + "\r\n\n").utf8), from: []).secret.key == a.key)
     #expect("\(a)".contains(digits) == false)
+  }
+}
+
+@Suite struct ReadKeyFileTests {
+  private let temporary = TemporaryFolder()
+  private let secret = DatasetSecret(seed: [UInt8](repeating: 1, count: 32))!
+
+  private func keys() throws -> KeyFolder { try StateFolder(temporary("state")).keys }
+
+  private func readKey(_ byte: UInt8) throws -> ReadKey {
+    try #require(ReadKey([UInt8](repeating: byte, count: 32)))
+  }
+
+  @Test func readKeysAreKeptForTheirOwnerAlone() throws {
+    let keys = try keys()
+    #expect(try keys.readKey(of: secret.key) == nil && keys.privateKeys().isEmpty)
+    let made = try keys.makeReadKey(of: secret.key)
+    #expect(try keys.makeReadKey(of: secret.key) == made)
+    try keys.keep(made, of: secret.key)
+    #expect(try keys.readKey(of: secret.key) == made)
+    #expect(try keys.privateKeys() == [secret.key])
+    // It is no secret of a key, by which something could be published.
+    #expect(try keys.keys().isEmpty)
+    var status = stat()
+    _ = keys.readKeyFile(of: secret.key).withCPath { stat($0, &status) }
+    #expect(status.st_mode & 0o777 == 0o600)
+    let error = #expect(throws: KeyError.self) { try keys.keep(try readKey(2), of: secret.key) }
+    #expect(error == .otherReadKey(secret.key))
+    #expect(error?.description.contains(made.hex) == false)
+    #expect(try keys.readKey(of: secret.key) == made)
+  }
+
+  @Test func newOnesAreNeverTheSame() throws {
+    let keys = try keys()
+    let made = try (1...20).map { number in
+      try keys.makeReadKey(of: #require(DatasetKey([UInt8](repeating: number, count: 32)))).hex
+    }
+    #expect(Set(made).count == 20)
+  }
+
+  /// Whoever took a dataset for a public one since its file cannot be read would give it away.
+  @Test func whatCannotBeReadIsAnErrorAndNotPublic() throws {
+    let keys = try keys()
+    let made = try keys.makeReadKey(of: secret.key)
+    let file = keys.readKeyFile(of: secret.key)
+    for mode: mode_t in [0o644, 0o640, 0o604] {
+      _ = file.withCPath { chmod($0, mode) }
+      #expect(throws: KeyError.permissions(file, UInt32(mode))) { try keys.readKey(of: secret.key) }
+    }
+    for text in ["", "\n", String(made.hex.dropLast()), made.hex + "0", "x" + made.hex.dropFirst()]
+    {
+      _ = file.withCPath { unlink($0) }
+      try WholeFile.write(Array(text.utf8), to: file, mode: 0o600)
+      #expect(throws: KeyError.noReadKey(file)) { try keys.readKey(of: secret.key) }
+      #expect(throws: KeyError.self) { try keys.keep(made, of: secret.key) }
+    }
+  }
+
+  @Test func aSecretTravelsWithItsReadKey() throws {
+    let readKey = try readKey(7)
+    let contents = KeyFolder.Contents(secret: secret, readKey: readKey)
+    let text = KeyFolder.text(of: contents)
+    let back = try KeyFolder.parse(text, from: [])
+    #expect(back.secret.seed == secret.seed && back.readKey == readKey)
+    #expect(throws: KeyError.noReadKey([])) { try KeyFolder.parse(text.dropLast(2), from: []) }
+    #expect(throws: KeyError.noKey([])) { try KeyFolder.parse(text + Array("00\n".utf8), from: []) }
   }
 }
 

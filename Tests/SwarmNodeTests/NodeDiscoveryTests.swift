@@ -115,6 +115,91 @@ import Wire
     follower.offer(head.item, isOurs: false)
   }
 
+  /// Of a private dataset the DHT has a head that those find and read who have the read key, and nothing
+  /// under its own key.
+  @Test func aPrivateHeadIsFoundByItsReadKey() throws {
+    let secret = try #require(DatasetSecret(seed: [UInt8](repeating: 3, count: 32)))
+    let readKey = try #require(ReadKey([UInt8](repeating: 5, count: 32)))
+    let head = try Head(version: 4, infohash: SHA256Digest(hashing: [1]), signedBy: secret)
+    let loop = EventLoop()
+    let publisher = try node(on: loop, 1)
+    let follower = try node(on: loop, 2, knowing: publisher.endpoints[0].port)
+    let stranger = try node(on: loop, 3, knowing: publisher.endpoints[0].port)
+    var found: [MutableItem] = []
+    var stored: [MutableItem] = []
+    var isSeen = false
+    var end: () -> Void = {}
+    let guardian = DeadlineTimer(on: loop) { end() }
+    guardian.set(milliseconds: 60_000)
+    end = {
+      guardian.close()
+      for node in [publisher, follower, stranger] { node.stop {} }
+    }
+    stranger.onNotice = { if case .head = $0 { isSeen = true } }
+    publisher.onHeadStored = { item, nodes in if nodes > 0 { stored.append(item) } }
+    follower.onNotice = { notice in
+      guard case .head(_, let item) = notice else { return }
+      found.append(item)
+      end()
+    }
+    publisher.follow(secret.key, head: nil, readKey: readKey)
+    publisher.offer(head.item, isOurs: true, secret: secret)
+    stranger.follow(secret.key, head: nil)
+    follower.follow(secret.key, head: nil, readKey: readKey)
+    loop.run()
+    #expect(found == [head.item] && !isSeen)
+    // What is told of it is the head, not its disguise.
+    #expect(stored.allSatisfy { $0 == head.item })
+  }
+
+  /// A private dataset's torrents are looked for by its discovery id, and what is found is told to all of
+  /// them; its infohashes lead nowhere.
+  @Test func privateTorrentsAreLookedForByTheirGroup() throws {
+    let readKey = try #require(ReadKey([UInt8](repeating: 5, count: 32)))
+    let digests = (0..<3).map { SHA256Digest(hashing: [UInt8($0)]) }
+    let loop = EventLoop()
+    let hub = try node(on: loop, 1)
+    let one = try node(on: loop, 2, knowing: hub.endpoints[0].port)
+    let two = try node(on: loop, 3, knowing: hub.endpoints[0].port)
+    func add(_ digest: SHA256Digest, to node: Node, _ readKey: ReadKey?) throws -> TorrentID {
+      var request = TorrentRequest(source: .infohash(v1: nil, v2: digest), content: .owned)
+      request.readKey = readKey
+      return try node.add(request) { _, _ in throw SwarmError.nothingNamed }
+    }
+    _ = try add(digests[0], to: one, readKey)
+    _ = try add(digests[1], to: one, readKey)
+    var added: [TorrentID] = []
+    var open: TorrentID?
+    var late: TorrentID?
+    var known: [Int] = []
+    var end: () -> Void = {}
+    let ticker = EventTimer(on: loop, everyMilliseconds: 20) {
+      guard hub.discoveryStatus?.dht.status?.peers ?? 0 > 0 else { return }
+      if added.isEmpty {
+        added = digests[1...].compactMap { try? add($0, to: two, readKey) }
+        open = try? add(digests[0], to: hub, nil)
+      }
+      known = added.map { two.status(of: $0)?.knownPeers ?? 0 }
+      guard known.allSatisfy({ $0 > 0 }) else { return }
+      late = late ?? (try? add(digests[0], to: two, readKey))
+      known.append(late.flatMap { two.status(of: $0)?.knownPeers } ?? 0)
+      known.append(open.flatMap { hub.status(of: $0)?.knownPeers } ?? -1)
+      end()
+    }
+    let guardian = DeadlineTimer(on: loop) { end() }
+    guardian.set(milliseconds: 60_000)
+    end = {
+      guardian.close()
+      ticker.cancel()
+      for node in [hub, one, two] { node.stop {} }
+    }
+    loop.run()
+    // Two of the group, one that came later, and one by its infohash alone.
+    #expect(known == [1, 1, 1, 0])
+    // One id, however many torrents.
+    #expect(hub.discoveryStatus == nil)
+  }
+
   /// Its end, at any time, leaves nothing on the loop: else the loop could not be dropped.
   @Test func nodesEndAtOnce() throws {
     for turns in 0..<6 {

@@ -54,6 +54,31 @@ import Testing
     return (try description.infoDictionary(), description.pieceLayers, content.leaves)
   }
 
+  /// What is private stays so without being told; what is public never becomes private.
+  @Test func aPrivateDatasetStaysOne() throws {
+    temporary.write([1], to: "data/a")
+    temporary.write([1], to: "open/a")
+    func publish(_ path: String, isPrivate: Bool) throws -> PublishedSource {
+      try state().publish(
+        temporary(path), key: nil, name: nil, kind: nil, pieceLength: nil, isPrivate: isPrivate)
+    }
+    // One that was stopped before its first version is nobody's yet.
+    let source = try publish("data", isPrivate: false)
+    #expect(try state().keys.readKey(of: source.key) == nil)
+    #expect(try publish("data", isPrivate: true) == source)
+    let readKey = try #require(try state().keys.readKey(of: source.key))
+    _ = try self.publish(source)
+    #expect(try publish("data", isPrivate: false) == source)
+    #expect(try publish("data", isPrivate: true) == source)
+    #expect(try state().keys.readKey(of: source.key) == readKey)
+
+    let open = try publish("open", isPrivate: false)
+    _ = try self.publish(open)
+    let error = #expect(throws: PublicationError.self) { try publish("open", isPrivate: true) }
+    #expect(error == .isPublic(open.key))
+    #expect(try state().keys.readKey(of: open.key) == nil)
+  }
+
   @Test func versionsFollowOneAnother() throws {
     temporary.write([UInt8](repeating: 1, count: 100_000), to: "data/a")
     temporary.write([2], to: "data/b")

@@ -468,6 +468,17 @@ import Testing
     #expect(harness.schedule.deadline == nil)
   }
 
+  /// A private dataset is followed by a disguise of its key, and its peers are sought elsewhere.
+  @Test func aDatasetWithoutASwarmIsNotLookedUp() throws {
+    let harness = Harness()
+    harness.schedule.follow(Self.secret.key, head: try Self.head(1), hasSwarm: false, now: .zero)
+    harness.schedule.setHead(try Self.head(2), isOurs: true, now: .zero)
+    harness.pass(.seconds(10_000))
+    #expect(harness.lookups.isEmpty && !harness.gets.isEmpty && !harness.puts.isEmpty)
+    harness.schedule.unfollow(Self.secret.key, now: harness.now)
+    #expect(harness.schedule.deadline == nil)
+  }
+
   /// Queues against the obvious: a sorted array.
   @Test(arguments: UInt64(0)..<10)
   func queueIsInOrder(seed: UInt64) {

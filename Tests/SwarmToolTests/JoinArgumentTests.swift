@@ -33,14 +33,21 @@ import Testing
     #expect(link.v1Infohash != nil || link.v2Infohash != nil)
   }
 
-  /// To look for a private dataset in the open would give it away.
-  @Test func privateLinksAreRefused() {
-    let link = "magnet:?xs=urn:btpk:\(Self.v2)&x.rk=\(Self.v2)"
-    let failure = #expect(throws: Failure.self) {
-      _ = try JoinSubject(parsing: Array(link.utf8))
+  /// Other users see the words of a command.
+  @Test func linksMayStandInAFile() throws {
+    let scratch = ScratchFolder()
+    let link = "magnet:?xs=urn:btpk:\(Self.v2)"
+    for text in [link, link + "\n", "\n  \(link) \r\nmore\n"] {
+      try WholeFile.write(Array(text.utf8), to: scratch("link"))
+      #expect(
+        try JoinSubject(parsing: [UInt8(ascii: "@")] + scratch("link"))
+          == JoinSubject(parsing: Array(link.utf8)))
     }
-    #expect(failure?.message.contains("private") == true)
-    #expect(failure?.message.contains(Self.v2) == false)
+    try WholeFile.write(Array(" \n".utf8), to: scratch("link"))
+    #expect(throws: Failure.self) { try LinkInput.resolve([UInt8(ascii: "@")] + scratch("link")) }
+    #expect(throws: Failure.self) { try LinkInput.resolve([UInt8(ascii: "@")] + scratch("none")) }
+    #expect(try LinkInput.resolve(Array("./@x".utf8)) == Array("./@x".utf8))
+    #expect(try LinkInput.resolve(Array("@".utf8)) == Array("@".utf8))
   }
 
   @Test func anythingElseIsAPath() throws {

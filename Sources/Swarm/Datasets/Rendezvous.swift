@@ -189,15 +189,19 @@ public struct Rendezvous {
 
   /// Follows a dataset: its own swarm is announced, and newer heads than `head` are asked for. A head
   /// from an earlier run is stored again unless many have it.
+  ///
+  /// - Parameter hasSwarm: false for a dataset without a swarm of its own under the head's target: a private
+  ///   one, whose key is a disguise here, and whose peers are sought under another name (docs/private.md).
   public mutating func follow(
     _ key: DatasetKey, salt: [UInt8] = [], head: MutableItem? = nil, isUrgent: Bool = false,
-    now: Duration
+    hasSwarm: Bool = true, now: Duration
   ) {
     advance(to: now)
     guard followed[key] == nil else { return }
     followed[key] = Followed(salt: salt)
     schedule(.get(key), at: self.now, isUrgent: isUrgent || head == nil)
     if let head { take(head, mustPut: false) }
+    guard hasSwarm else { return pump() }
     let target = MutableItem.target(of: key, salt: salt)
     add(target, isUrgent: isUrgent, now: now)
     if head != nil { setHeadKnown(target) }

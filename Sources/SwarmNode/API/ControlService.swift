@@ -22,6 +22,9 @@ public protocol ControlService: AnyObject {
   /// Takes part no more. The content stays where it is. `completion` is called when all is on disk.
   func remove(_ dataset: String, completion: @escaping (ControlFailure?) -> Void)
 
+  /// The link to pass on, of a private dataset with what opens it: for who asks for nothing else.
+  func link(of dataset: String) throws(ControlFailure) -> String
+
   /// Versions that are known, newest first; one for a torrent that is no dataset.
   func versions(of dataset: String) throws(ControlFailure) -> [VersionView]
   /// What a version has in it: of the newest one that is here where there is no number. Fails with

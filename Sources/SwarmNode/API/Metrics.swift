@@ -88,6 +88,17 @@ enum Metrics {
             ], 1
           )
         }),
+      Metric(
+        name: "swarm_dataset_private", kind: .gauge,
+        help: "1 for a private dataset, to whose peers all connections are encrypted.",
+        values: datasets.map { ([("dataset", $0.id)], $0.isPrivate ? 1 : 0) }),
+      Metric(
+        name: "swarm_encrypted_peers", kind: .gauge,
+        help: "Connected peers, by encrypted connections.",
+        values: datasets.compactMap { dataset in
+          guard let transfer = dataset.transfer else { return nil }
+          return ([("dataset", dataset.id)], dataset.isPrivate ? UInt64(transfer.peers) : 0)
+        }),
       each("swarm_downloaded_bytes_total", .counter, "Bytes of content that came in this run.") {
         $0.downloadedBytes
       },

@@ -49,6 +49,24 @@ extension ControlAPI {
         }
       }),
     Route(
+      method: "GET", path: "/v1/datasets/{id}/link",
+      summary: "The link to pass on: of a private dataset, a secret",
+      names: [id],
+      answers: [
+        .init(
+          status: 200, note: "the link", type: "application/json",
+          schema: .object([
+            .init(
+              "magnet", .text(),
+              "with what opens a private dataset (x.rk=): whoever has it reads it")
+          ]))
+      ],
+      handle: { api, call throws(Problem) in
+        let id = try api.dataset(call).id
+        let link = try api.attempt { () throws(ControlFailure) in try api.service.link(of: id) }
+        call.answer(.object([("magnet", .text(link))]))
+      }),
+    Route(
       method: "GET", path: "/v1/datasets/{id}/versions", summary: "Versions that are known",
       names: [id],
       answers: [

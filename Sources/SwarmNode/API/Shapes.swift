@@ -109,7 +109,13 @@ enum Shapes {
       .init("infohash_v1", .orNull(.hex(40)), "of the version that is taken part in") {
         .text(orNull: $0.infohashV1?.hex)
       },
-      .init("magnet", .text(), "the link to pass on") { .text($0.magnet) },
+      .init("private_dataset", .flag, "whether only those find and read it who have its link") {
+        .bool($0.isPrivate)
+      },
+      .init(
+        "magnet", .text(),
+        "the link to pass on; of a private dataset without what opens it, which is at /link"
+      ) { .text($0.magnet) },
       .init("path", .orNull(.text()), "where the content is") {
         .text(orNull: $0.path.map { printable($0) })
       },
@@ -154,6 +160,9 @@ enum Shapes {
         .text(printable(Array($0.client.utf8)))
       },
       .init("incoming", .flag, "whether it connected to us") { .bool($0.isIncoming) },
+      .init("encrypted", .flag, "whether nobody else can read the connection") {
+        .bool($0.isEncrypted)
+      },
       .init("pieces", .number(), "pieces that it has") { .number(UInt64($0.pieces)) },
       .init("download_rate", .number(), "bytes a second from it") { .number($0.downloadRate) },
       .init("upload_rate", .number(), "bytes a second to it") { .number($0.uploadRate) },

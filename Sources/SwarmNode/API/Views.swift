@@ -54,6 +54,9 @@ public struct DatasetView: Sendable {
   public var infohashV2: SHA256Digest?
   /// See `infohashV2`.
   public var infohashV1: SHA1Digest?
+  /// Whether it is private: then the link does not open it, and `ControlService.link` gives the one that
+  /// does.
+  public var isPrivate = false
   /// The link that a person passes on.
   public var magnet: String
   /// Where the content is; nil while that is not known.
@@ -113,6 +116,8 @@ public struct PeerView: Hashable, Sendable {
   public var client: String
   /// Whether it connected to us.
   public var isIncoming = false
+  /// Whether the connection is encrypted. docs/private.md.
+  public var isEncrypted = false
   /// Pieces that it has.
   public var pieces = 0
   /// Bytes a second from it, and to it.

@@ -33,7 +33,10 @@ final class DiscoveryDriver {
   /// What is being stored.
   private var stores: [DHTLookupID: MutableItem] = [:]
   private let listenPort: UInt16
-  /// Swarms by infohash, and how many users each has. Private ones are not among them.
+  /// How heads of private datasets that are followed are kept in the DHT.
+  private var boxes = SealedHeads()
+  /// Swarms by infohash, and how many users each has: those of BEP 27 are not among them, and what stands
+  /// for a private dataset is its discovery id.
   private var swarms: [SHA1Digest: Int] = [:]
   private var hasNewSwarms = false
   /// Those of which we have all there is. BEP 33.
@@ -147,9 +150,10 @@ final class DiscoveryDriver {
     drain()
   }
 
-  /// Whether we have all there is of the swarm's content: others are told so when it is announced.
-  func setIsSeed(_ isSeed: Bool, of infohash: SHA1Digest) {
-    if isSeed, swarms[infohash] != nil {
+  /// Whether we have all there is of the swarm's content: others are told so when it is announced, unless
+  /// the swarm is a private dataset's.
+  func setIsSeed(_ isSeed: Bool, of infohash: SHA1Digest, isTold: Bool = true) {
+    if isSeed, isTold, swarms[infohash] != nil {
       seeds.insert(infohash)
     } else {
       seeds.remove(infohash)
@@ -158,21 +162,37 @@ final class DiscoveryDriver {
     drain()
   }
 
-  /// Follows a dataset.
-  func follow(_ key: DatasetKey, salt: [UInt8], head: MutableItem?) {
-    rendezvous.follow(key, salt: salt, head: head, isUrgent: true, now: Self.now)
+  /// Follows a dataset. With a read key nothing of it is asked for or told but what follows from that.
+  func follow(_ key: DatasetKey, salt: [UInt8], head: MutableItem?, readKey: ReadKey?) {
+    if let readKey {
+      // Of a key that nobody can sign by there is no head to be found, and nothing is asked in the open.
+      guard let box = boxes.add(key, salt: salt, readKey) else { return }
+      rendezvous.follow(
+        box.key, salt: box.salt, isUrgent: true, hasSwarm: false, now: Self.now)
+    } else {
+      rendezvous.follow(key, salt: salt, head: head, isUrgent: true, now: Self.now)
+    }
     drain()
   }
 
   /// Follows it no more.
   func unfollow(_ key: DatasetKey) {
-    rendezvous.unfollow(key, now: Self.now)
+    rendezvous.unfollow(boxes.remove(key)?.key ?? key, now: Self.now)
     drain()
   }
 
-  /// There is a newer head.
-  func setHead(_ head: MutableItem, isOurs: Bool) {
-    rendezvous.setHead(head, isOurs: isOurs, now: Self.now)
+  /// There is a newer head. That of a private dataset can be put into the DHT by who has the dataset's
+  /// `secret`, and else by who has found it there.
+  func setHead(_ head: MutableItem, isOurs: Bool, secret: DatasetSecret? = nil) {
+    if boxes.isPrivate(head.key) {
+      guard isOurs, let secret else { return }
+      do throws(SealedHeadError) {
+        guard let sealed = try boxes.seal(head, with: secret) else { return }
+        rendezvous.setHead(sealed, isOurs: true, now: Self.now)
+      } catch { return log(.warning, "the DHT is not told of the new version: \(error)") }
+    } else {
+      rendezvous.setHead(head, isOurs: isOurs, now: Self.now)
+    }
     drain()
   }
 
@@ -238,14 +258,18 @@ final class DiscoveryDriver {
       let others = reachesLoopback ? peers : peers.filter { !$0.address.isLoopback }
       if let infohash = jobs[lookup]?.infohash { found(infohash, others, .dht) }
     case .mutable(_, let item):
+      // What is in a private dataset's place and does not open is not stored again either.
+      guard let head = boxes.opened(item) else { return }
       rendezvous.setHead(item, isOurs: false, now: Self.now)
-      onHead(item)
+      onHead(head)
       drain()
     case .immutable: break
     case .ended(let lookup, let outcome):
       guard let job = jobs.removeValue(forKey: lookup)?.job else { return }
       lookups[job] = nil
-      if let head = stores.removeValue(forKey: lookup) { onStored(head, outcome.stored) }
+      if let item = stores.removeValue(forKey: lookup), let head = boxes.opened(item) {
+        onStored(head, outcome.stored)
+      }
       var result = RendezvousOutcome()
       result.answers = outcome.answered
       result.stored = outcome.stored

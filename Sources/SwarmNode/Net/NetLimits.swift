@@ -63,6 +63,9 @@ enum NetLimits {
   static let networkSettleMilliseconds: UInt64 = 200
   /// Link-local addresses of which it is known on which interface they are: a LAN has fewer peers.
   static let linkScopes = 256
+  /// Peers of a private dataset that are remembered for its further torrents: more than a torrent has
+  /// connections.
+  static let groupPeers = 200
   /// Names that are looked up at once: each waits on a thread of its own.
   static let nameLookups = 8
 

@@ -23,6 +23,10 @@ struct TorrentState {
   let group: PrivateGroup?
   /// The names under which it is looked for and announced.
   var infohashes: [SHA1Digest] = []
+  /// What stands for the private dataset that it belongs to; nil for what is public. docs/private.md.
+  var discoveryInfohash: SHA1Digest?
+  /// Whether it is where heads are exchanged, and never has content.
+  var isMeeting = false
   /// nil while the files are not known.
   var geometry: PieceGeometry?
 

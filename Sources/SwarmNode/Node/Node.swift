@@ -35,6 +35,8 @@ public final class Node {
   let hashers = HashWorkers()
   var torrents: [TorrentID: TorrentState] = [:]
   var reads: [ReadID: ReadState] = [:]
+  /// Who was found of the private datasets that are taken part in, by their discovery ids.
+  var groupPeers: [SHA1Digest: [PeerOrigin: Set<PeerEndpoint>]] = [:]
 
   /// By the slot of their ids.
   var connections: [Connection?] = []

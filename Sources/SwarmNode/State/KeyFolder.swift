@@ -3,7 +3,8 @@ import Metainfo
 
 /// The secrets of datasets, one file each, that nobody but their owner may read:
 ///
-///     keys/<key>      the seed of the key pair in hexadecimal digits, and a line end
+///     keys/<key>        the seed of the key pair in hexadecimal digits, and a line end
+///     keys/<key>.read   the read key of a private dataset, of which there need be no secret
 ///
 /// What a message says of them is their path and the key, never the secret.
 public struct KeyFolder: Sendable {
@@ -16,7 +17,12 @@ public struct KeyFolder: Sendable {
   public func file(of key: DatasetKey) -> [UInt8] { path.appending(path: Array(key.hex.utf8)) }
 
   /// The keys whose secrets are here, ascending. Files that are none are skipped.
-  public func keys() throws(SystemError) -> [DatasetKey] {
+  public func keys() throws(SystemError) -> [DatasetKey] { try keys(ending: "") }
+
+  /// The private datasets that are known here, ascending.
+  public func privateKeys() throws(SystemError) -> [DatasetKey] { try keys(ending: ".read") }
+
+  private func keys(ending: String) throws(SystemError) -> [DatasetKey] {
     let scan: Scan
     do throws(SystemError) {
       scan = try FolderScanner.scan(path)
@@ -25,8 +31,9 @@ public struct KeyFolder: Sendable {
       throw error
     }
     return scan.items.compactMap { item in
-      guard item.names.count == 1 else { return nil }
-      let name = String(decoding: item.names[0], as: UTF8.self)
+      guard item.names.count == 1, item.names[0].reversed().starts(with: ending.utf8.reversed())
+      else { return nil }
+      let name = String(decoding: item.names[0].dropLast(ending.utf8.count), as: UTF8.self)
       return DatasetKey(hex: name).flatMap { $0.hex == name ? $0 : nil }
     }.sorted { $0.bytes.lexicographicallyPrecedes($1.bytes) }
   }
@@ -50,7 +57,7 @@ public struct KeyFolder: Sendable {
     if try self.secret(of: secret.key) != nil { return }
     do throws(SystemError) {
       try StateFolder.make(path, mode: 0o700)
-      try Self.write(secret, to: file(of: secret.key))
+      try Self.write(Contents(secret: secret, readKey: nil), to: file(of: secret.key))
     } catch {
       throw .system(error)
     }
@@ -71,47 +78,58 @@ public struct KeyFolder: Sendable {
 
   // MARK: Files with a secret
 
-  /// The secret in a file that nobody but its owner may read.
-  public static func read(_ file: [UInt8]) throws(KeyError) -> DatasetSecret {
-    guard let opened = Descriptor(path: file, flags: O_RDONLY), let status = opened.status() else {
-      throw .system(SystemError("read", file))
+  /// What a file with a secret holds.
+  public struct Contents: Sendable {
+    /// The secret.
+    public let secret: DatasetSecret
+    /// The read key, where the dataset is private and the file is one to take to another machine.
+    public let readKey: ReadKey?
+
+    /// Contents from their parts.
+    public init(secret: DatasetSecret, readKey: ReadKey?) {
+      self.secret = secret
+      self.readKey = readKey
     }
-    guard fileType(status) == S_IFREG else { throw .noKey(file) }
-    if status.st_mode & (S_IRWXG | S_IRWXO) != 0 {
-      throw .permissions(file, UInt32(status.st_mode & 0o777))
-    }
-    var bytes = [UInt8](repeating: 0, count: textBytes + 2)
-    guard let count = bytes.withUnsafeMutableBytes({ opened.read(into: $0, at: 0) }) else {
-      throw .system(SystemError("read", file))
-    }
-    return try parse(bytes[..<count], from: file)
   }
 
-  /// The secret in the text of such a file, wherever it came from; `place` is for errors.
+  private static func read(_ file: [UInt8]) throws(KeyError) -> DatasetSecret {
+    try contents(of: file).secret
+  }
+
+  /// What is in a file that nobody but its owner may read.
+  public static func contents(of file: [UInt8]) throws(KeyError) -> Contents {
+    try parse(lines(in: file), from: file)
+  }
+
+  /// What is in the text of such a file, wherever it came from; `place` is for errors.
   public static func parse(
     _ text: some Collection<UInt8>, from place: [UInt8]
-  ) throws(KeyError) -> DatasetSecret {
-    let digits = text.reversed().drop { $0 == UInt8(ascii: "\n") || $0 == UInt8(ascii: "\r") }
-    guard digits.count == textBytes,
-      let seed = [UInt8](hex: String(decoding: digits.reversed(), as: UTF8.self)),
+  ) throws(KeyError) -> Contents {
+    try parse(lines(of: text), from: place)
+  }
+
+  private static func parse(
+    _ lines: [Substring], from place: [UInt8]
+  ) throws(KeyError) -> Contents {
+    guard (1...2).contains(lines.count), let seed = [UInt8](hex: lines[0]),
       let secret = DatasetSecret(seed: seed)
     else { throw .noKey(place) }
-    return secret
+    guard lines.count == 2 else { return Contents(secret: secret, readKey: nil) }
+    guard let readKey = ReadKey(hex: lines[1]) else { throw .noReadKey(place) }
+    return Contents(secret: secret, readKey: readKey)
   }
 
-  /// The text of such a file.
-  public static func text(of secret: DatasetSecret) -> [UInt8] {
-    Array(secret.seed.hex.utf8) + [UInt8(ascii: "\n")]
+  /// The text of such a file: a line with the seed, and for a private dataset one with the read key.
+  public static func text(of contents: Contents) -> [UInt8] {
+    Array(contents.secret.seed.hex.utf8) + [UInt8(ascii: "\n")]
+      + (contents.readKey.map { Array("\($0.hex)\n".utf8) } ?? [])
   }
 
-  /// Puts a secret into a new file with mode 0600, whole or not at all; one that is there is an error
+  /// Puts secrets into a new file with mode 0600, whole or not at all; one that is there is an error
   /// (EEXIST).
-  public static func write(_ secret: DatasetSecret, to file: [UInt8]) throws(SystemError) {
-    try WholeFile.write(text(of: secret), to: file, keepsExisting: true, mode: 0o600)
+  public static func write(_ contents: Contents, to file: [UInt8]) throws(SystemError) {
+    try WholeFile.write(text(of: contents), to: file, keepsExisting: true, mode: 0o600)
   }
-
-  /// Hexadecimal digits of a seed.
-  private static let textBytes = 2 * DatasetSecret.seedByteCount
 }
 
 /// Why a key's secret cannot be used.
@@ -122,6 +140,10 @@ public enum KeyError: Error, Hashable, Sendable, CustomStringConvertible {
   case permissions([UInt8], UInt32)
   /// The file holds no secret.
   case noKey([UInt8])
+  /// The file does not hold the read key that it should.
+  case noReadKey([UInt8])
+  /// Another read key of this dataset is known.
+  case otherReadKey(DatasetKey)
   /// The file holds the secret of another key.
   case otherKey([UInt8], DatasetKey)
 
@@ -135,6 +157,11 @@ public enum KeyError: Error, Hashable, Sendable, CustomStringConvertible {
         + "they can, publish under a new key"
     case .noKey(let file):
       "\(printable(file)) does not hold the secret of a dataset: 64 hexadecimal digits in a line"
+    case .noReadKey(let file):
+      "\(printable(file)) does not hold the read key of a private dataset: 64 hexadecimal digits in a line"
+    case .otherReadKey(let key):
+      "the private dataset \(key) is known here by another read key (x.rk=) than this one: use the link that it "
+        + "was joined by, or another --state"
     case .otherKey(let file, let key):
       "\(printable(file)) holds the secret of another dataset, \(key)"
     }

@@ -26,6 +26,8 @@ public enum PublicationError: Error, Hashable, Sendable, CustomStringConvertible
   case otherSource([UInt8], String)
   /// The dataset's versions have this name, and another is asked for.
   case otherName(DatasetKey, [UInt8])
+  /// It is to be private, and is known as public.
+  case isPublic(DatasetKey)
   /// A boot trace is to go with a version that is one file and no folder.
   case traceOfAFile
   /// A boot trace of a file that is not in the content.
@@ -66,6 +68,9 @@ public enum PublicationError: Error, Hashable, Sendable, CustomStringConvertible
     case .otherName(let key, let name):
       "the versions of \(key) are called \"\(printable(name))\", and those who follow it have them by that "
         + "name: leave out --name"
+    case .isPublic(let key):
+      "the dataset \(key) is public, and what others were told cannot be taken back: publish a copy of it from "
+        + "another path, which gets a key of its own"
     case .traceOfAFile:
       "a boot trace goes beside its image, in a folder, and this dataset is one file: put the image into "
         + "a folder of its own and publish that"
@@ -110,10 +115,12 @@ extension StateFolder {
   ///
   /// - Parameters:
   ///   - path: the real path.
+  ///   - isPrivate: whether it is to be a private dataset. It stays one without being told; one that is
+  ///     public never becomes private, since what was told cannot be taken back.
   ///   - calledBy: the name that it has the first time, where none is asked for; nil for the path's.
   public func publish(
     _ path: [UInt8], key: DatasetKey?, name: [UInt8]?, kind: TorrentKind?, pieceLength: UInt64?,
-    calledBy: [UInt8]? = nil
+    isPrivate: Bool = false, calledBy: [UInt8]? = nil
   ) throws(PublicationError) -> PublishedSource {
     // Two first times at once would make two keys, of which one is lost.
     let lock = try PublicationError.wrap { () throws(StateError) in try lockSources() }
@@ -130,6 +137,7 @@ extension StateFolder {
           source.pieceLength.map { "with pieces of \($0) bytes" }
             ?? "with pieces whose length was chosen")
       }
+      if isPrivate { try makePrivate(source.key) }
       return source
     }
     var ownName: [UInt8] = try PublicationError.wrap { () throws(SystemError) in
@@ -151,9 +159,24 @@ extension StateFolder {
         ownName = before
       }
     }
+    // Before anything is known under the key: whatever stops this, it does not become public.
+    if isPrivate { try makePrivate(secret.key) }
     let source = PublishedSource(
       path: path, key: secret.key, name: ownName, kind: kind ?? .v2, pieceLength: pieceLength)
     try PublicationError.wrap { () throws(SystemError) in try remember(source) }
     return source
+  }
+
+  /// The dataset of a key has a read key from now on, if nobody can know it as a public one.
+  private func makePrivate(_ key: DatasetKey) throws(PublicationError) {
+    let dataset = dataset(key)
+    let known = try PublicationError.wrap { [keys] () throws(KeyError) in try keys.readKey(of: key)
+    }
+    if known != nil { return }
+    let versions = try PublicationError.wrap { () throws(SystemError) in
+      try (dataset.head() != nil, dataset.versions())
+    }
+    if versions.0 || !versions.1.isEmpty { throw .isPublic(key) }
+    _ = try PublicationError.wrap { [keys] () throws(KeyError) in try keys.makeReadKey(of: key) }
   }
 }

@@ -51,6 +51,7 @@ public final class VersionSearch {
   private let goal: Goal
   private let dataset: KeyedDataset
   private let salt: [UInt8]
+  private let readKey: ReadKey?
   private let state: StateFolder
   private let addresses: [PeerAddress]
   private weak var node: Node?
@@ -81,14 +82,16 @@ public final class VersionSearch {
 
   /// - Parameters:
   ///   - salt: under which the dataset's head is found; empty for none.
+  ///   - readKey: of a private dataset.
   ///   - peers: whom to ask first.
   public init(
-    _ goal: Goal, of dataset: KeyedDataset, salt: [UInt8] = [], state: StateFolder,
-    asking peers: [PeerAddress] = []
+    _ goal: Goal, of dataset: KeyedDataset, salt: [UInt8] = [], readKey: ReadKey? = nil,
+    state: StateFolder, asking peers: [PeerAddress] = []
   ) {
     self.goal = goal
     self.dataset = dataset
     self.salt = salt
+    self.readKey = readKey
     self.state = state
     addresses = peers
   }
@@ -119,8 +122,10 @@ public final class VersionSearch {
     if head != nil { (headSince, isFromBefore) = (.now, true) }
     // What was found from the head that is here may not be all.
     if case .newest = goal { trail = nil }
-    node.follow(dataset.key, salt: salt, head: head?.item)
-    meeting = try? node.add(TorrentRequest(meeting: dataset.key, salt: salt)) { _, _ in
+    node.follow(dataset.key, salt: salt, head: head?.item, readKey: readKey)
+    var request = TorrentRequest(meeting: dataset.key, salt: salt)
+    request.readKey = readKey
+    meeting = try? node.add(request) { _, _ in
       preconditionFailure("where heads are exchanged there are no files")
     }
     if let meeting { for address in addresses { node.resolve(address, for: meeting) } }
@@ -288,6 +293,7 @@ public final class VersionSearch {
     }
     var request = TorrentRequest(source: .infohash(v1: nil, v2: infohash), content: .owned)
     request.dataset = dataset.key
+    request.readKey = readKey
     request.wanted = { _, _ in false }
     let state = state
     fetching = try? node.add(request) { info, layers in

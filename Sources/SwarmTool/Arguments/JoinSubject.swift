@@ -8,7 +8,10 @@ enum JoinSubject: Hashable {
   case torrent([UInt8])
 
   /// Reads any of the forms. Besides those of `LinkArgument`, the bare digits of an infohash.
+  ///
+  /// - Parameter argument: also where the link stands (`LinkInput`).
   init(parsing argument: [UInt8]) throws(Failure) {
+    let argument = try LinkInput.resolve(argument)
     if let link = Self.bareInfohash(argument) {
       self = .link(link)
       return
@@ -16,9 +19,7 @@ enum JoinSubject: Hashable {
     let parsed = try Failure.wrap { try LinkArgument(parsing: argument) }
     switch parsed {
     case .path(let path): self = .torrent(path)
-    case .link(let link):
-      try link.refusePrivate()
-      self = .link(link)
+    case .link(let link): self = .link(link)
     }
   }
 
@@ -29,15 +30,5 @@ enum JoinSubject: Hashable {
     if let digest = SHA1Digest(bytes) { return MagnetLink(v1Infohash: digest) }
     guard let digest = SHA256Digest(bytes) else { return nil }
     return MagnetLink(v2Infohash: digest, datasetKey: DatasetKey(bytes))
-  }
-}
-
-extension MagnetLink {
-  /// Connections of private datasets are not there yet (docs/private.md), and to look for one in the
-  /// open would tell others what it is.
-  func refusePrivate() throws(Failure) {
-    if readKey != nil {
-      throw Failure("the link is of a private dataset (x.rk=), which this version cannot join")
-    }
   }
 }

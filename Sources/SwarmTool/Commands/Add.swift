@@ -49,7 +49,7 @@ struct Add: ParsableCommand {
     let parsed = try JoinSubject(parsing: subject.bytes)
     let link: String
     switch parsed {
-    case .link(let named): link = named.uri
+    case .link(let named): link = named.secretURI
     case .torrent(let path):
       let real = try Failure.wrap { try RealPath.resolve(path) }
       if !path.suffix(8).elementsEqual(Array(".torrent".utf8)) { try publish(real) }
@@ -68,6 +68,12 @@ struct Add: ParsableCommand {
     let added = try daemon.post("/v1/datasets", .object(members))
     if client.isJSON { return try Console.result(added.rendered) }
     try Console.result(added["id"]?.text ?? "")
+    let id = added["id"]?.text ?? ""
+    let isPrivate = added["private_dataset"]?.flag == true
+    // A private one's is for who asks for it.
+    if isPrivate {
+      return Console.note("swarm status --link \(id.prefix(12)) prints the link to pass on")
+    }
     if let magnet = added["magnet"]?.text { Console.note("the link to pass on: \(magnet)") }
   }
 

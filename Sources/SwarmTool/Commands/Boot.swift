@@ -93,7 +93,7 @@ struct Boot: ParsableCommand {
       isJSON: options.isJSON, objectsTo: Self.objects(options.isJSON, statusFile))
     let program = try Self.program(qemu?.bytes ?? Array("qemu-system-x86_64".utf8))
     let state = try options.stateFolder()
-    let whole = try JoinSubject(parsing: subject.bytes).whole
+    let whole = try JoinSubject(parsing: subject.bytes).unlocked(in: state).whole
     let request = JoinRequest(
       subject: whole, directory: try folder?.bytes ?? whole.machineFolder(in: state),
       reading: .sparse, stays: true, peers: options.network.peers.map(\.address))

@@ -41,7 +41,8 @@ private struct DatasetLine {
       DaemonText.progress(dataset),
       Quantity.count(Int(clamping: transfer?["peers"]?.number ?? 0), "peer"),
       (dataset["name"]?.text ?? "(name not known yet)")
-        + (dataset["version"]?.number.map { " version \($0)" } ?? ""),
+        + (dataset["version"]?.number.map { " version \($0)" } ?? "")
+        + (dataset["private_dataset"]?.flag == true ? ", private" : ""),
     ]
   }
 }
@@ -54,10 +55,24 @@ struct StatusCommand: ParsableCommand {
   @Argument(help: "A dataset: its id or the beginning of it, its name, or its link.")
   var dataset: BytePath?
 
+  @Flag(
+    name: .customLong("link"),
+    help: "Print the dataset's link and nothing else: that of a private dataset opens it.")
+  var printsLink = false
+
   @OptionGroup var client: ClientOptions
+
+  func validate() throws {
+    if printsLink, dataset == nil { throw ValidationError("--link is of a dataset: name it") }
+  }
 
   func run() throws {
     let daemon = try client.client()
+    if printsLink, let dataset {
+      let id = try client.dataset(dataset.bytes, of: daemon)["id"]?.text ?? ""
+      let answer = try daemon.get("/v1/datasets/\(id)/link")
+      return try Console.result(client.isJSON ? answer.rendered : answer["magnet"]?.text ?? "")
+    }
     if let dataset {
       let found = try client.dataset(dataset.bytes, of: daemon)
       if client.isJSON { return try Console.result(found.rendered) }

@@ -19,7 +19,7 @@ struct Inspect: ParsableCommand {
   var isJSON = false
 
   func run() throws {
-    let argument = try Failure.wrap { try LinkArgument(parsing: subject.bytes) }
+    let argument = try Failure.wrap { try LinkArgument(parsing: LinkInput.resolve(subject.bytes)) }
     switch argument {
     case .link(let link): try show(link)
     case .path(let path): try show(torrentAt: path)

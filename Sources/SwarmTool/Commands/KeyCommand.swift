@@ -36,10 +36,12 @@ struct KeyCommand: ParsableCommand {
             ("dataset_key", .text(key.hex)),
             ("version", head.map { .signed($0.version) } ?? .null),
             ("infohash_v2", .text(orNull: head?.infohashV2?.hex)),
+            ("private_dataset", .bool(try state.readKey(of: key) != nil)),
             ("paths", .list(paths.map { .text($0) })),
           ]))
         let version = head.map { "version \($0.version)" } ?? "nothing published yet"
-        rows.append((key.hex, ([version] + paths).joined(separator: "  ")))
+        let kind = try state.readKey(of: key) == nil ? [] : ["private"]
+        rows.append((key.hex, ([version] + kind + paths).joined(separator: "  ")))
       }
       if options.isJSON {
         try Console.result(JSON.object([("keys", .list(list))]).rendered)
@@ -56,7 +58,7 @@ struct KeyCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
       abstract: "Write a key's secret to a new file that only you can read.",
       discussion: """
-        Whoever reads the file can publish in your name: take it to the other machine, import it \
+        Whoever reads the file can publish in your name, and read the dataset if it is private: take it to the other machine, import it \
         there, and remove it. Publish from one machine at a time: two versions with the same number \
         are a key used twice.
         """)
@@ -72,20 +74,23 @@ struct KeyCommand: ParsableCommand {
     @OptionGroup var options: StateOptions
 
     func run() throws {
-      let keys = try options.stateFolder().keys
+      let state = try options.stateFolder()
+      let keys = state.keys
       let found = try Failure.wrap { try keys.secret(of: key.key) }
       guard let secret = found else {
         throw Failure("the secret of \(key.key) is not here; swarm key list lists those that are")
       }
+      let contents = KeyFolder.Contents(
+        secret: secret, readKey: try state.readKey(of: secret.key))
       if file.bytes == Array("-".utf8) {
         if isatty(STDOUT_FILENO) == 1 {
           throw Failure("a secret is not printed on a terminal: name a file")
         }
-        try Console.result(String(decoding: KeyFolder.text(of: secret).dropLast(), as: UTF8.self))
+        try Console.result(String(decoding: KeyFolder.text(of: contents).dropLast(), as: UTF8.self))
         return
       }
       do throws(SystemError) {
-        try KeyFolder.write(secret, to: file.bytes)
+        try KeyFolder.write(contents, to: file.bytes)
       } catch {
         if error.isAlreadyThere {
           throw Failure("\(printable(file.bytes)) is already there; nothing is overwritten")
@@ -119,9 +124,14 @@ struct KeyCommand: ParsableCommand {
 
     func run() throws {
       let keys = try options.stateFolder().keys
-      let secret = try Failure.wrap { () throws(KeyError) -> DatasetSecret in
-        guard file.bytes == Array("-".utf8) else { return try KeyFolder.read(file.bytes) }
+      let contents = try Failure.wrap { () throws(KeyError) -> KeyFolder.Contents in
+        guard file.bytes == Array("-".utf8) else { return try KeyFolder.contents(of: file.bytes) }
         return try KeyFolder.parse(Console.input(limit: 1_024), from: Array("standard input".utf8))
+      }
+      let secret = contents.secret
+      // First: what is published under the key stays private.
+      if let readKey = contents.readKey {
+        try Failure.wrap { try keys.keep(readKey, of: secret.key) }
       }
       try Failure.wrap { try keys.keep(secret) }
       if options.isJSON {

@@ -121,7 +121,8 @@ struct Publish: ParsableCommand {
     _ warnings: [String], _ diff: VersionDiff?,
     spread: () throws(Failure) -> Spread = { () throws(Failure) in .nobody }
   ) throws(Failure) {
-    let link = MagnetLink(info, key: source.key)
+    var link = MagnetLink(info, key: source.key)
+    link.readKey = try StateOptions.stateFolder(at: options.statePath).readKey(of: source.key)
     let summary = InfoSummary(info)
     if options.isJSON {
       var (nodes, peers, process): (Int?, Int?, Int?) = (nil, nil, nil)
@@ -131,7 +132,8 @@ struct Publish: ParsableCommand {
       case .told(let told): (nodes, peers) = (told.nodes, told.peers)
       }
       let more: [(String, JSON)] = [
-        ("dataset_key", .text(source.key.hex)), ("magnet", .text(link.uri)),
+        ("dataset_key", .text(source.key.hex)), ("magnet", .text(link.secretURI)),
+        ("private_dataset", .bool(link.isPrivate)),
         ("path", .text(printable(source.path))), ("published_now", .bool(isNew)),
         ("hashed", .number(run.hashed)), ("differing_bytes", .number(orNull: diff?.differingBytes)),
         ("warnings", .list(warnings.map { .text($0) })),
@@ -153,7 +155,9 @@ struct Publish: ParsableCommand {
       if let diff { rows.append(("new", DiffView(diff).summary)) }
     }
     for file in info.tracedFiles { rows.append(("boot trace of", "\(file)")) }
-    rows += [("dataset key", source.key.hex), ("path", printable(source.path)), ("link", link.uri)]
+    rows += [
+      ("dataset key", source.key.hex), ("path", printable(source.path)), ("link", link.secretURI),
+    ]
     try Console.result(table(rows))
     guard isNew else { return }
     switch try spread() {
@@ -186,8 +190,18 @@ struct DatasetOptions: ParsableArguments {
   @Option(help: "Bytes in a piece, a power of two from 16K to 256M, or \"auto\". (default: auto)")
   var pieceLength: PieceLength?
 
+  @Flag(
+    name: .customLong("private"),
+    help: """
+      The first time: make it a private dataset, which only those find and read who have the link that is \
+      printed. It stays one. (docs/private.md)
+      """)
+  var isPrivate = false
+
   /// Whether any of them is given.
-  var isAny: Bool { key != nil || name != nil || format != nil || pieceLength != nil }
+  var isAny: Bool {
+    key != nil || name != nil || format != nil || pieceLength != nil || isPrivate
+  }
 
   /// The dataset that a path is, or becomes.
   func source(of path: [UInt8], in state: StateFolder) throws(Failure) -> PublishedSource {
@@ -205,7 +219,7 @@ struct DatasetOptions: ParsableArguments {
     return try Failure.wrap {
       try state.publish(
         real, key: key?.key, name: name?.bytes, kind: format, pieceLength: pieceLength?.bytes,
-        calledBy: name == nil ? lastName(path, real, state) : nil)
+        isPrivate: isPrivate, calledBy: name == nil ? lastName(path, real, state) : nil)
     }
   }
 
@@ -223,7 +237,8 @@ struct KeyArgument: ExpressibleByArgument {
   let key: DatasetKey
 
   init?(argument: String) {
-    guard case .link(let link)? = try? LinkArgument(parsing: BytePath.decode(argument)),
+    guard let text = try? LinkInput.resolve(BytePath.decode(argument)),
+      case .link(let link)? = try? LinkArgument(parsing: text),
       let key = link.datasetKey
     else { return nil }
     self.key = key

@@ -41,7 +41,7 @@ struct Seed: ParsableCommand {
     let plan = try source.plan(
       in: state, peers: options.network.peers.map(\.address), display)
     let task = TransferSession.Task(plan: plan, endsWhenFinished: false) { endpoints in
-      try announce(source, endpoints, display)
+      try announce(source, plan.readKey, endpoints, display)
     }
     try TransferSession(task, options: options, display: display).run()
     withExtendedLifetime(source) {}
@@ -51,8 +51,11 @@ struct Seed: ParsableCommand {
     if isTorrent(path.bytes) {
       if dataset.isAny || isPlain {
         throw Failure(
-          "\(printable(path.bytes)) is a .torrent: --key, --no-key, --name, --format and "
-            + "--piece-length are for folders and files")
+          "\(printable(path.bytes)) is a .torrent: --key, --no-key, --name, --format, --piece-length and "
+            + "--private are for folders and files"
+            + (dataset.isPrivate
+              ? "; whoever has the .torrent knows its infohash, so seed its content instead, by its path"
+              : ""))
       }
       let bytes = try Failure.wrap {
         try WholeFile.read(path.bytes, limit: BencodeLimits.torrent.bytes)
@@ -72,6 +75,11 @@ struct Seed: ParsableCommand {
     if dataset.key != nil {
       throw Failure("--key is for what is published by key, not with --no-key or --format v1")
     }
+    if dataset.isPrivate {
+      throw Failure(
+        "--private is for what is published by key, not with --no-key or --format v1: who has the infohash of "
+          + "a plain torrent finds it")
+    }
     let name = try dataset.name?.bytes ?? Failure.wrap { try RealPath.lastName(of: path.bytes) }
     do { _ = try PathElement(name) } catch { throw Failure("\(ImportError.name(name, error))") }
     return try .ofContent(
@@ -90,25 +98,28 @@ struct Seed: ParsableCommand {
   }
 
   private func announce(
-    _ source: SeedSource, _ endpoints: [PeerEndpoint], _ display: StatusDisplay
+    _ source: SeedSource, _ readKey: ReadKey?, _ endpoints: [PeerEndpoint], _ display: StatusDisplay
   ) throws {
     let info = source.torrent.info
     let key = source.head?.key
-    let link = MagnetLink(info, key: key)
+    var link = MagnetLink(info, key: key)
+    link.readKey = readKey
     let summary = InfoSummary(info)
     display.event(
       "started",
       summary.json + [
-        ("magnet", .text(link.uri)), ("path", .text(printable(source.content))),
+        ("magnet", .text(link.secretURI)), ("private_dataset", .bool(link.isPrivate)),
+        ("path", .text(printable(source.content))),
         ("listening", .list(endpoints.map { .text("\($0)") })),
         ("dataset_key", .text(orNull: key?.hex)), ("ahead", .text(orNull: source.ahead)),
       ])
     try display.result(
       table(
-        summary.rows + (key.map { [("dataset key", $0.hex)] } ?? []) + [
-          ("path", printable(source.content)), ("link", link.uri),
-          ("listening at", endpoints.map(\.description).joined(separator: ", ")),
-        ]))
+        summary.rows + (key.map { [("dataset key", $0.hex)] } ?? [])
+          + (link.isPrivate ? [("private", "yes: whoever has the link reads it")] : []) + [
+            ("path", printable(source.content)), ("link", link.secretURI),
+            ("listening at", endpoints.map(\.description).joined(separator: ", ")),
+          ]))
   }
 }
 

@@ -109,11 +109,11 @@ struct TraceCommand: ParsableCommand {
 
   /// What is named, as far as it is known here: versions of a dataset the newest first.
   private func versions(_ state: StateFolder) throws(Failure) -> [InfoDictionary] {
-    if let real = try? RealPath.resolve(subject.bytes), let source = state.publishedSource(at: real)
-    {
+    let text = try LinkInput.resolve(subject.bytes)
+    if let real = try? RealPath.resolve(text), let source = state.publishedSource(at: real) {
       return try Self.versions(KnownDataset(source.key, state: state))
     }
-    switch try JoinSubject(parsing: subject.bytes) {
+    switch try JoinSubject(parsing: text) {
     case .torrent(let path):
       let bytes = try Failure.wrap { try WholeFile.read(path, limit: BencodeLimits.torrent.bytes) }
       return [try Failure.wrap("\(printable(path)): ") { try Torrent.inspect(bytes).torrent.info }]
@@ -134,7 +134,7 @@ struct TraceCommand: ParsableCommand {
           try state.knownTorrent($0)
         }
       }
-      guard let known else { throw Failure("nothing is known here of \(printable(subject.bytes))") }
+      guard let known else { throw Failure("nothing is known here of what is named") }
       return [known.info]
     }
   }

@@ -48,6 +48,7 @@ struct ClientOptions: ParsableArguments {
   /// The one dataset that people mean: by its id or the beginning of it, or by its name.
   func dataset(_ text: [UInt8], of client: ControlClient) throws(Failure) -> JSON {
     let all = try client.get("/v1/datasets")["datasets"]?.list ?? []
+    let text = try LinkInput.resolve(text)
     let word = printable(text)
     let id = Self.id(in: text)
     let found = all.filter {

@@ -54,8 +54,9 @@ extension Roster {
     if case .path(let path) = request.link, let published = state.publishedSource(at: path) {
       let source = try SeedSource.ofDataset(published, state: state, teller: teller)
       let info = source.torrent.info
+      let plan = try source.plan(in: state, peers: peers, teller)
       return Planned(
-        plan: try source.plan(in: state, peers: peers, teller),
+        plan: plan,
         link: MagnetLink(info, key: published.key), name: info.name.bytes, teller: teller)
     }
     let globs = try request.only.map { text in

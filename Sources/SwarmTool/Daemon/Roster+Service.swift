@@ -36,6 +36,20 @@ extension Roster: ControlService {
     }
   }
 
+  func link(of dataset: String) throws(ControlFailure) -> String {
+    let entry = try entry(dataset)
+    do throws(Failure) {
+      guard let key = key(of: entry), let readKey = try state.readKey(of: key) else {
+        return view(entry).magnet
+      }
+      // With all that the public part of the link says.
+      var link = entry.link
+      if let info = opened(nil, of: entry)?.info { link = MagnetLink(info, key: key) }
+      (link.datasetKey, link.readKey) = (key, readKey)
+      return link.secretURI
+    } catch { throw .system(error.message) }
+  }
+
   func versions(of dataset: String) throws(ControlFailure) -> [VersionView] {
     let entry = try entry(dataset)
     guard let key = key(of: entry) else {
@@ -273,6 +287,7 @@ extension Roster: ControlService {
     view.name = opened?.info.name.bytes ?? (entry.link.name.isEmpty ? nil : entry.link.name)
     guard let member = entry.member else { return view }
     view.isSeed = member.plan.isSeed
+    view.isPrivate = member.plan.readKey != nil
     view.path = (member.subject?.content()).flatMap { $0 }
     if let opened {
       view.magnet = MagnetLink(opened.info, key: view.key).uri

@@ -243,6 +243,12 @@ final class Roster: MemberHost {
       var request = request
       if case .path(let path) = request.link { request.link = .path(try RealPath.resolve(path)) }
       request.link = try Self.kept(request.link, in: state)
+      // From here on it is in the state folder, and in no file of wishes.
+      if case .link(var link) = request.link {
+        try link.unlock(in: state)
+        link.readKey = nil
+        request.link = .link(link)
+      }
       return (request, try Self.id(of: request, in: state))
     } completion: { [unowned self] result in
       do throws(ControlFailure) {

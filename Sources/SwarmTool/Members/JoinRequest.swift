@@ -29,13 +29,16 @@ struct JoinRequest {
   func plan(
     in state: StateFolder, _ teller: any Teller
   ) throws -> (Member.Plan, MagnetLink, [UInt8]?) {
-    try subject.link?.refusePrivate()
+    let subject = try subject.unlocked(in: state)
     if let link = subject.link, let key = link.datasetKey, let number = link.version {
       return try version(number, of: state.dataset(key), link, state, teller)
     }
     let dataset = subject.link?.datasetKey.map { state.dataset($0) }
     let head = try Failure.wrap { try dataset?.followedHead(teller.warn) } ?? nil
     let known = try known(subject, head, state)
+    if let info = known?.info, dataset == nil {
+      try state.refusePrivate(v1: info.infohashV1, v2: info.infohashV2)
+    }
     var link = subject.link ?? known.map { MagnetLink($0.info, key: nil) } ?? MagnetLink()
     if let infohash = head?.infohashV2 { (link.v1Infohash, link.v2Infohash) = (nil, infohash) }
     let isNamed = link.v1Infohash != nil || link.v2Infohash != nil
@@ -50,7 +53,7 @@ struct JoinRequest {
     }
     let plan = Member.Plan(
       subject: place.map { part(in: link, at: $0) }, dataset: followed, peers: link.peers + peers,
-      others: others, isSeed: false)
+      others: others, readKey: link.readKey, isSeed: false)
     return (plan, link, known?.info.name.bytes ?? link.shownName)
   }
 
@@ -63,7 +66,8 @@ struct JoinRequest {
       throw Failure("--keep is for who follows a dataset, not for one version of it")
     }
     let search = VersionSearch(
-      .version(number), of: dataset, salt: link.salt, state: state, asking: link.peers + peers)
+      .version(number), of: dataset, salt: link.salt, readKey: link.readKey, state: state,
+      asking: link.peers + peers)
     search.warn = teller.warn
     let here = try Failure.wrap { try search.findHere() }
     func found(_ version: VersionSearch.Found) throws -> Member.Subject {
@@ -79,7 +83,7 @@ struct JoinRequest {
     let plan = Member.Plan(
       subject: try here?.first.map(found),
       search: here == nil ? .init(key: dataset.key, versions: search, found: found) : nil,
-      peers: link.peers + peers, isSeed: false)
+      peers: link.peers + peers, readKey: link.readKey, isSeed: false)
     return (plan, link, here?.first?.torrent.info.name.bytes ?? link.shownName)
   }
 

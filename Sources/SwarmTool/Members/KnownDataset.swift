@@ -9,6 +9,8 @@ struct KnownDataset {
   let dataset: KeyedDataset
   /// Under which its head is found; empty for none.
   let salt: [UInt8]
+  /// Its read key; nil for a public one.
+  let readKey: ReadKey?
   /// Peers that the link names.
   let peers: [PeerAddress]
   /// The newest head; nil where none was ever seen.
@@ -18,10 +20,11 @@ struct KnownDataset {
 
   /// The dataset of a key, of a link that has one, or of a path that is published.
   init(_ subject: [UInt8], state: StateFolder) throws(Failure) {
+    let subject = try LinkInput.resolve(subject)
     let argument = try Failure.wrap { try LinkArgument(parsing: subject) }
     switch argument {
-    case .link(let link):
-      try link.refusePrivate()
+    case .link(var link):
+      try link.unlock(in: state)
       guard let key = link.datasetKey else {
         throw Failure("the link has no dataset's key (xs=urn:btpk:), and so no versions")
       }
@@ -29,7 +32,7 @@ struct KnownDataset {
         throw Failure("name the dataset without the number of a version")
       }
       self.key = key
-      (salt, peers) = (link.salt, link.peers)
+      (salt, peers, readKey) = (link.salt, link.peers, link.readKey)
     case .path(let path):
       let real = try Failure.wrap { try RealPath.resolve(path) }
       guard let source = state.publishedSource(at: real) else {
@@ -38,6 +41,7 @@ struct KnownDataset {
       }
       key = source.key
       (salt, peers) = ([], [])
+      readKey = try state.readKey(of: source.key)
     }
     self.state = state
     dataset = state.dataset(key)
@@ -50,6 +54,7 @@ struct KnownDataset {
   init(_ key: DatasetKey, state: StateFolder) throws(Failure) {
     (self.key, self.state) = (key, state)
     (salt, peers) = ([], [])
+    readKey = try state.readKey(of: key)
     dataset = state.dataset(key)
     head = try Failure.wrap { [dataset] in
       try dataset.followedHead { Console.note("swarm: warning: \($0)") }

@@ -38,7 +38,7 @@ extension Member {
       return nil
     }
     guard !isOver, torrent != nil, let subject = try plan.dataset?.older(number) else { return nil }
-    let torrent = try host.node.add(subject.request()) { try subject.folders($0, $1) }
+    let torrent = try add(subject.request()) { try subject.folders($0, $1) }
     besides.append(
       Shared(torrent: torrent, version: number, holder: subject, idleSince: .now))
     for peer in plan.peers { host.node.resolve(peer, for: torrent) }
@@ -102,7 +102,7 @@ extension Member {
   /// Begins to share what the plan names besides.
   func shareOthers() {
     for other in plan.others {
-      guard let torrent = try? host.node.add(other.request, folders: { _, _ in other.folders })
+      guard let torrent = try? add(other.request, folders: { _, _ in other.folders })
       else {
         continue
       }

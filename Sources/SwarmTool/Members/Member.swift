@@ -97,21 +97,44 @@ final class Member {
     guard let dataset = plan.dataset else { return }
     let head = dataset.head?.item
     // Of what is published here the DHT is told at once.
-    host.node.follow(dataset.key, salt: dataset.salt, head: dataset.isOurs ? nil : head)
-    if dataset.isOurs, let head { host.node.offer(head, isOurs: true) }
+    host.node.follow(
+      dataset.key, salt: dataset.salt, head: dataset.isOurs ? nil : head, readKey: plan.readKey)
+    if dataset.isOurs, let head { offer(head) }
     let request = TorrentRequest(meeting: dataset.key, salt: dataset.salt)
-    let meeting = try? host.node.add(request) { _, _ in
+    let meeting = try? add(request) { _, _ in
       preconditionFailure("where heads are exchanged there are no files")
     }
     self.meeting = meeting
     if let meeting { for peer in plan.peers { host.node.resolve(peer, for: meeting) } }
   }
 
+  /// Takes part in a torrent: in one of a private dataset by its read key alone.
+  func add(
+    _ request: TorrentRequest,
+    folders: @escaping (InfoDictionary, PieceLayers) throws -> TorrentFolders
+  ) throws(SwarmError) -> TorrentID {
+    var request = request
+    request.readKey = plan.readKey
+    return try host.node.add(request, folders: folders)
+  }
+
+  /// Tells others of a head that was published here. In the DHT that of a private dataset is signed once
+  /// more, by its secret.
+  private func offer(_ head: MutableItem) {
+    var secret: DatasetSecret?
+    if plan.readKey != nil {
+      do throws(KeyError) {
+        secret = try state.keys.secret(of: head.key)
+      } catch { warn("\(error)") }
+    }
+    host.node.offer(head, isOurs: true, secret: secret)
+  }
+
   func start() {
     guard let subject else { return }
     surroundings.watch(subject.published)
     do {
-      let torrent = try host.node.add(subject.request()) { [unowned self] info, layers in
+      let torrent = try add(subject.request()) { [unowned self] info, layers in
         self.info = info
         do {
           return try subject.folders(info, layers)
@@ -197,7 +220,7 @@ final class Member {
     // Others are told once they can fetch it.
     let isNew = follower?.head?.version != before.head?.version || before.pending != nil
     if plan.dataset?.isOurs == true, isNew, follower?.pending == nil, let head = follower?.head {
-      host.node.offer(head.item, isOurs: true)
+      offer(head.item)
     }
   }
 
@@ -266,6 +289,7 @@ final class Member {
     guard let torrent, let status = host.node.status(of: torrent) else { return false }
     figures = TransferFigures(status: status)
     figures.onlySeeds = plan.isSeed
+    figures.isPrivate = plan.readKey != nil
     return true
   }
 

@@ -69,6 +69,8 @@ extension Member {
     var others: [Other] = []
     /// What to do when the content changes, for the end of a sentence; empty for nothing.
     var changeAdvice = ""
+    /// What opens the dataset where it is private: all that the member does goes by it.
+    var readKey: ReadKey?
     /// Whether nothing is to be fetched.
     var isSeed: Bool
   }

@@ -17,11 +17,17 @@ extension SeedSource {
       others += MetadataShare.versions(
         of: state.dataset(head.key), except: Set(shared), state: state)
     }
+    let readKey = try head.flatMap { head throws(Failure) in try state.readKey(of: head.key) }
+    if head == nil {
+      let info = torrent.info
+      try state.refusePrivate(v1: info.infohashV1, v2: info.infohashV2)
+    }
     return Member.Plan(
       subject: try subject(), dataset: head.map { follow($0, state, teller) }, peers: peers,
       others: others,
       changeAdvice: head == nil
-        ? "" : "; swarm publish \(printable(content)) publishes the change", isSeed: true)
+        ? "" : "; swarm publish \(printable(content)) publishes the change",
+      readKey: readKey, isSeed: true)
   }
 
   /// Whether the version was published from the path, on this machine.

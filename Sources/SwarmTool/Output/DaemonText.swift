@@ -26,6 +26,9 @@ enum DaemonText {
       rows.append(
         ("version", newest > version ? "\(version) (\(newest) is known of)" : "\(version)"))
     }
+    if dataset["private_dataset"]?.flag == true {
+      rows.append(("private", "yes; swarm status --link prints the link that opens it"))
+    }
     rows.append(("progress", progress(dataset)))
     if let path = dataset["path"]?.text { rows.append(("path", path)) }
     if let transfer {
@@ -74,6 +77,7 @@ enum DaemonText {
       + "  from it \(Quantity.bytes(number(peer, "download_rate")))/s"
       + "  to it \(Quantity.bytes(number(peer, "upload_rate")))/s"
       + (client.isEmpty ? "" : "  \(client)")
+      + (peer["encrypted"]?.flag == true ? "  encrypted" : "")
   }
 
   private static func number(_ value: JSON, _ name: String) -> UInt64 { value[name]?.number ?? 0 }

@@ -12,6 +12,7 @@ struct LinkView {
     if !link.name.isEmpty { rows.append(("name", printable(link.name))) }
     if let key = link.datasetKey { rows.append(("dataset key", key.hex)) }
     if let version = link.version { rows.append(("version", "\(version)")) }
+    if link.isPrivate { rows.append(("private", "yes: the link has the read key")) }
     if !link.salt.isEmpty { rows.append(("salt", link.salt.hex)) }
     if let hash = link.v2Infohash { rows.append(("infohash v2", hash.hex)) }
     if let hash = link.v1Infohash { rows.append(("infohash v1", hash.hex)) }
@@ -30,6 +31,7 @@ struct LinkView {
       ("kind", .text("link")),
       ("dataset_key", .text(orNull: link.datasetKey?.hex)),
       ("version", .number(orNull: link.version)),
+      ("private_dataset", .bool(link.isPrivate)),
       ("salt", .text(orNull: link.salt.isEmpty ? nil : link.salt.hex)),
       ("infohash_v2", .text(orNull: link.v2Infohash?.hex)),
       ("infohash_v1", .text(orNull: link.v1Infohash?.hex)),

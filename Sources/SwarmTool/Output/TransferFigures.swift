@@ -8,6 +8,8 @@ struct TransferFigures: Hashable {
   var status = TorrentStatus()
   /// What block devices did; nil where none is offered.
   var reads: BlockExportFigures?
+  /// Whether it is of a private dataset: all connections are encrypted.
+  var isPrivate = false
   /// Whether nothing is to come, whatever is here.
   var onlySeeds = false
 
@@ -98,6 +100,7 @@ struct TransferFigures: Hashable {
     let peerText =
       Quantity.count(status.peers, "peer")
       + (status.seeds > 0 && !hasAll ? " (\(Quantity.count(status.seeds, "seed")))" : "")
+      + (isPrivate ? ", private" : "")
     let up = "up \(Quantity.bytes(status.uploadRate))/s"
     var parts: [(text: String, rank: Int)]
     if hasAll {
@@ -141,6 +144,8 @@ struct TransferFigures: Hashable {
       ("upload_rate", .number(status.uploadRate)),
       ("peers", .number(UInt64(status.peers))),
       ("seeds", .number(UInt64(status.seeds))),
+      ("private_dataset", .bool(isPrivate)),
+      ("encrypted_peers", .number(isPrivate ? UInt64(status.peers) : 0)),
       ("connecting", .number(UInt64(status.connecting))),
       ("known_peers", .number(UInt64(status.knownPeers))),
       ("seconds_left", secondsLeft.map { .number($0) } ?? .null),

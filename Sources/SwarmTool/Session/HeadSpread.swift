@@ -18,6 +18,8 @@ struct HeadSpread {
     _ head: Head, _ network: NetworkOptions, state: StateFolder, display: StatusDisplay?,
     atMost limit: Int
   ) throws(Failure) -> HeadSpread {
+    let readKey = try state.readKey(of: head.key)
+    let secret = try Failure.wrap { try readKey == nil ? nil : state.keys.secret(of: head.key) }
     let run = try ShortRun(network, state: state, display: display)
     let (node, key, salt) = (run.node, head.key, head.item.salt)
     var stored = 0
@@ -39,9 +41,11 @@ struct HeadSpread {
       default: break
       }
     }
-    node.follow(key, salt: salt, head: nil)
-    node.offer(head.item, isOurs: true)
-    let meeting = try? node.add(TorrentRequest(meeting: key, salt: salt)) { _, _ in
+    node.follow(key, salt: salt, head: nil, readKey: readKey)
+    node.offer(head.item, isOurs: true, secret: secret)
+    var request = TorrentRequest(meeting: key, salt: salt)
+    request.readKey = readKey
+    let meeting = try? node.add(request) { _, _ in
       preconditionFailure("where heads are exchanged there are no files")
     }
     if let meeting { for peer in network.peers { node.resolve(peer.address, for: meeting) } }

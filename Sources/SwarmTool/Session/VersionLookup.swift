@@ -27,6 +27,7 @@ struct VersionLookup {
 
   private let dataset: KeyedDataset
   private let salt: [UInt8]
+  private let readKey: ReadKey?
   private let state: StateFolder
   private let options: LookupOptions
   private let display: StatusDisplay?
@@ -38,7 +39,7 @@ struct VersionLookup {
     _ known: KnownDataset, state: StateFolder, options: LookupOptions, display: StatusDisplay?
   ) {
     dataset = known.dataset
-    salt = known.salt
+    (salt, readKey) = (known.salt, known.readKey)
     self.state = state
     self.options = options
     self.display = display
@@ -48,7 +49,8 @@ struct VersionLookup {
 
   /// Sees to it that what is looked for is in the state folder. Throws where there is no such version.
   mutating func find(_ goal: VersionSearch.Goal) throws(Failure) {
-    let search = VersionSearch(goal, of: dataset, salt: salt, state: state, asking: peers)
+    let search = VersionSearch(
+      goal, of: dataset, salt: salt, readKey: readKey, state: state, asking: peers)
     search.warn = { Console.note("swarm: warning: \($0)") }
     do throws(VersionSearchError) {
       if try search.findHere() != nil, options.offline || !asksForNewer(goal) { return }
@@ -138,6 +140,7 @@ struct VersionLookup {
       var request = TorrentRequest(
         source: .torrent(torrent.info, torrent.pieceLayers), content: .inPlace(claimsAll: false))
       request.dataset = dataset.key
+      request.readKey = readKey
       request.wanted = { _, _ in false }
       let folders = TorrentFolders(content: path, maps: path + Array("/maps".utf8))
       guard let id = try? run.node.add(request, folders: { _, _ in folders }) else { continue }

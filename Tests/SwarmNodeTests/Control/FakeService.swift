@@ -42,6 +42,10 @@ final class FakeService: ControlService {
     }
   }
 
+  func link(of dataset: String) throws(ControlFailure) -> String {
+    "\(datasets[0].magnet)&x.rk=\(String(repeating: "7e", count: 32))"
+  }
+
   func versions(of dataset: String) throws(ControlFailure) -> [VersionView] {
     [
       VersionView(number: 2, infohashV2: nil, info: datasets[0].info, isOpen: true),

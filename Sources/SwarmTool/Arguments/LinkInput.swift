@@ -1,0 +1,29 @@
+import Metainfo
+import SwarmNode
+
+/// A link as it is given on the command line: itself, `@FILE` for the first line of a file, or `-` for that of
+/// standard input. Other users of the machine see the words of a command, and the link of a private dataset is
+/// its key.
+enum LinkInput {
+  /// Bytes that are read: a link has fewer.
+  private static let mostBytes = 16_384
+
+  /// The link or path that is meant. A path that begins with `@` is written as `./@…`.
+  static func resolve(_ argument: [UInt8]) throws(Failure) -> [UInt8] {
+    if argument == [UInt8(ascii: "-")] {
+      return try firstLine(of: Console.input(limit: mostBytes), from: "standard input")
+    }
+    guard argument.first == UInt8(ascii: "@"), argument.count > 1 else { return argument }
+    let file = Array(argument.dropFirst())
+    let bytes = try Failure.wrap { try WholeFile.read(file, limit: mostBytes) }
+    return try firstLine(of: bytes, from: printable(file))
+  }
+
+  private static func firstLine(of bytes: [UInt8], from place: String) throws(Failure) -> [UInt8] {
+    let isSpace: (UInt8) -> Bool = { $0 == 0x20 || (0x09...0x0D).contains($0) }
+    let text = bytes.drop(while: isSpace).prefix { $0 != UInt8(ascii: "\n") }
+    let line = Array(text.reversed().drop(while: isSpace).reversed())
+    if line.isEmpty { throw Failure("there is no link in \(place)") }
+    return line
+  }
+}

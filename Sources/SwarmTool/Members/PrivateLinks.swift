@@ -1,0 +1,76 @@
+import Metainfo
+import SwarmNode
+
+/// How links of private datasets are used (docs/private.md): the read key goes to the state folder, and from
+/// there to all that is done with the dataset.
+extension MagnetLink {
+  /// Whether it is of a private dataset, as far as is known.
+  var isPrivate: Bool { readKey != nil }
+
+  /// Makes it one that can be used: the read key is kept, or taken from the state folder where the link
+  /// has none, so that a private dataset is never taken for a public one.
+  mutating func unlock(in state: StateFolder) throws(Failure) {
+    guard let key = datasetKey else {
+      if readKey != nil {
+        throw Failure(
+          "the link has a read key (x.rk=), and not the key of the private dataset that it is of "
+            + "(xs=urn:btpk:): ask for the whole link")
+      }
+      return try state.refusePrivate(v1: v1Infohash, v2: v2Infohash)
+    }
+    let known = try Failure.wrap { [keys = state.keys] in try keys.readKey(of: key) }
+    if let readKey, known == nil {
+      let head = try Failure.wrap { [dataset = state.dataset(key)] in try dataset.head() }
+      if head != nil {
+        throw Failure(
+          "the dataset \(key) is known here as a public one, and the link says that it is private: it "
+            + "cannot be both; use another --state")
+      }
+      try Failure.wrap { try state.keys.keep(readKey, of: key) }
+    } else if let readKey {
+      try Failure.wrap { try state.keys.keep(readKey, of: key) }
+    }
+    readKey = readKey ?? known
+    guard isPrivate else { return }
+    // 64 digits alone may have been either, and a key stands nowhere in the open.
+    if v2Infohash?.bytes == key.bytes { v2Infohash = nil }
+    // Nobody but peers that have the link is asked.
+    (trackers, webSeeds) = ([], [])
+  }
+}
+
+extension JoinSubject {
+  /// The same, as it can be used (`MagnetLink.unlock`).
+  func unlocked(in state: StateFolder) throws(Failure) -> JoinSubject {
+    guard case .link(var link) = self else { return self }
+    try link.unlock(in: state)
+    return .link(link)
+  }
+}
+
+extension StateFolder {
+  /// Throws where an infohash is that of a version of a private dataset that is known here: to take part in it
+  /// by that would tell everybody.
+  func refusePrivate(v1: SHA1Digest?, v2: SHA256Digest?) throws(Failure) {
+    var v2 = v2
+    if v2 == nil, let v1, let name = DatasetName(v1: v1, v2: nil) {
+      v2 = (try? knownTorrent(name))??.info.infohashV2
+    }
+    guard let v2 else { return }
+    let keys = try Failure.wrap { [keys = self.keys] in try keys.privateKeys() }
+    for key in keys {
+      let dataset = dataset(key)
+      let numbers = try Failure.wrap { try dataset.versions() }
+      if let number = numbers.first(where: { dataset.version($0) == v2 }) {
+        throw Failure(
+          "that is version \(number) of the private dataset \(key), which by its infohash would be told to "
+            + "everybody: name it by its key, \(key)@\(number)")
+      }
+    }
+  }
+
+  /// The read key of a dataset; nil for a public one.
+  func readKey(of key: DatasetKey) throws(Failure) -> ReadKey? {
+    try Failure.wrap { [keys] in try keys.readKey(of: key) }
+  }
+}

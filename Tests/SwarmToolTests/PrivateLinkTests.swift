@@ -1,0 +1,98 @@
+import Metainfo
+import SwarmNode
+import Testing
+
+@testable import SwarmTool
+
+@Suite struct PrivateLinkTests {
+  private let scratch = ScratchFolder()
+  private let secret = DatasetSecret(seed: [UInt8](repeating: 4, count: 32))!
+  private let readKey = ReadKey([UInt8](repeating: 0xE7, count: 32))!
+
+  private func state() throws -> StateFolder { try StateFolder(scratch("state")) }
+
+  private func link(_ text: String) throws -> MagnetLink {
+    guard case .link(let link) = try JoinSubject(parsing: Array(text.utf8)) else {
+      throw Failure("\(text) is no link")
+    }
+    return link
+  }
+
+  private var whole: String { "magnet:?xs=urn:btpk:\(secret.key)&x.rk=\(readKey.hex)" }
+
+  @Test func aLinksReadKeyIsKeptAndUsedFromThenOn() throws {
+    let state = try state()
+    var public_ = try link("magnet:?xs=urn:btpk:\(secret.key)")
+    try public_.unlock(in: state)
+    #expect(!public_.isPrivate)
+    var first = try link(whole + "&tr=http://a.example/&ws=http://b.example/")
+    try first.unlock(in: state)
+    #expect(first.readKey == readKey && first.trackers.isEmpty && first.webSeeds.isEmpty)
+    #expect(try state.keys.readKey(of: secret.key) == readKey)
+    // By the key alone; 64 bare digits may be an infohash, and are none here.
+    for text in ["magnet:?xs=urn:btpk:\(secret.key)", "\(secret.key)"] {
+      var again = try link(text)
+      try again.unlock(in: state)
+      #expect(again.readKey == readKey && again.v2Infohash == nil && again.v1Infohash == nil)
+    }
+    #expect(try KnownDataset(Array(secret.key.hex.utf8), state: state).readKey == readKey)
+  }
+
+  @Test func anotherReadKeyIsRefused() throws {
+    let state = try state()
+    var first = try link(whole)
+    try first.unlock(in: state)
+    var other = try link(
+      "magnet:?xs=urn:btpk:\(secret.key)&x.rk=\(String(repeating: "12", count: 32))")
+    let failure = #expect(throws: Failure.self) { try other.unlock(in: state) }
+    #expect(failure?.message.contains("another read key") == true)
+    #expect(failure?.message.contains("1212") == false)
+    #expect(try state.keys.readKey(of: secret.key) == readKey)
+  }
+
+  @Test func whatIsPublicHereIsNotTakenForPrivate() throws {
+    let state = try state()
+    let head = try Head(version: 1, infohash: SHA256Digest(hashing: [1]), signedBy: secret)
+    _ = try state.dataset(secret.key).keep(head: head)
+    var named = try link(whole)
+    let failure = #expect(throws: Failure.self) { try named.unlock(in: state) }
+    #expect(failure?.message.contains("public") == true)
+    #expect(try state.keys.readKey(of: secret.key) == nil)
+  }
+
+  @Test func aReadKeyAloneOpensNothing() throws {
+    var alone = try link("urn:btmh:1220\(String(repeating: "ab", count: 32))")
+    alone.readKey = readKey
+    let state = try state()
+    let failure = #expect(throws: Failure.self) { try alone.unlock(in: state) }
+    #expect(failure?.message.contains("whole link") == true)
+  }
+
+  /// To look for a version by its infohash would tell everybody.
+  @Test func versionsOfPrivateDatasetsAreNotJoinedInTheOpen() throws {
+    let state = try state()
+    try state.keys.keep(readKey, of: secret.key)
+    let infohash = SHA256Digest(hashing: [1])
+    let head = try Head(version: 3, infohash: infohash, signedBy: secret)
+    _ = try state.dataset(secret.key).keep(head: head)
+    var named = try link("urn:btmh:1220\(infohash)")
+    let failure = #expect(throws: Failure.self) { try named.unlock(in: state) }
+    #expect(failure?.message.contains("\(secret.key)@3") == true)
+    var other = try link("urn:btmh:1220\(SHA256Digest(hashing: [2]))")
+    try other.unlock(in: state)
+    #expect(!other.isPrivate)
+  }
+
+  /// All that a plan leads to goes by the read key.
+  @Test func aPlanHasTheReadKey() throws {
+    let state = try state()
+    func plan(_ text: String) throws -> Member.Plan {
+      try JoinRequest(subject: JoinSubject(parsing: Array(text.utf8)), directory: scratch("target"))
+        .plan(in: state, StatusDisplay(isJSON: true, objectsTo: nil)).0
+    }
+    #expect(try plan("magnet:?xs=urn:btpk:\(secret.key)").readKey == nil)
+    #expect(try plan(whole).readKey == readKey)
+    #expect(try plan("magnet:?xs=urn:btpk:\(secret.key)").readKey == readKey)
+    #expect(try plan("\(secret.key)@2").readKey == readKey)
+  }
+}
