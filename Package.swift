@@ -61,11 +61,12 @@ let package = Package(
     .target(
       name: "CHash", dependencies: ["CCrypto"] + multiBufferDependency,
       linkerSettings: multiBufferLibrary),
+    .target(name: "CSeal", dependencies: ["CCrypto"]),
     .target(name: "CGuard"),
     .target(name: "CNATPMP", linkerSettings: [.linkedLibrary("natpmp")]),
     // The pure house.
     .target(name: "Metainfo", dependencies: ["CHash", "CSodium"]),
-    .target(name: "Wire", dependencies: ["Metainfo", "CSodium", "CZstd"]),
+    .target(name: "Wire", dependencies: ["Metainfo", "CSeal", "CSodium", "CZstd"]),
     .target(name: "Store", dependencies: ["Metainfo", "CHash"]),
     .target(name: "Discovery", dependencies: ["Metainfo", "Wire"]),
     .target(name: "Swarm", dependencies: ["Metainfo", "Wire", "Store", "Discovery"]),

@@ -4,7 +4,7 @@ enum BoundaryRules {
   /// import any system module besides.
   static let allowedImports: [String: Set<String>] = [
     "Metainfo": ["CHash", "CSodium"],
-    "Wire": ["Metainfo", "CSodium", "CZstd"],
+    "Wire": ["Metainfo", "CSeal", "CSodium", "CZstd"],
     "Store": ["Metainfo", "CHash"],
     "Discovery": ["Metainfo", "Wire"],
     "Swarm": ["Metainfo", "Wire", "Store", "Discovery"],

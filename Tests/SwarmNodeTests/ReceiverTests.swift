@@ -3,6 +3,7 @@ import Metainfo
 import Store
 import TestSupport
 import Testing
+import Wire
 
 @testable import Swarm
 @testable import SwarmNode
@@ -102,18 +103,20 @@ import Testing
 
   /// Any chunking, slow release and few slabs: every record is what was sent, where the core was
   /// told that it is, and all slabs are free in the end.
-  @Test(arguments: 0..<8 as Range<UInt64>)
-  func recordsArriveWhereTheyAreToStay(seed: UInt64) throws {
+  @Test(arguments: 0..<8 as Range<UInt64>, [false, true])
+  func recordsArriveWhereTheyAreToStay(seed: UInt64, isSealed: Bool) throws {
     var random = SplitMix64(seed: seed)
     let stream = Stream(150, &random)
     let pair = SocketPair(bufferBytes: random.oneIn(2) ? 4_608 : 300_000)
+    let sides = isSealed ? try sealedSides(pair, &random) : nil
+    var queue = SendQueue()
     let memory = try #require(
       PayloadMemory(poolBuffers: 6, slabCount: 6, slabBytes: 256 << 10))
     var receiver = Receiver(memory: memory, slabs: ReceiveSlabs(memory, densely: 2))
     var core = SlowCore(buffers: 6)
     var ends: [ReadEnd] = []
     var held: [(handle: BufferHandle, length: Int, index: Int)] = []
-    var (seen, sent) = (0, 0)
+    var (seen, sent, left) = (0, 0, 0)
 
     func release(_ index: Int) {
       let one = held.remove(at: index)
@@ -129,10 +132,24 @@ import Testing
     while seen < stream.records.count {
       core.isWanting = !random.oneIn(10)
       let most = min(stream.bytes.count - sent, 1 + Int(random.next() % 60_000))
-      sent += SocketPair.write(pair.far, stream.bytes[sent..<(sent + most)])
-      let (_, end) = receiver.read(
-        from: pair.near, of: Self.connection, budget: 1 + Int(random.next() % 200_000),
-        into: &core, now: .zero)
+      let budget = 1 + Int(random.next() % 200_000)
+      let end: ReadEnd
+      if let sides {
+        stream.bytes[sent..<(sent + most)].withUnsafeBytes { queue.append($0) }
+        sent += most
+        left += sides.sender.send(&queue, on: pair.far, budget: budget).byteCount
+        end =
+          receiver.read(
+            sealed: sides.receiver, from: pair.near, of: Self.connection, budget: budget,
+            into: &core, now: .zero
+          ).end
+      } else {
+        sent += SocketPair.write(pair.far, stream.bytes[sent..<(sent + most)])
+        end =
+          receiver.read(
+            from: pair.near, of: Self.connection, budget: budget, into: &core, now: .zero
+          ).end
+      }
       ends.append(end)
       for record in core.records {
         switch record {
@@ -154,6 +171,68 @@ import Testing
     #expect(receiver.slabs.keptHandles == 0 && receiver.slabs.inUse <= 1)
     #expect(core.freeBuffers.count == 6)
     #expect(ends.contains(.drained) && ends.contains(.unwanted))
+    let isEmpty = queue.isEmpty
+    if isSealed { #expect(left == stream.bytes.count && isEmpty) }
+  }
+
+  /// Both ends of a private connection behind its handshake; the one at `far` has dialed.
+  private func sealedSides(
+    _ pair: SocketPair, _ random: inout SplitMix64
+  ) throws -> (sender: SealedTransport, receiver: SealedTransport) {
+    let keys = PrivateKeys(ReadKey(using: &random))
+    let place = PeerEndpoint(address: .v4(IPv4Address(rawValue: 1)), port: 1)
+    let dialing = SealedTransport(
+      try PrivateInitiator(keys, time: 5, dialed: place, using: &random))
+    var queue = SendQueue()
+    // It waits for the answer.
+    [UInt8](repeating: 7, count: 9).withUnsafeBytes { queue.append($0) }
+    let waiting = dialing.send(&queue, on: pair.far, budget: .max)
+    let waitingBytes = queue.byteCount
+    #expect(waiting.end == .empty && waiting.byteCount == 0 && waitingBytes == 9)
+    var memory = HelloMemory(now: 0)
+    let hello = try #require(SocketPair.read(pair.near, upTo: PrivateLimits.helloBytes))
+    let responder = PrivateResponder([keys])
+    let opened = try #require(responder.open(hello, time: 5, memory: &memory))
+    let answer = try responder.answer(opened, using: &random)
+    let dialed = SealedTransport(
+      answer.session, answer: answer.bytes, paddingLeft: opened.hello.paddingByteCount)
+    queue.removeAll()
+    _ = dialed.send(&queue, on: pair.near, budget: .max)
+    let buffers = try #require(PayloadMemory(poolBuffers: 1, slabCount: 2, slabBytes: 256 << 10))
+    var receiver = Receiver(memory: buffers, slabs: ReceiveSlabs(buffers, densely: 1))
+    var core = SlowCore(buffers: 1)
+    #expect(!dialing.isOpen)
+    let end = receiver.read(
+      sealed: dialing, from: pair.far, of: Self.connection, budget: .max, into: &core, now: .zero
+    ).end
+    #expect(end == .drained && dialing.isOpen)
+    return (dialing, dialed)
+  }
+
+  /// One bit changed anywhere ends the connection, and nothing of that frame reaches the core.
+  @Test(arguments: 0..<8 as Range<UInt64>)
+  func whatWasChangedDoesNotOpen(seed: UInt64) throws {
+    var random = SplitMix64(seed: seed)
+    let pair = SocketPair()
+    let sides = try sealedSides(pair, &random)
+    var queue = SendQueue()
+    let record = [UInt8](repeating: 3, count: 200)
+    ([0, 200, 0] + record).withUnsafeBytes { queue.append($0) }
+    _ = sides.sender.send(&queue, on: pair.far, budget: .max)
+    // The padding of the first message is not sealed.
+    let memory = try #require(PayloadMemory(poolBuffers: 1, slabCount: 2, slabBytes: 256 << 10))
+    var receiver = Receiver(memory: memory, slabs: ReceiveSlabs(memory, densely: 1))
+    var core = SlowCore(buffers: 1)
+    var bytes = try #require(SocketPair.read(pair.near))
+    let frame = 203 + PrivateLimits.frameHeadBytes + NoiseLimits.tagBytes
+    bytes[bytes.count - 1 - Int(random.next() % UInt64(frame))] ^= 1 << UInt8(seed)
+    #expect(SocketPair.write(pair.far, bytes[...]) == bytes.count)
+    let end = receiver.read(
+      sealed: sides.receiver, from: pair.near, of: Self.connection, budget: .max, into: &core,
+      now: .zero
+    ).end
+    #expect(end == .unsealed(.frame(0)))
+    #expect(core.records.isEmpty)
   }
 
   @Test func theEndAndFailuresAreTold() throws {

@@ -18,6 +18,9 @@ final class HeadMesh {
     var twice: [Int64] = []
     var banned: [PeerEndpoint] = []
     var ends: [(PeerEndpoint, Notice.PeerEnd)] = []
+    /// Bytes that were sent, by connection, and messages that tell of the DHT.
+    var sent: [ConnectionID: Int] = [:]
+    var ports = 0
     /// Payloads of the extension messages that were sent, by connection, number 0 included.
     var extended: [(to: ConnectionID, number: UInt8, payload: [UInt8])] = []
     fileprivate var framers: [ConnectionID: PeerFramer] = [:]
@@ -66,8 +69,9 @@ final class HeadMesh {
 
   /// Takes part in the dataset's own swarm.
   @discardableResult
-  func meet(_ node: Int, peers: [Int] = []) throws -> TorrentID {
+  func meet(_ node: Int, peers: [Int] = [], readKey: ReadKey? = nil) throws -> TorrentID {
     var request = TorrentRequest(meeting: Self.key)
+    request.readKey = readKey
     request.peers = peers.map(Self.endpoint)
     return try nodes[node].swarm.add(request, now: now)
   }
@@ -75,7 +79,8 @@ final class HeadMesh {
   /// Seeds content that is there.
   @discardableResult
   func seed(
-    _ node: Int, _ fixture: ContentFixture, dataset: DatasetKey?, peers: [Int] = []
+    _ node: Int, _ fixture: ContentFixture, dataset: DatasetKey?, peers: [Int] = [],
+    readKey: ReadKey? = nil
   ) throws -> TorrentID {
     for (file, bytes) in zip(fixture.geometry.files, fixture.files) {
       nodes[node].disk.files[file] = bytes
@@ -83,6 +88,7 @@ final class HeadMesh {
     var request = TorrentRequest(
       source: .torrent(fixture.info, fixture.layers), content: .proven(leaves: []))
     request.dataset = dataset
+    request.readKey = readKey
     let torrent = try nodes[node].swarm.add(request, now: now)
     // Not as the user's: those are connected to again at once, useful or not.
     nodes[node].swarm.add(
@@ -124,9 +130,10 @@ final class HeadMesh {
   private func carryOut(_ effect: Effect, _ number: Int) {
     let node = nodes[number]
     switch effect {
-    case .connect(let id, let endpoint): connect(number, id, endpoint)
+    case .connect(let id, let endpoint, let group): connect(number, id, endpoint, group)
     case .send(let id, .bytes(let bytes)):
       read(node, id, bytes)
+      node.sent[id, default: 0] += bytes.count
       node.swarm.sent(id, byteCount: bytes.count, now: now)
       if let other = node.links[id] { give(bytes, to: other.node, other.id) }
     case .close(let id):
@@ -143,13 +150,16 @@ final class HeadMesh {
     }
   }
 
-  private func connect(_ number: Int, _ id: ConnectionID, _ endpoint: PeerEndpoint) {
+  /// Groups get through as they are: whoever is called has all read keys, which is the worst for who keeps them apart.
+  private func connect(
+    _ number: Int, _ id: ConnectionID, _ endpoint: PeerEndpoint, _ group: PrivateGroup?
+  ) {
     let node = nodes[number]
     guard let other = nodes.firstIndex(where: { $0.endpoint == endpoint }),
       !isCut(number, other), !isCut(other, number)
     else { return node.swarm.disconnected(id, reason: "refused", now: now) }
     let from = PeerEndpoint(address: node.endpoint.address, port: 40_000 + UInt16(id.slot))
-    guard let accepted = nodes[other].swarm.accept(from: from, now: now) else {
+    guard let accepted = nodes[other].swarm.accept(from: from, group: group, now: now) else {
       return node.swarm.disconnected(id, reason: "closed", now: now)
     }
     node.links[id] = (other, accepted)
@@ -169,6 +179,7 @@ final class HeadMesh {
       offset = Handshake.byteCount
     }
     while let element = try? node.framers[id]?.next(in: bytes.span.bytes, at: &offset) {
+      if case .message(.port) = element { node.ports += 1 }
       guard case .message(.extended(let number, _)) = element else { continue }
       let payload = node.framers[id]?.withBody(in: bytes.span.bytes) {
         $0.withUnsafeBytes { Array($0) }
@@ -197,8 +208,10 @@ extension HeadMesh.Node {
     swarm.offer(head, now: now)
   }
 
-  func follow(salt: [UInt8] = [], head: MutableItem? = nil) -> HeadVerdict? {
-    swarm.follow(HeadMesh.key, salt: salt, head: head, now: .zero)
+  func follow(
+    salt: [UInt8] = [], head: MutableItem? = nil, group: PrivateGroup? = nil
+  ) -> HeadVerdict? {
+    swarm.follow(HeadMesh.key, salt: salt, group: group, head: head, now: .zero)
   }
 
   var connections: Int { links.count }
@@ -221,10 +234,11 @@ struct HeadStranger {
   /// Both handshakes with a node, at the infohash; heads are taken as number 9.
   init(
     _ mesh: HeadMesh, at node: Int, _ infohash: SHA1Digest, number: Int = 90,
-    extensions: [PeerExtension: UInt8] = [.head: 9]
+    group: PrivateGroup? = nil, extensions: [PeerExtension: UInt8] = [.head: 9]
   ) throws {
     (self.mesh, self.node) = (mesh, node)
-    let accepted = mesh.nodes[node].swarm.accept(from: HeadMesh.endpoint(number), now: mesh.now)
+    let accepted = mesh.nodes[node].swarm.accept(
+      from: HeadMesh.endpoint(number), group: group, now: mesh.now)
     id = try #require(accepted)
     let peerID = try #require(
       PeerID(Array("-XX0001-".utf8) + Array("\(200_000_000_000 + number)".utf8)))

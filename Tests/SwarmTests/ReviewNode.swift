@@ -50,7 +50,7 @@ final class ReviewNode {
     while let effect = swarm.nextEffect() {
       switch consume effect {
       case .keep: break
-      case .connect(let id, let endpoint): connects.append((id, endpoint))
+      case .connect(let id, let endpoint, _): connects.append((id, endpoint))
       case .close(let id): closed.insert(id)
       case .send(let id, let out):
         outgoing[id, default: 0] += out.byteCount

@@ -19,7 +19,7 @@ import Wire
     var now = Duration.zero
     var timeouts = 0
     for effect in session.effects() {
-      guard case .connect(let id, _) = effect else { continue }
+      guard case .connect(let id, _, _) = effect else { continue }
       session.swarm.disconnected(id, reason: "refused", now: now)
     }
     while let deadline = session.swarm.deadline, deadline < .seconds(8) {

@@ -5,8 +5,9 @@ import Wire
 /// What the core wants done. Carried out in order for each connection and each torrent's disk; else in
 /// any order and in parallel.
 public enum Effect {
-  /// Open a TCP connection. Ends in `Swarm.connected` or `Swarm.disconnected`.
-  case connect(ConnectionID, PeerEndpoint)
+  /// Open a TCP connection. Ends in `Swarm.connected` or `Swarm.disconnected`. Where it is for a private group,
+  /// all that goes over it is sealed by the group's key, and who has not got that is not connected.
+  case connect(ConnectionID, PeerEndpoint, PrivateGroup?)
   /// Send, behind all that was given for this connection before. `Swarm.sent` tells how many bytes
   /// the system took.
   case send(ConnectionID, Outgoing)

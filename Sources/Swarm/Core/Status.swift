@@ -51,6 +51,8 @@ public struct TorrentStatus: Hashable, Sendable {
   public var dataset: DatasetKey?
   /// Whether it is a dataset's own swarm, in which only heads travel.
   public var isForHeads = false
+  /// Those who alone take part in it; nil where everybody may.
+  public var group: PrivateGroup?
   /// nil while the metadata is not here.
   public var name: [UInt8]?
   /// Bytes of content that are wanted: all, or the selection. 0 while the metadata is not here.
@@ -108,6 +110,8 @@ public struct PeerStatus: Sendable {
   public let endpoint: PeerEndpoint
   /// Whether it connected to us.
   public let isIncoming: Bool
+  /// Whether all that goes over the connection is sealed: that of private groups. docs/private.md.
+  public let isEncrypted: Bool
   /// The program, as it calls itself; else its peer id.
   public let client: String
   /// Pieces that it has, of all; 0 while the metadata is not here.

@@ -12,6 +12,7 @@ extension Swarm {
     status.infohashV2 = torrent.v2
     status.dataset = torrent.dataset
     status.isForHeads = torrent.isForHeads
+    status.group = torrent.group
     status.name = torrent.data?.info.name.bytes
     status.wantedBytes = torrent.data?.wantedBytes ?? 0
     status.doneBytes = torrent.data?.doneBytes ?? 0
@@ -62,9 +63,10 @@ extension Swarm {
     guard let torrent = torrent(id) else { return [] }
     return torrent.peers.filter(\.isActive).map { peer in
       PeerStatus(
-        id: peer.id, endpoint: peer.endpoint, isIncoming: peer.isIncoming, client: peer.name,
-        pieces: peer.pieces?.count ?? 0, downloadRate: peer.download.rate(now: now),
-        uploadRate: peer.upload.rate(now: now), peerChoking: peer.peerChoking,
+        id: peer.id, endpoint: peer.endpoint, isIncoming: peer.isIncoming,
+        isEncrypted: peer.group != nil, client: peer.name, pieces: peer.pieces?.count ?? 0,
+        downloadRate: peer.download.rate(now: now), uploadRate: peer.upload.rate(now: now),
+        peerChoking: peer.peerChoking,
         peerInterested: peer.peerInterested, amChoking: peer.amChoking,
         amInterested: peer.amInterested, requested: peer.outstanding.count)
     }

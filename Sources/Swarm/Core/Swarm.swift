@@ -38,6 +38,10 @@ public struct Swarm: ~Copyable {
   var torrentsByDataset: [DatasetKey: [TorrentID]] = [:]
   /// How many of all torrents are for heads only.
   var headTorrents = 0
+  /// How many torrents each private group has.
+  var groups: [PrivateGroup: Int] = [:]
+  /// How many torrents everybody may take part in.
+  var publicTorrents = 0
 
   // Connections, by slot; nil where there is none.
   var slots: [Peer?] = []
@@ -150,6 +154,8 @@ public enum SwarmError: Error, Hashable, Sendable, CustomStringConvertible {
   case geometry(GeometryError)
   /// No infohash at all.
   case nothingNamed
+  /// There are as many private groups as can be told apart where peers connect.
+  case tooManyGroups
 
   /// What is wrong.
   public var description: String {
@@ -157,6 +163,7 @@ public enum SwarmError: Error, Hashable, Sendable, CustomStringConvertible {
     case .alreadyThere: "the torrent is already there"
     case .geometry(let error): "\(error)"
     case .nothingNamed: "no infohash is given"
+    case .tooManyGroups: "there are \(PrivateLimits.readKeys) private datasets already"
     }
   }
 }

@@ -5,13 +5,15 @@ final class FollowedDataset {
   let key: DatasetKey
   /// Which of the key's items is the head; empty for the one without salt.
   let salt: [UInt8]
+  /// Those who alone are told of it; nil for everybody.
+  let group: PrivateGroup?
   /// The newest head that was seen. Invariant: it is only ever replaced by one with a larger number.
   private(set) var head: Head?
   /// The largest number of which it was told that the key was used twice.
   private(set) var toldTwice: Int64?
 
-  init(key: DatasetKey, salt: [UInt8]) {
-    (self.key, self.salt) = (key, salt)
+  init(key: DatasetKey, salt: [UInt8], group: PrivateGroup?) {
+    (self.key, self.salt, self.group) = (key, salt, group)
   }
 
   /// Takes the item if it is a newer head.

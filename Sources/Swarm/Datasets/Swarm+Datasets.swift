@@ -7,21 +7,22 @@ extension Swarm {
   /// Follows a dataset: newer heads come as `Notice.head`, and go to all peers of its torrents. `head`
   /// is what is known of it already, for example from the last run; about it there is no notice.
   ///
-  /// A key is followed with one salt. Whoever follows one again offers another head, and with another
-  /// salt the answer is `.notFollowed`.
+  /// A key is followed with one salt, and in one private group or in none: others hear nothing of it. Whoever
+  /// follows one again offers another head, and with another salt or group the answer is `.notFollowed`.
   @discardableResult
   public mutating func follow(
-    _ key: DatasetKey, salt: [UInt8] = [], head: MutableItem? = nil, now: Duration
+    _ key: DatasetKey, salt: [UInt8] = [], group: PrivateGroup? = nil,
+    head: MutableItem? = nil, now: Duration
   ) -> HeadVerdict? {
     advance(to: now)
     if let dataset = datasets[key] {
-      guard dataset.salt == salt else { return .notFollowed }
+      guard dataset.salt == salt, dataset.group == group else { return .notFollowed }
       return head.map { offer($0, now: now) }
     }
-    let dataset = FollowedDataset(key: key, salt: salt)
+    let dataset = FollowedDataset(key: key, salt: salt, group: group)
     datasets[key] = dataset
     let verdict = head.map(dataset.judge)
-    for torrent in torrents(of: key) { tellOfHeads(torrent, isFollowed: true) }
+    for torrent in torrents(of: key, in: group) { tellOfHeads(torrent, isFollowed: true) }
     settle()
     return verdict
   }
@@ -39,8 +40,8 @@ extension Swarm {
   /// Follows a dataset no more. Its torrents stay.
   public mutating func unfollow(_ key: DatasetKey, now: Duration) {
     advance(to: now)
-    guard datasets.removeValue(forKey: key) != nil else { return }
-    for torrent in torrents(of: key) { tellOfHeads(torrent, isFollowed: false) }
+    guard let dataset = datasets.removeValue(forKey: key) else { return }
+    for torrent in torrents(of: key, in: dataset.group) { tellOfHeads(torrent, isFollowed: false) }
     settle()
   }
 
@@ -54,7 +55,7 @@ extension Swarm {
     status.head = dataset.head
     status.isKeyUsedTwice = dataset.head.map { dataset.toldTwice == $0.version } ?? false
     var peers: [PeerID: Bool] = [:]
-    for torrent in torrents(of: key) {
+    for torrent in torrents(of: key, in: dataset.group) {
       for peer in torrent.peers where peer.headID != 0 {
         guard let id = peer.peerID else { continue }
         let hasHead =
@@ -67,13 +68,17 @@ extension Swarm {
     return status
   }
 
-  func torrents(of key: DatasetKey) -> [Torrent] {
+  /// Those of the dataset in which these take part.
+  func torrents(of key: DatasetKey, in group: PrivateGroup?) -> [Torrent] {
     (torrentsByDataset[key] ?? []).compactMap { torrents[Int($0.rawValue)] }
+      .filter { $0.group == group }
   }
 
   /// The dataset whose heads the torrent's peers are told; nil if there is none that is followed.
   func followed(by torrent: Torrent) -> FollowedDataset? {
-    torrent.dataset.flatMap { datasets[$0] }
+    guard let dataset = torrent.dataset.flatMap({ datasets[$0] }), dataset.group == torrent.group
+    else { return nil }
+    return dataset
   }
 
   // MARK: Connections
@@ -109,7 +114,7 @@ extension Swarm {
   func isKeptForHeads(_ peer: Peer, _ torrent: Torrent) -> Bool {
     guard peer.headID != 0, let dataset = followed(by: torrent) else { return false }
     var kept = 0
-    for other in torrents(of: dataset.key) {
+    for other in torrents(of: dataset.key, in: dataset.group) {
       for twin in other.peers where twin !== peer && twin.headID != 0 {
         if twin.peerID == peer.peerID, other.carriesHeads(before: torrent) { return false }
         if twin.isUselessSince != nil { kept += 1 }

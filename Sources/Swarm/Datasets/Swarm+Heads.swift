@@ -63,7 +63,7 @@ extension Swarm {
     switch verdict {
     case .newer:
       effects.append(.notice(.head(dataset.key, item)))
-      for torrent in torrents(of: dataset.key) {
+      for torrent in torrents(of: dataset.key, in: dataset.group) {
         for peer in torrent.peers { tellHead(peer, dataset) }
       }
     case .keyUsedTwice:

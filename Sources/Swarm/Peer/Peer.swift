@@ -50,6 +50,8 @@ final class Peer {
   let id: ConnectionID
   let endpoint: PeerEndpoint
   let isIncoming: Bool
+  /// What it has proven to belong to, or was connected to for; nil for the public.
+  let group: PrivateGroup?
   /// Where the peer can be connected to: `endpoint`, or with the port that it told.
   var listening: PeerEndpoint?
   var phase: Phase
@@ -230,11 +232,13 @@ final class Peer {
   var isDirty = false
 
   init(
-    id: ConnectionID, endpoint: PeerEndpoint, isIncoming: Bool, phase: Phase, since: Duration
+    id: ConnectionID, endpoint: PeerEndpoint, isIncoming: Bool, group: PrivateGroup?,
+    phase: Phase, since: Duration
   ) {
     self.id = id
     self.endpoint = endpoint
     self.isIncoming = isIncoming
+    self.group = group
     self.phase = phase
     self.since = since
     lastReceived = since

@@ -11,11 +11,14 @@ extension Swarm {
     return peer
   }
 
-  /// Somebody connected to us. nil: close it, there are too many.
-  public mutating func accept(from endpoint: PeerEndpoint, now: Duration) -> ConnectionID? {
+  /// Somebody connected to us, who is of this private group, as was proven, or of none: only torrents of the
+  /// same are there for it. nil: close it, there are too many.
+  public mutating func accept(
+    from endpoint: PeerEndpoint, group: PrivateGroup? = nil, now: Duration
+  ) -> ConnectionID? {
     advance(to: now)
     guard hasPlace(for: endpoint.address) else { return nil }
-    let peer = makePeer(endpoint, isIncoming: true, phase: .handshaking)
+    let peer = makePeer(endpoint, isIncoming: true, group: group, phase: .handshaking)
     settle()
     return peer.id
   }
@@ -83,6 +86,16 @@ extension Swarm {
     }
   }
 
+  /// How many may be connected of whom it is not known yet what they want, besides those that were accepted.
+  public var strangerPlaces: Int {
+    let limit = configuration.connections
+    return max(
+      0,
+      min(
+        max(1, limit / SwarmLimits.silentShare),
+        limit - limit / SwarmLimits.outgoingShare - connectionCount))
+  }
+
   /// Whether there is a place for one more who comes: some are kept for those that we connect to, and
   /// who says nothing cannot take them all.
   private func hasPlace(for address: IPAddress) -> Bool {
@@ -102,7 +115,7 @@ extension Swarm {
   // MARK: Beginning
 
   private mutating func makePeer(
-    _ endpoint: PeerEndpoint, isIncoming: Bool, phase: Peer.Phase
+    _ endpoint: PeerEndpoint, isIncoming: Bool, group: PrivateGroup?, phase: Peer.Phase
   ) -> Peer {
     let slot: UInt32
     if let free = freeSlots.popLast() {
@@ -113,7 +126,8 @@ extension Swarm {
       generations.append(0)
     }
     let id = ConnectionID(slot: slot, generation: generations[Int(slot)])
-    let peer = Peer(id: id, endpoint: endpoint, isIncoming: isIncoming, phase: phase, since: now)
+    let peer = Peer(
+      id: id, endpoint: endpoint, isIncoming: isIncoming, group: group, phase: phase, since: now)
     slots[Int(slot)] = peer
     connectionCount += 1
     return peer
@@ -121,11 +135,11 @@ extension Swarm {
 
   /// Connects to a peer of the torrent.
   mutating func connect(to endpoint: PeerEndpoint, _ torrent: Torrent) {
-    let peer = makePeer(endpoint, isIncoming: false, phase: .connecting)
+    let peer = makePeer(endpoint, isIncoming: false, group: torrent.group, phase: .connecting)
     peer.torrent = torrent
     torrent.connecting += 1
     halfOpenCount += 1
-    effects.append(.connect(peer.id, endpoint))
+    effects.append(.connect(peer.id, endpoint, torrent.group))
   }
 
   // MARK: Ending

@@ -22,7 +22,7 @@ extension Swarm {
     peer.hasSentHandshake = true
     var features: PeerFeatures = [.fast, .extensions]
     if torrent.v1 != nil, torrent.v2 != nil { features.insert(.v2Upgrade) }
-    if configuration.dhtPort != nil, !torrent.isPrivate { features.insert(.dht) }
+    if configuration.dhtPort != nil, torrent.usesDHT { features.insert(.dht) }
     peer.put(
       Handshake(features: features, infohash: infohash, peerID: configuration.peerID))
   }
@@ -32,7 +32,10 @@ extension Swarm {
   mutating func readHandshake(_ peer: Peer) {
     guard let infohash = peer.reader.infohash, let features = peer.reader.features else { return }
     if peer.isIncoming, peer.torrent == nil {
-      guard let id = torrentsByInfohash[infohash], let torrent = torrents[Int(id.rawValue)] else {
+      // For who is of another group, or of none, it is not there.
+      guard let id = torrentsByInfohash[infohash], let torrent = torrents[Int(id.rawValue)],
+        torrent.group == peer.group
+      else {
         close(peer, .unknownTorrent(infohash))
         return
       }
@@ -128,7 +131,7 @@ extension Swarm {
     } else if peer.isFast {
       peer.put(.haveNone)
     }
-    if let port = configuration.dhtPort, peer.features.contains(.dht), !torrent.isPrivate {
+    if let port = configuration.dhtPort, peer.features.contains(.dht), torrent.usesDHT {
       peer.put(.port(port))
     }
     effects.append(.notice(.peerConnected(torrent.id, peer.id, peer.endpoint)))

@@ -62,7 +62,7 @@ extension Swarm {
       peer.suggestedToUs.append(piece)
     case .port(let port):
       countEmpty(peer)
-      guard configuration.dhtPort != nil, port > 0, !peer.hasToldNode, !torrent.isPrivate else {
+      guard configuration.dhtPort != nil, port > 0, !peer.hasToldNode, torrent.usesDHT else {
         return
       }
       peer.hasToldNode = true

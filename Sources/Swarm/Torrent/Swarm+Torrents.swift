@@ -18,7 +18,10 @@ extension Swarm {
     Int(id.rawValue) < torrents.count ? torrents[Int(id.rawValue)] : nil
   }
 
-  /// Takes part in a torrent. The same infohash twice is an error.
+  /// Whether there is a torrent that everybody may take part in.
+  public var hasPublicTorrents: Bool { publicTorrents > 0 }
+
+  /// Takes part in a torrent. The same infohash twice is an error, also in different private groups.
   public mutating func add(
     _ request: TorrentRequest, now: Duration
   ) throws(SwarmError) -> TorrentID {
@@ -37,6 +40,9 @@ extension Swarm {
     guard torrent.infohashes.allSatisfy({ torrentsByInfohash[$0] == nil }) else {
       throw .alreadyThere
     }
+    if let group = torrent.group, groups[group] == nil, groups.count >= PrivateLimits.readKeys {
+      throw .tooManyGroups
+    }
     if case .torrent(let info, let layers) = request.source {
       do throws(GeometryError) {
         try open(torrent, info, layers)
@@ -52,11 +58,12 @@ extension Swarm {
     // Who has one version or the key alone wants the next one or has it, and is found here sooner than in
     // the DHT, where all who begin with a version at once look for it before anybody is announced.
     if let key = torrent.dataset {
-      for peer in torrents(of: key).flatMap(\.peers) {
+      for peer in torrents(of: key, in: torrent.group).flatMap(\.peers) {
         if let place = peer.listening { torrent.known.add(place, source: .incoming, now: self.now) }
       }
     }
     torrents.append(torrent)
+    if let group = torrent.group { groups[group, default: 0] += 1 } else { publicTorrents += 1 }
     for infohash in torrent.infohashes { torrentsByInfohash[infohash] = torrent.id }
     if let key = torrent.dataset { torrentsByDataset[key, default: []].append(torrent.id) }
     for endpoint in ownEndpoints.elements { torrent.known.exclude(endpoint) }
@@ -94,6 +101,11 @@ extension Swarm {
     }
     torrents[Int(torrent.id.rawValue)] = nil
     if torrent.isForHeads { headTorrents -= 1 }
+    if let group = torrent.group {
+      groups[group] = groups[group].flatMap { $0 > 1 ? $0 - 1 : nil }
+    } else {
+      publicTorrents -= 1
+    }
     if let key = torrent.dataset {
       torrentsByDataset[key]?.removeAll { $0 == torrent.id }
       if torrentsByDataset[key]?.isEmpty == true { torrentsByDataset[key] = nil }

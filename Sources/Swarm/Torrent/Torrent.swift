@@ -127,6 +127,8 @@ final class Torrent {
   let meetingPlace: SHA1Digest?
   /// The dataset that it is of.
   let dataset: DatasetKey?
+  /// Those who alone take part in it; nil where everybody may.
+  let group: PrivateGroup?
   var data: Data?
   var metadata: MetadataFetch?
   var peers: [Peer] = []
@@ -168,6 +170,7 @@ final class Torrent {
     self.id = id
     self.request = request
     self.phase = phase
+    group = request.readKey.map { PrivateGroup(discoveryID: PrivateKeys($0).discoveryID) }
     reading = request.reading
     if case .dataset(let key, let salt) = request.source {
       meetingPlace = MutableItem.target(of: key, salt: salt)
@@ -182,6 +185,8 @@ final class Torrent {
 
   var isRunning: Bool { if case .running = phase { true } else { false } }
   var isPrivate: Bool { data?.info.isPrivate ?? false }
+  /// Whether its peers are told of our node of the DHT, and theirs are taken. BEP 5.
+  var usesDHT: Bool { group == nil && !isPrivate }
 
   /// Whether only heads travel.
   var isForHeads: Bool { meetingPlace != nil }

@@ -7,6 +7,13 @@ final class Connection {
   let id: ConnectionID
   let endpoint: PeerEndpoint
   let socket: Int32
+  /// What it is for; nil for what is public.
+  let group: PrivateGroup?
+  /// What stands between the core and the socket; nil where nothing does, and before a connection that we make is
+  /// there.
+  var sealed: SealedTransport?
+  /// What was read before the core knew of the connection, and it has not been given.
+  var early: [UInt8] = []
   /// Called when the socket is ready, or with nil when it is in error.
   var onReady: (SocketPoll.Events?) -> Void = { _ in }
   var output = SendQueue()
@@ -26,12 +33,13 @@ final class Connection {
 
   /// Takes the socket over. `isOpen` is false when libuv refuses it.
   init(
-    _ id: ConnectionID, _ endpoint: PeerEndpoint, owning socket: Int32, isConnecting: Bool,
-    on loop: EventLoop
+    _ id: ConnectionID, _ endpoint: PeerEndpoint, group: PrivateGroup?, owning socket: Int32,
+    isConnecting: Bool, on loop: EventLoop
   ) {
     self.id = id
     self.endpoint = endpoint
     self.socket = socket
+    self.group = group
     self.isConnecting = isConnecting
     poll = SocketPoll(on: loop, socket: socket) { [unowned self] in onReady($0) }
     if poll == nil { Glibc.close(socket) }

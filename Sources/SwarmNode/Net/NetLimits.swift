@@ -1,3 +1,5 @@
+import Wire
+
 /// Bounds on sockets and on the memory behind them, each with its reason.
 enum NetLimits {
   /// Connections that the system completes before we accept them: the most that Linux gave for long.
@@ -25,6 +27,25 @@ enum NetLimits {
   static let readBatch = 1 << 20
   /// Bytes sent to one connection before others have their turn.
   static let sendTurn = 4 << 20
+
+  /// Content of a private connection that is sealed at once, with all that belongs to it: what a socket takes, and
+  /// still in the second-level cache when it is sent.
+  static let sealedAtOnce = 256 << 10
+  /// Bytes to be sent from which on a frame takes as many blocks as it can: with less the first shall not wait for
+  /// the second.
+  static let bulkBytes = 128 << 10
+
+  /// How long who says nothing that we know stays connected. docs/private.md.
+  static let silence = Duration.seconds(Int64(PrivateLimits.silenceSeconds))
+  /// Bytes of it that are read at once, and in all: more stays in the system's buffers.
+  static let swallowedAtOnce = 16 << 10
+  static let swallowed = 1 << 20
+  /// Such connections of one address: with more, the first of them goes.
+  static let strangersPerAddress = 8
+  /// Read keys that are tried on first messages in a second, and at once: with 4 microseconds each a fifth of a
+  /// thread's time, and one message with all keys that there may be.
+  static let triesPerSecond = 50_000
+  static let triesAtOnce = 1_024
 
   /// Parts in one send: 64 blocks with their heads are 1 MiB, which is more than a socket takes.
   static let sendParts = 128

@@ -2,6 +2,7 @@ import Glibc
 import Metainfo
 import Store
 import Swarm
+import Wire
 
 /// Who takes bytes that came: the core, or a test.
 protocol InputSink: ~Copyable {
@@ -29,6 +30,8 @@ enum ReadEnd: Equatable {
   case ended
   /// The connection is broken.
   case failed(Int32)
+  /// What came does not open.
+  case unsealed(PrivateError)
 }
 
 /// Reads from sockets straight to where the bytes are to stay: the rest of a block behind its

@@ -89,6 +89,40 @@ struct SendQueue: ~Copyable {
     return (done, .empty)
   }
 
+  /// How many bytes there are up to the end of a block, at most `limit`, and no more than so many blocks; `limit`
+  /// where the first block ends behind it, and all where no block comes.
+  func run(upTo limit: Int, blocks: Int) -> Int {
+    var count = 0
+    var left = blocks
+    for segment in segments[first...] {
+      let next = count + segment.textCount + segment.block.count
+      if next > limit { return count > 0 ? count : limit }
+      count = next
+      if !segment.block.isEmpty { left -= 1 }
+      if left == 0 { break }
+    }
+    return count
+  }
+
+  /// Takes as many bytes out of the queue as `room` has, which are there.
+  mutating func take(into room: UnsafeMutableRawBufferPointer) {
+    var filled = 0
+    var position = textRange.lowerBound
+    func add(_ bytes: UnsafeRawBufferPointer) {
+      let count = min(bytes.count, room.count - filled)
+      UnsafeMutableRawBufferPointer(rebasing: room[filled...]).copyMemory(
+        from: UnsafeRawBufferPointer(rebasing: bytes[..<count]))
+      filled += count
+    }
+    for segment in segments[first...] where filled < room.count {
+      add(UnsafeRawBufferPointer(rebasing: text[position..<(position + segment.textCount)]))
+      add(segment.block)
+      position += segment.textCount
+    }
+    precondition(filled == room.count, "not so many bytes are queued")
+    drop(filled)
+  }
+
   /// Copies what is queued, so that no block is needed any more.
   mutating func detach() {
     var copy = SendQueue()

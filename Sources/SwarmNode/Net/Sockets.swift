@@ -62,6 +62,11 @@ enum Sockets {
     return status == 0 && Int32(name.sin6_family) == AF_INET6 ? name.sin6_scope_id : 0
   }
 
+  /// Where our end of a connection is; nil when the system does not say.
+  static func localEndpoint(of socket: Int32) -> PeerEndpoint? {
+    SocketAddress.filled { getsockname(socket, $0, $1) }.endpoint
+  }
+
   /// What is wrong with the socket, and that once; 0 for nothing.
   static func error(of socket: Int32) -> ErrorNumber {
     var number: Int32 = 0

@@ -9,37 +9,29 @@ import Wire
 extension Node {
   // MARK: Beginning and end
 
-  func accepted(_ socket: Int32, from peer: PeerEndpoint) {
-    guard !isStopping, let id = swarm.accept(from: peer, now: now) else {
-      Glibc.close(socket)
-      return
-    }
-    needsTurn = true
-    if peer.address.needsInterface {
-      scopes.met(peer.address, on: Sockets.scope(ofPeerAt: socket))
-    }
-    open(id, peer, owning: socket, isConnecting: false)
-  }
-
-  func connect(_ id: ConnectionID, to peer: PeerEndpoint) {
+  func connect(_ id: ConnectionID, to peer: PeerEndpoint, _ group: PrivateGroup?) {
     let scope = scopes[peer.address]
     if scope == nil, peer.address.needsInterface {
       failedAttempts.append((id, "it is of a local link, and nobody has said of which (RFC 4007)"))
       return
     }
     switch Sockets.connect(to: peer, scope: scope ?? 0) {
-    case .success(let socket): open(id, peer, owning: socket, isConnecting: true)
+    case .success(let socket): open(id, peer, group, owning: socket, isConnecting: true)
     case .failure(let error): failedAttempts.append((id, error.description))
     }
   }
 
-  private func open(
-    _ id: ConnectionID, _ peer: PeerEndpoint, owning socket: Int32, isConnecting: Bool
-  ) {
-    let connection = Connection(id, peer, owning: socket, isConnecting: isConnecting, on: loop)
+  /// Of one that we make `group` is what its first message is made for.
+  @discardableResult
+  func open(
+    _ id: ConnectionID, _ peer: PeerEndpoint, _ group: PrivateGroup? = nil,
+    owning socket: Int32, isConnecting: Bool
+  ) -> Connection? {
+    let connection = Connection(
+      id, peer, group: group, owning: socket, isConnecting: isConnecting, on: loop)
     guard connection.isOpen else {
       failedAttempts.append((id, "libuv refuses the socket"))
-      return
+      return nil
     }
     connection.onReady = { [unowned self, unowned connection] in ready(connection, $0) }
     let slot = Int(id.slot)
@@ -47,6 +39,7 @@ extension Node {
     precondition(connections[slot] == nil, "the core uses the slot of an open connection")
     connections[slot] = connection
     connection.updatePoll()
+    return connection
   }
 
   func connection(_ id: ConnectionID) -> Connection? {
@@ -74,7 +67,7 @@ extension Node {
   }
 
   /// It has ended by itself.
-  private func end(_ connection: Connection, _ reason: String) {
+  func end(_ connection: Connection, _ reason: String) {
     connections[Int(connection.id.slot)] = nil
     connection.close()
     swarm.disconnected(connection.id, reason: reason, now: now)
@@ -93,6 +86,9 @@ extension Node {
       let error = Sockets.error(of: connection.socket)
       guard error.rawValue == 0 else { return end(connection, error.description) }
       connection.isConnecting = false
+      if let group = connection.group, !dial(connection, group) {
+        return end(connection, "there is no first message for it now")
+      }
       swarm.connected(connection.id, now: now)
       needsTurn = true
       connection.updatePoll()
@@ -114,11 +110,36 @@ extension Node {
 
   // MARK: Receiving
 
+  /// Reads what there is behind a beginning that was read before.
+  func readOn(_ connection: Connection) {
+    _ = receive(connection)
+    if unprocessedBytes >= NetLimits.readBatch { turn() }
+  }
+
+  private func read(_ connection: Connection) -> (byteCount: Int, end: ReadEnd) {
+    let budget = NetLimits.readTurn
+    guard let sealed = connection.sealed else {
+      if !connection.early.isEmpty {
+        guard receiver.give(connection.early, of: connection.id, to: &swarm, now: now) else {
+          return (0, .noRoom)
+        }
+        connection.early = []
+      }
+      return receiver.read(
+        from: connection.socket, of: connection.id, budget: budget, into: &swarm, now: now)
+    }
+    let wasOpen = sealed.isOpen
+    let result = receiver.read(
+      sealed: sealed, from: connection.socket, of: connection.id, budget: budget, into: &swarm,
+      now: now)
+    // What the core has said waits.
+    if !wasOpen, sealed.isOpen { queueToSend(connection) }
+    return result
+  }
+
   /// Reads a turn's worth. Whether there may be more that can be read at once.
   private func receive(_ connection: Connection) -> Bool {
-    let (byteCount, reason) = receiver.read(
-      from: connection.socket, of: connection.id, budget: NetLimits.readTurn, into: &swarm,
-      now: now)
+    let (byteCount, reason) = read(connection)
     unprocessedBytes += byteCount
     needsTurn = true
     switch reason {
@@ -133,6 +154,7 @@ extension Node {
       connection.updatePoll()
     case .ended: end(connection, "the peer closed the connection")
     case .failed(let number): end(connection, ErrorNumber(rawValue: number).description)
+    case .unsealed(let error): end(connection, "\(error)")
     }
     return false
   }
@@ -166,7 +188,7 @@ extension Node {
     queueToSend(connection)
   }
 
-  private func queueToSend(_ connection: Connection) {
+  func queueToSend(_ connection: Connection) {
     guard !connection.isQueued else { return }
     connection.isQueued = true
     sendList.append(connection)
@@ -188,8 +210,10 @@ extension Node {
   }
 
   private func send(_ connection: Connection) {
-    let (byteCount, reason) = connection.output.send(
-      on: connection.socket, budget: NetLimits.sendTurn)
+    let (byteCount, reason) =
+      connection.sealed?.send(
+        &connection.output, on: connection.socket, budget: NetLimits.sendTurn)
+      ?? connection.output.send(on: connection.socket, budget: NetLimits.sendTurn)
     if byteCount > 0 {
       swarm.sent(connection.id, byteCount: byteCount, now: now)
       needsTurn = true

@@ -55,7 +55,10 @@ extension Node {
     discovery?.onMappings = { [unowned self] in onMappings($0) }
     discovery?.onLinkLocal = { [unowned self] in scopes.met($0, on: $1) }
     discovery?.onOwnAddress = { [unowned self] in swarm.learned(ownAddress: $0, now: now) }
-    discovery?.onOwnEndpoint = { [unowned self] in swarm.learned(ownEndpoint: $0, now: now) }
+    discovery?.onOwnEndpoint = { [unowned self] in
+      mappedPlaces.insert($0)
+      swarm.learned(ownEndpoint: $0, now: now)
+    }
   }
 
   /// A torrent was added: it is looked for, unless it is known to be private. BEP 27. One of a private
@@ -149,6 +152,7 @@ extension Node {
     switch notice {
     case .closed(let torrent):
       forget(torrent)
+      if let group = torrents[torrent]?.group { privateGroups.remove(group) }
       torrents[torrent] = nil
     case .peerConnected(let torrent, _, _), .peerGone(let torrent?, _, _, _): weighPeers(torrent)
     case .opened(let torrent), .finished(let torrent), .lost(let torrent, _): weigh(torrent)

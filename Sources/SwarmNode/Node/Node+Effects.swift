@@ -19,6 +19,8 @@ struct TorrentState {
   var disk = Disk.unknown
   /// Whether it is looked for and announced at all.
   let isAnnounced: Bool
+  /// Those who alone take part in it; nil where everybody may.
+  let group: PrivateGroup?
   /// The names under which it is looked for and announced.
   var infohashes: [SHA1Digest] = []
   /// What stands for the private dataset that it belongs to; nil for what is public. docs/private.md.
@@ -29,11 +31,12 @@ struct TorrentState {
   var geometry: PieceGeometry?
 
   init(
-    isOwned: Bool, isAnnounced: Bool = true,
+    isOwned: Bool, isAnnounced: Bool = true, group: PrivateGroup? = nil,
     folders: @escaping (InfoDictionary, PieceLayers) throws -> TorrentFolders
   ) {
     self.isOwned = isOwned
     self.isAnnounced = isAnnounced
+    self.group = group
     self.folders = folders
   }
 }
@@ -42,7 +45,7 @@ struct TorrentState {
 extension Node {
   func carryOut(_ effect: consuming Effect) {
     switch consume effect {
-    case .connect(let id, let endpoint): connect(id, to: endpoint)
+    case .connect(let id, let endpoint, let group): connect(id, to: endpoint, group)
     case .send(let id, let outgoing): enqueue(outgoing, on: id)
     case .close(let id): close(id)
     case .resumeReading(let id): resumeReading(id)

@@ -49,6 +49,19 @@ public final class Node {
   /// Bytes received since the core's effects were carried out.
   var unprocessedBytes = 0
 
+  /// Those who connected and are not the core's yet.
+  private(set) lazy var strangers = Strangers(on: loop) { [unowned self] in now }
+  /// The read keys of private torrents, by which those are told apart.
+  var privateGroups = PrivateRegistry()
+  /// First messages that were answered, or are our own.
+  var hellos = HelloMemory(now: UnixClock.now)
+  /// How much may be spent on messages of which it is not known whether they are any.
+  var keyTries = WorkBudget(
+    perSecond: NetLimits.triesPerSecond, atOnce: NetLimits.triesAtOnce)
+  var dialedPlaces = DialedPlaces()
+  /// Where a router lets others in to us.
+  var mappedPlaces: Set<PeerEndpoint> = []
+
   /// Jobs of disk and hash that threads are at.
   var jobsRunning = 0
   private(set) lazy var diskJobs = DiskJobs(on: loop)
@@ -108,6 +121,7 @@ public final class Node {
     // Holds the node, which so lives until it is stopped.
     hook = TurnHook(on: loop) { [self] in if needsTurn { turn() } }
     timer = DeadlineTimer(on: loop) { [unowned self] in timeHasCome() }
+    strangers.judge = { [unowned self] in judge($0) }
     listenToDiscovery()
   }
 
@@ -124,7 +138,8 @@ public final class Node {
     var isOwned = false
     if case .owned = request.content { isOwned = true }
     torrents[torrent] = TorrentState(
-      isOwned: isOwned, isAnnounced: request.isAnnounced, folders: folders)
+      isOwned: isOwned, isAnnounced: request.isAnnounced,
+      group: request.readKey.map { privateGroups.add($0) }, folders: folders)
     discover(torrent, request)
     if isStopping { swarm.remove(torrent, now: now) }
     needsTurn = true
@@ -188,6 +203,7 @@ public final class Node {
     isStopping = true
     onStopped = completion
     for listener in listeners { listener.close() }
+    strangers.close()
     lookups.close()
     for torrent in torrents.keys { swarm.remove(torrent, now: now) }
     discovery?.stop { [unowned self] in

@@ -1,9 +1,13 @@
+import CSeal
 import CSodium
 import Metainfo
 
 /// The key and the number for one message, which are used once: so that sealing and opening can be done on any
 /// thread, and in any order, on memory that the job owns. Noise, section 12.3.
 public struct NoiseTicket: Sendable {
+  /// What does the work. Both give the same bytes.
+  enum Engine { case libsodium, libcrypto }
+
   private let key: SecretBytes
   private let number: UInt64
 
@@ -12,18 +16,34 @@ public struct NoiseTicket: Sendable {
     self.number = number
   }
 
+  /// libsodium but for what there is much of: the content of a private connection, which nothing else vouches for.
+  private static func engine(for count: Int, _ data: [UInt8]) -> Engine {
+    count >= NoiseLimits.bulkBytes && data.isEmpty && cseal_available() ? .libcrypto : .libsodium
+  }
+
   /// Seals the message that lies in `buffer` before its last 16 bytes, in place; those become the tag.
   ///
   /// - Precondition: `buffer` has at least 16 bytes.
   public func seal(_ buffer: UnsafeMutableRawBufferPointer, vouchingFor data: [UInt8] = []) {
+    let isSealed = seal(buffer, vouchingFor: data, by: Self.engine(for: buffer.count, data))
+    precondition(isSealed, "no memory to seal with")
+  }
+
+  /// By one of the engines, and libcrypto for no data besides the message; false when it has no memory.
+  func seal(
+    _ buffer: UnsafeMutableRawBufferPointer, vouchingFor data: [UInt8], by engine: Engine
+  ) -> Bool {
     guard buffer.count >= NoiseLimits.tagBytes,
       let bytes = buffer.bindMemory(to: UInt8.self).baseAddress
     else { preconditionFailure("no room for the tag") }
-    withKeyAndNonce { key, nonce in
-      _ = crypto_aead_chacha20poly1305_ietf_encrypt(
-        bytes, nil, bytes, UInt64(buffer.count - NoiseLimits.tagBytes), data, UInt64(data.count),
-        nil,
-        nonce, key)
+    let count = buffer.count - NoiseLimits.tagBytes
+    return withKeyAndNonce { key, nonce in
+      switch engine {
+      case .libcrypto: cseal_seal(key, nonce, bytes, count)
+      case .libsodium:
+        crypto_aead_chacha20poly1305_ietf_encrypt(
+          bytes, nil, bytes, UInt64(count), data, UInt64(data.count), nil, nonce, key) == 0
+      }
     }
   }
 
@@ -32,12 +52,23 @@ public struct NoiseTicket: Sendable {
   public func open(
     _ buffer: UnsafeMutableRawBufferPointer, vouchingFor data: [UInt8] = []
   ) -> Bool {
+    open(buffer, vouchingFor: data, by: Self.engine(for: buffer.count, data))
+  }
+
+  /// By one of the engines, and libcrypto for no data besides the message.
+  func open(
+    _ buffer: UnsafeMutableRawBufferPointer, vouchingFor data: [UInt8], by engine: Engine
+  ) -> Bool {
     guard buffer.count >= NoiseLimits.tagBytes,
       let bytes = buffer.bindMemory(to: UInt8.self).baseAddress
     else { return false }
     return withKeyAndNonce { key, nonce in
-      crypto_aead_chacha20poly1305_ietf_decrypt(
-        bytes, nil, nil, bytes, UInt64(buffer.count), data, UInt64(data.count), nonce, key) == 0
+      switch engine {
+      case .libcrypto: cseal_open(key, nonce, bytes, buffer.count - NoiseLimits.tagBytes)
+      case .libsodium:
+        crypto_aead_chacha20poly1305_ietf_decrypt(
+          bytes, nil, nil, bytes, UInt64(buffer.count), data, UInt64(data.count), nonce, key) == 0
+      }
     }
   }
 

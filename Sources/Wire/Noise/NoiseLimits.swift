@@ -10,6 +10,8 @@ public enum NoiseLimits {
   public static let hashBytes = 64
   /// Bytes in a block of BLAKE2b, which its HMAC is made with. Noise, section 12.6.
   public static let hashBlockBytes = 128
+  /// Bytes of a message from which on libcrypto seals it: below, its setting up takes longer than it saves.
+  static let bulkBytes = 2_048
   /// Pre-shared keys in one handshake: a token before and behind each of the longest pattern's messages.
   public static let preSharedKeys = 5
 

@@ -1,4 +1,5 @@
 import Metainfo
+import Swarm
 import TestSupport
 import Wire
 
@@ -38,8 +39,12 @@ final class Network {
     return host
   }
 
-  /// Begins to connect. The owner is told how it ends, unless it closes the socket before.
-  func connect(from host: Host, to endpoint: PeerEndpoint, owner: any SocketOwner) -> Socket {
+  /// Begins to connect. The owner is told how it ends, unless it closes the socket before. What the other side
+  /// finds out of `group` in a handshake is known to it at once.
+  func connect(
+    from host: Host, to endpoint: PeerEndpoint, group: PrivateGroup? = nil,
+    owner: any SocketOwner
+  ) -> Socket {
     let local = host.endpoint(host.takePort())
     let socket = makeSocket(host, local: local, remote: endpoint)
     socket.owner = owner
@@ -60,6 +65,7 @@ final class Network {
       }
       let other = makeSocket(target, local: endpoint, remote: local)
       (socket.twin, other.twin) = (other, socket)
+      (socket.group, other.group) = (group, group)
       other.state = .open
       other.owner = listener(other)
       if other.owner == nil { other.close() }

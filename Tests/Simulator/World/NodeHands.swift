@@ -11,7 +11,7 @@ struct NodeHands: EffectHandler {
 
   mutating func carryOut(_ effect: consuming Effect) {
     switch consume effect {
-    case .connect(let id, let endpoint): node.connect(id, endpoint)
+    case .connect(let id, let endpoint, let group): node.connect(id, endpoint, group)
     case .send(let id, let outgoing): node.send(id, outgoing)
     case .close(let id): node.close(id)
     case .resumeReading(let id): node.resumeReading(id)

@@ -7,12 +7,12 @@ import Wire
 extension SimulatedNode {
   // MARK: Effects
 
-  func connect(_ id: ConnectionID, _ endpoint: PeerEndpoint) {
+  func connect(_ id: ConnectionID, _ endpoint: PeerEndpoint, _ group: PrivateGroup?) {
     guard links[id] == nil else { return world.fail("host \(number) uses \(id) twice") }
     world.note(.connect, number, Int(id.slot), 0, "\(endpoint)")
     let link = NodeLink(node: self, id: id)
     links[id] = link
-    link.socket = network.connect(from: host, to: endpoint, owner: link)
+    link.socket = network.connect(from: host, to: endpoint, group: group, owner: link)
   }
 
   func send(_ id: ConnectionID, _ outgoing: Outgoing) {
@@ -45,7 +45,8 @@ extension SimulatedNode {
   // MARK: Events
 
   func accept(_ socket: Socket) -> NodeLink? {
-    guard isRunning, let id = swarm.accept(from: socket.remote, now: now) else { return nil }
+    guard isRunning, let id = swarm.accept(from: socket.remote, group: socket.group, now: now)
+    else { return nil }
     let link = NodeLink(node: self, id: id)
     link.socket = socket
     guard links.updateValue(link, forKey: id) == nil else {

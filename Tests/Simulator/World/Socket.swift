@@ -1,3 +1,4 @@
+import Swarm
 import TestSupport
 import Wire
 
@@ -25,6 +26,8 @@ final class Socket {
   /// Most bytes that wait here to be sent, and as many to be read.
   let window: Int
   var owner: (any SocketOwner)?
+  /// What the connection is sealed for; nil where it is not.
+  var group: PrivateGroup?
   var state = State.connecting
   /// The other end, until it is known here that it is gone.
   var twin: Socket?

@@ -29,6 +29,37 @@ import Testing
     return (try a.split().sending, try b.split().receiving)
   }
 
+  /// Of any length, libsodium and libcrypto seal alike, and each opens what the other sealed and nothing else.
+  @Test func bothEnginesGiveTheSameBytes() throws {
+    var random = SplitMix64(seed: 11)
+    var lengths = [0, 1, 15, 16, 17, 63, 64, 65, 2_031, 2_032, 2_033, 16_397, 49_191, 65_519]
+    lengths += (0..<40).map { _ in Int(random.next() % 5_000) }
+    for length in lengths {
+      var (sending, receiving) = try session(&random)
+      let tickets = (try sending.ticket(), try receiving.ticket())
+      let message = random.bytes(length)
+      let sealed = [NoiseTicket.Engine.libsodium, .libcrypto].map { engine in
+        var bytes = message + [UInt8](repeating: 0, count: NoiseLimits.tagBytes)
+        let isSealed = bytes.withUnsafeMutableBytes {
+          tickets.0.seal($0, vouchingFor: [], by: engine)
+        }
+        #expect(isSealed)
+        return bytes
+      }
+      #expect(sealed[0] == sealed[1], "\(length) bytes")
+      for engine in [NoiseTicket.Engine.libsodium, .libcrypto] {
+        var bytes = sealed[0]
+        #expect(bytes.withUnsafeMutableBytes { tickets.1.open($0, vouchingFor: [], by: engine) })
+        #expect(bytes.prefix(length).elementsEqual(message))
+        bytes = sealed[0]
+        bytes[Int(random.next() % UInt64(bytes.count))] ^= 1 << UInt8(random.next() % 8)
+        #expect(!bytes.withUnsafeMutableBytes { tickets.1.open($0, vouchingFor: [], by: engine) })
+        // Nothing of the message is left.
+        if length > 16 { #expect(!bytes.prefix(length).elementsEqual(message)) }
+      }
+    }
+  }
+
   @Test func wrongKeyOrPrologueDoesNotOpen() throws {
     var random = SplitMix64(seed: 1)
     var (a, b) = try sides(&random, otherKey: SecretBytes(random.bytes(32)))

@@ -353,7 +353,7 @@ private struct SessionHands: EffectHandler {
   mutating func carryOut(_ effect: consuming Effect) {
     count += 1
     switch consume effect {
-    case .connect(let id, let endpoint): node.open(id, endpoint)
+    case .connect(let id, let endpoint, _): node.open(id, endpoint)
     case .send(let id, let outgoing): node.send(id, outgoing)
     case .close(let id): node.close(id)
     case .resumeReading(let id):

@@ -129,10 +129,10 @@ final class HeadNode {
 
   private func carryOut(_ effect: consuming Effect) {
     switch consume effect {
-    case .connect(let id, let endpoint):
+    case .connect(let id, let endpoint, let group):
       let link = HeadLink(node: self, id: id)
       links[id] = link
-      link.socket = network.connect(from: host, to: endpoint, owner: link)
+      link.socket = network.connect(from: host, to: endpoint, group: group, owner: link)
     case .send(let id, .bytes(let bytes)):
       guard let link = links[id] else {
         return world.fail("host \(host.number) sends to \(id), which is closed")
@@ -182,7 +182,8 @@ final class HeadNode {
   // MARK: Connections
 
   private func accept(_ socket: Socket) -> HeadLink? {
-    guard isRunning, let id = swarm.accept(from: socket.remote, now: now) else { return nil }
+    guard isRunning, let id = swarm.accept(from: socket.remote, group: socket.group, now: now)
+    else { return nil }
     let link = HeadLink(node: self, id: id)
     link.socket = socket
     links[id] = link
