@@ -14,7 +14,8 @@ extension Node {
     _ key: DatasetKey, salt: [UInt8] = [], head: MutableItem?, readKey: ReadKey? = nil
   ) {
     guard !isStopping else { return }
-    swarm.follow(key, salt: salt, head: head, now: now)
+    let group = readKey.map { PrivateGroup(discoveryID: PrivateKeys($0).discoveryID) }
+    swarm.follow(key, salt: salt, group: group, head: head, now: now)
     discovery?.follow(key, salt: salt, head: head, readKey: readKey)
     needsTurn = true
   }
@@ -69,6 +70,7 @@ extension Node {
       let name = PrivateKeys(readKey).discoveryInfohash
       torrents[torrent]?.discoveryInfohash = name
       look(for: torrent, [name], isUrgent: true)
+      guard request.isAnnounced else { return }
       // They were found for others of the dataset, and are not told again.
       for (origin, peers) in groupPeers[name] ?? [:] {
         add(peers: Array(peers), from: origin, to: torrent)
