@@ -145,6 +145,7 @@ public struct PeerView: Hashable, Sendable {
   public init(_ status: PeerStatus) {
     self.init(address: "\(status.endpoint)", client: status.client)
     isIncoming = status.isIncoming
+    isEncrypted = status.isEncrypted
     pieces = status.pieces
     downloadRate = status.downloadRate
     uploadRate = status.uploadRate

@@ -14,7 +14,8 @@ extension Node {
     _ key: DatasetKey, salt: [UInt8] = [], head: MutableItem?, readKey: ReadKey? = nil
   ) {
     guard !isStopping else { return }
-    swarm.follow(key, salt: salt, head: head, now: now)
+    let group = readKey.map { PrivateGroup(discoveryID: PrivateKeys($0).discoveryID) }
+    swarm.follow(key, salt: salt, group: group, head: head, now: now)
     discovery?.follow(key, salt: salt, head: head, readKey: readKey)
     needsTurn = true
   }
