@@ -5,6 +5,7 @@
 #
 #   create     a torrent of a large file: libtorrent, mktorrent, transmission; --size --runs --folder
 #   transfer   one seed to one leech: libtorrent, aria2, a C pipe; --size --runs --folders --only
+#   private    a private dataset from one seed to one leech: a public one, libtorrent with RC4; --size --runs --only
 #   fanout     one seed to several leeches; --size --runs --leeches
 #   idle       1000 torrents that nobody asks for, and 100 in a DHT; --torrents --datasets --minutes
 #   discovery  a magnet, a put and a get in a private DHT of 30 libtorrents, also when ten of them have
@@ -34,7 +35,7 @@ create() {
   "${python[@]}" Benchmarks/create_bench.py \
     --swarm "$SWARM" --limit .build/release/swarm-bench "$@"
 }
-benches=(create_bench.py transfer_bench.py fanout_bench.py idle_bench.py discovery_bench.py update_bench.py
+benches=(create_bench.py transfer_bench.py private_bench.py fanout_bench.py idle_bench.py discovery_bench.py update_bench.py
   nbd_bench.py randread_bench.py boot_bench.py crowd_bench.py first_bench.py huge_bench.py)
 bench() {
   local script=$1

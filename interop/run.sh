@@ -46,6 +46,7 @@ side_by_side=(
   http/api.py
   private/capture.py
   nbd/trace.py
+  private/probes.py
   cli/strangers.py
   mixed/swarm.py
   transmission/both_ways.py

@@ -214,7 +214,7 @@ import Wire
         isBusy = false
         return .later(.zero)
       }
-      return .hopeless
+      return .hopeless(.seconds(30))
     }
     let pairs = (0..<5).map { _ in SocketPair() }
     let bytes: [[UInt8]] = [

@@ -24,7 +24,8 @@ report = Report()
 SEED, BACKGROUND, VISITOR = "10.99.0.1:6901", "10.99.0.2:6902", "10.99.0.3:6903"
 ADDRESS = ("10.99.0.1", 6901)
 MOST_MEMORY = 100 << 10  # KiB
-PATIENCE = 30  # seconds
+# Seconds; who says too little to be told from all that is known is closed after 30.
+PATIENCE = 40
 RANDOM = random.Random(3)
 
 
@@ -70,7 +71,7 @@ def tls():
         context.wrap_socket(stranger(PATIENCE))
         report.check("TLS: refused", False, "it shook hands")
     except TimeoutError:
-        report.check("TLS: closed at once, not kept waiting", False, f"open after {PATIENCE} s")
+        report.check("TLS: closed, not kept waiting", False, f"open after {PATIENCE} s")
     except OSError:
         report.check("TLS: refused", True)
 
@@ -82,7 +83,7 @@ def http():
                 connection.sendall(request)
             except ConnectionError:
                 pass
-            report.check("HTTP: closed at once", is_closed(connection, PATIENCE))
+            report.check("HTTP: closed", is_closed(connection, PATIENCE))
 
 
 def encrypted():
@@ -90,7 +91,7 @@ def encrypted():
     tries again without, and must not wait for it."""
     with stranger() as connection:
         connection.sendall(RANDOM.randbytes(96 + 300))
-        report.check("encryption: closed at once", is_closed(connection, PATIENCE))
+        report.check("encryption: closed at once", is_closed(connection, 10))
 
 
 def handshake(infohash, reserved=bytes(5) + b"\x10\x00\x05"):

@@ -2,7 +2,7 @@
 
 lt_peer.py JSON, an object with: listen ("address:port"), folder, torrent (path) or link; may have
 seed_mode, peers (list of "address:port"), download_limit, upload_limit (bytes a second), plain (TCP
-without encryption only; else a stock client). Prints JSON lines: {"event": "started"} when it
+without encryption only) or rc4 (TCP with encryption only; else a stock client). Prints JSON lines: {"event": "started"} when it
 listens, {"event": "verified"} when libtorrent says so, {"event": "finished"} when all is written too,
 and an answer to each line of standard input. Ends with standard input, having let go of the files.
 """
@@ -41,6 +41,9 @@ def settings(options):
     if options.get("plain"):
         chosen |= {"enable_outgoing_utp": False, "enable_incoming_utp": False,
                    "out_enc_policy": 2, "in_enc_policy": 2}
+    if options.get("rc4"):
+        chosen |= {"enable_outgoing_utp": False, "enable_incoming_utp": False, "out_enc_policy": 0,
+                   "in_enc_policy": 0, "allowed_enc_level": 2, "prefer_rc4": True}
     return chosen
 
 

@@ -16,10 +16,10 @@ extension Node {
 
   /// What to do with somebody by its first bytes.
   func judge(_ stranger: Stranger) -> Strangers.Verdict {
-    guard !isStopping else { return .hopeless }
+    guard !isStopping else { return refusal }
     guard FirstBytes(stranger.bytes) == .bitTorrent else { return tryKeys(on: stranger) }
-    // Where all is private, BitTorrent is a stranger like any other.
-    guard swarm.hasPublicTorrents else { return .hopeless }
+    // Where all is private, BitTorrent is nothing that we know.
+    guard swarm.hasPublicTorrents else { return refusal }
     guard let id = swarm.accept(from: stranger.endpoint, now: now) else {
       Glibc.close(strangers.take(stranger))
       return .taken
@@ -30,8 +30,14 @@ extension Node {
     return .taken
   }
 
+  /// How who says nothing that we know is kept waiting: where everybody may take part in something it was taken for
+  /// BitTorrent; else nobody shall know what this is. Whether anything is private makes no difference.
+  private var refusal: Strangers.Verdict {
+    .hopeless(swarm.hasPublicTorrents ? NetLimits.refusal : NetLimits.silence)
+  }
+
   private func tryKeys(on stranger: Stranger) -> Strangers.Verdict {
-    guard privateGroups.count > 0 else { return .hopeless }
+    guard privateGroups.count > 0 else { return refusal }
     if let wait = keyTries.take(privateGroups.count, now: now) { return .later(wait) }
     let own = dialedPlaces.places(of: stranger.socket, to: stranger.endpoint, now: now)
     let opened = privateGroups.responder.open(
@@ -39,13 +45,13 @@ extension Node {
       memory: &hellos)
     guard let opened else {
       noticeSelf(stranger)
-      return .hopeless
+      return refusal
     }
     var random = SystemRandomNumberGenerator()
     let group = privateGroups.group(of: opened)
     guard let answer = try? privateGroups.responder.answer(opened, using: &random),
       let id = swarm.accept(from: stranger.endpoint, group: group, now: now)
-    else { return .hopeless }
+    else { return refusal }
     guard let connection = begin(id, stranger) else { return .taken }
     connection.sealed = SealedTransport(
       answer.session, answer: answer.bytes, paddingLeft: opened.hello.paddingByteCount)

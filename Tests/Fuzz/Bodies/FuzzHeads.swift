@@ -3,10 +3,11 @@ import Swarm
 import Wire
 
 /// The first byte says what the rest is: a message, a value that is signed, or heads that a node is
-/// offered one after the other.
+/// offered one after the other, or a sealed head that somebody has changed.
 func fuzzHeads(_ bytes: UnsafeRawBufferPointer) {
   guard let first = bytes.first else { return }
   let rest = Array(bytes.dropFirst())
+  if first >= 0xf0 { return checkSealedHead(rest) }
   switch first % 3 {
   case 0: checkHeadMessage(rest)
   case 1: checkHeadValue(rest)
@@ -79,6 +80,38 @@ private func checkHeadOrder(_ bytes: [UInt8]) {
     demand(
       swarm.status(of: secret.key)?.isKeyUsedTwice == twice.contains(newest?.sequence ?? -1))
   }
+}
+
+/// A sealed head of a private dataset, changed and signed again by its owner: only what was not changed opens.
+private func checkSealedHead(_ bytes: [UInt8]) {
+  guard let secret = fuzzSecret, let readKey = ReadKey([UInt8](repeating: 9, count: 32)),
+    let box = SealedHeadBox(secret.key, readKey), let blinded = BlindedKey(secret.key, readKey),
+    let head = try? Head(
+      version: 1 + Int64(bytes.first ?? 0), infohash: SHA256Digest(hashing: bytes),
+      signedBy: secret),
+    let sealed = try? box.seal(head, with: secret)
+  else { return demand(false, "cannot seal") }
+  demand((try? box.open(sealed)) == head, "sealed and not opened")
+  var value = sealed.value
+  var sequence = sealed.sequence
+  for triple in stride(from: 1, to: min(bytes.count - 2, 31), by: 3) {
+    let place = Int(bytes[triple]) << 8 | Int(bytes[triple + 1])
+    switch place >> 12 {
+    case 0..<8: value[place % value.count] ^= bytes[triple + 2]
+    case 8..<11: value.append(bytes[triple + 2])
+    case 11..<14: value.removeLast(min(value.count - 1, Int(bytes[triple + 2])))
+    default: sequence = max(0, sequence &+ Int64(Int8(bitPattern: bytes[triple + 2])))
+    }
+  }
+  let message = MutableItem.signedBytes(salt: sealed.salt, sequence: sequence, value: value)
+  // What is no value of BEP 44 never gets as far.
+  guard
+    let item = try? MutableItem(
+      key: sealed.key, salt: sealed.salt, sequence: sequence, value: value,
+      signature: blinded.sign(message, with: secret))
+  else { return }
+  let isOpen = (try? box.open(item)) != nil
+  demand(isOpen == (value == sealed.value && sequence == sealed.sequence), "changed, and opened")
 }
 
 private let fuzzSecret = DatasetSecret(

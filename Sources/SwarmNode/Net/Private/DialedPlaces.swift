@@ -14,7 +14,8 @@ struct DialedPlaces {
   mutating func places(of socket: Int32, to peer: PeerEndpoint, now: Duration) -> PeerEndpoint? {
     guard let own = Sockets.localEndpoint(of: socket) else { return nil }
     if own.address.isOfTheInternet { return own }
-    if own.address.isLoopback || peer.address.isLoopback { return own }
+    // Nothing stands between two programs of this machine.
+    if own.address.isLoopback || own.address == peer.address { return own }
     if read.map({ $0 + .seconds(5) <= now }) ?? true {
       read = now
       networks = NetworkInterfaces.list().flatMap(\.addresses)

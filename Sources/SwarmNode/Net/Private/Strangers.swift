@@ -12,6 +12,8 @@ final class Stranger {
   fileprivate(set) var bytes: [UInt8] = []
   /// What it sent is nothing that we know: it gets no answer.
   fileprivate var isHopeless = false
+  /// When it is closed, if nothing comes of it.
+  fileprivate var end: Duration
   /// It waits for its message to be tried.
   fileprivate var isWaiting = false
   /// Bytes that were read and forgotten.
@@ -20,11 +22,13 @@ final class Stranger {
 
   fileprivate init(_ socket: Int32, _ endpoint: PeerEndpoint, since: Duration) {
     (self.socket, self.endpoint, self.since) = (socket, endpoint, since)
+    end = since + NetLimits.silence
   }
 }
 
 /// Those who connected and have not said yet what for. Who says nothing that we know is read from, gets not one
-/// byte, and is closed 30 seconds after it came, or when it closes itself. docs/private.md, "Which of both".
+/// byte, and is closed 30 seconds after it came, when it closes itself, or when it was judged that it shall be.
+/// docs/private.md, "Which of both".
 ///
 /// Where they are too many the one that came first goes, whatever it has sent: so that nobody is kept out by those
 /// who say nothing, and when a connection ends tells nothing of what was sent over it.
@@ -35,12 +39,12 @@ final class Strangers {
     case taken
     /// It is to be judged again when this time is over: there is too much to do.
     case later(Duration)
-    /// It gets nothing.
-    case hopeless
+    /// It gets nothing, and is closed when so much time has passed since it came.
+    case hopeless(Duration)
   }
 
   /// Judges one whose first bytes are those of BitTorrent, or who has sent 104 others.
-  var judge: (Stranger) -> Verdict = { _ in .hopeless }
+  var judge: (Stranger) -> Verdict = { _ in .hopeless(NetLimits.silence) }
   private let loop: EventLoop
   private let now: () -> Duration
   private var timer: DeadlineTimer?
@@ -141,11 +145,17 @@ final class Strangers {
     }
     switch judge(stranger) {
     case .taken: break
-    case .hopeless: stranger.isHopeless = true
+    case .hopeless(let time): giveUp(stranger, time)
     case .later(let time):
       nextTry = now() + time
       wait(stranger)
     }
+  }
+
+  private func giveUp(_ stranger: Stranger, _ time: Duration) {
+    stranger.isHopeless = true
+    stranger.end = stranger.since + time
+    setTimer()
   }
 
   /// What it sends meanwhile stays in the system's buffers: it may be what it says to who knows it.
@@ -171,15 +181,15 @@ final class Strangers {
 
   private func timeHasCome() {
     let time = now()
-    while let first = all.first, first.since + NetLimits.silence <= time { drop(first) }
+    for stranger in all where stranger.end <= time { drop(stranger) }
     while nextTry <= time, let first = waiting.first {
       switch judge(first) {
       case .taken: break
-      case .hopeless:
-        first.isHopeless = true
+      case .hopeless(let most):
         first.isWaiting = false
         waiting.removeFirst()
         first.poll?.watch(.readable)
+        giveUp(first, most)
       case .later(let more): nextTry = time + more
       }
     }
@@ -187,8 +197,7 @@ final class Strangers {
   }
 
   private func setTimer() {
-    guard let first = all.first else { return }
-    var due = first.since + NetLimits.silence
+    guard var due = all.lazy.map(\.end).min() else { return }
     if !waiting.isEmpty { due = min(due, nextTry) }
     let (seconds, attoseconds) = max(due - now(), .zero).components
     timer?.set(
