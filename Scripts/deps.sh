@@ -1,7 +1,7 @@
 #!/bin/sh
 # Brings this machine to where the project builds, or says what is missing.
 #
-#   Scripts/deps.sh [--lint] [--interop]
+#   Scripts/deps.sh [--lint] [--interop] [--docs]
 #
 # Looks first; where nothing is missing it is done, without network or root. On Debian 12 it
 # installs what is missing as root or through sudo; on other systems it names what is missing,
@@ -44,6 +44,9 @@ ROWS
   if [ "$(uname -m)" = x86_64 ]; then
     echo 'libipsec-mb-dev|file:intel-ipsec-mb.h|SHA-256 and SHA-1, many messages at a time'
   fi
+  if [ "$docs" = yes ]; then
+    echo 'python3|cmd:python3|makes man pages of the commands'
+  fi
   if [ "$lint" = yes ]; then
     echo 'shellcheck|cmd:shellcheck|make lint reads the scripts with it'
     echo 'python3|cmd:python3|make lint reads the Python scripts with it'
@@ -76,6 +79,12 @@ ROWS
     echo 'avahi-daemon|cmd:avahi-daemon|a responder of multicast DNS to find and be found by'
     echo 'avahi-utils|cmd:avahi-browse|asks that responder'
     echo 'dbus|cmd:dbus-daemon|by which it is asked'
+    echo 'mandoc|cmd:mandoc|reads our man pages'
+    echo 'man-db|cmd:man|shows our man pages'
+    echo 'groff-base|cmd:groff|shows our man pages'
+    echo 'zsh|cmd:zsh|reads our completions'
+    echo 'fish|cmd:fish|reads our completions'
+    echo 'systemd|cmd:systemd-analyze|reads our units'
     echo 'libfaketime|file:faketime/libfaketime.so.1|a clock that jumps, for one program'
     echo 'python3-venv|py:ensurepip|a place for the newest libtorrent'
     echo 'gcc|cmd:cc|make bench compiles a plain C pipe to compare with'
@@ -183,12 +192,14 @@ check_swift() {
 
 lint=no
 interop=no
+docs=no
 for argument in "$@"; do
   case $argument in
     --lint) lint=yes ;;
     --interop) interop=yes ;;
+    --docs) docs=yes ;;
     *)
-      echo "usage: Scripts/deps.sh [--lint] [--interop]" >&2
+      echo "usage: Scripts/deps.sh [--lint] [--interop] [--docs]" >&2
       exit 2
       ;;
   esac

@@ -42,6 +42,7 @@ side_by_side=(
   cli/disk_faults.py
   cli/discovery_faults.py
   nbd/read.py
+  packaging/install.py
   nbd/faults.py
   http/api.py
   nbd/trace.py
