@@ -11,7 +11,7 @@ DESTDIR ?=
 export SWIFT PREFIX DESTDIR
 
 .NOTPARALLEL:
-.PHONY: help deps build docs install uninstall test check lint sim fuzz bench interop clean-machine
+.PHONY: help deps build demo docs install uninstall test check lint sim fuzz bench interop clean-machine
 
 help: ## This list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -19,6 +19,9 @@ deps: ## Install what is missing to build and test (Debian 12), or name it
 	@Scripts/deps.sh
 build: deps ## The program in release, with no Swift needed to run it: .build/release/swarm
 	$(SWIFT) build -c release --static-swift-stdlib --product swarm
+demo: build ## A dataset shared, followed and updated; a machine that boots from the swarm: minutes, and nothing stays
+	@Scripts/deps.sh --demo
+	Scripts/demo.sh
 docs: build ## Man pages and shell completions, in .build/share
 	@Scripts/deps.sh --docs
 	python3 -B Scripts/manual.py .build/release/swarm .build/share

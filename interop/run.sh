@@ -43,6 +43,7 @@ side_by_side=(
   cli/discovery_faults.py
   nbd/read.py
   packaging/install.py
+  packaging/demo.py
   nbd/faults.py
   http/api.py
   nbd/trace.py
