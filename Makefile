@@ -6,10 +6,12 @@ SEEDS ?= 1-200
 SEED ?= $(SEEDS)
 SWIFT_SOURCES = Package.swift Sources Tests Benchmarks
 scripts = $(sort $(shell find [!.]* -name '*.$(1)'))
-export SWIFT
+PREFIX ?= /usr/local
+DESTDIR ?=
+export SWIFT PREFIX DESTDIR
 
 .NOTPARALLEL:
-.PHONY: help deps build test check lint sim fuzz bench interop clean-machine
+.PHONY: help deps build demo docs install uninstall test check lint sim fuzz bench interop clean-machine
 
 help: ## This list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -17,6 +19,16 @@ deps: ## Install what is missing to build and test (Debian 12), or name it
 	@Scripts/deps.sh
 build: deps ## The program in release, with no Swift needed to run it: .build/release/swarm
 	$(SWIFT) build -c release --static-swift-stdlib --product swarm
+demo: build ## A dataset shared, followed and updated; a machine that boots from the swarm: minutes, and nothing stays
+	@Scripts/deps.sh --demo
+	Scripts/demo.sh
+docs: build ## Man pages and shell completions, in .build/share
+	@Scripts/deps.sh --docs
+	python3 -B Scripts/manual.py .build/release/swarm .build/share
+install: ## Program, man pages, completions, systemd units: sudo make install PREFIX=/usr/local (after make build)
+	@Scripts/install.sh install
+uninstall: ## Takes away what install put there
+	@Scripts/install.sh uninstall
 test: deps ## All tests of the package
 	$(SWIFT) test --parallel --disable-xctest
 check: lint test build sim interop ## What CI runs: lint, tests with the fuzzers' corpora, release build, simulator, interop

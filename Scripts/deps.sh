@@ -1,7 +1,7 @@
 #!/bin/sh
 # Brings this machine to where the project builds, or says what is missing.
 #
-#   Scripts/deps.sh [--lint] [--interop]
+#   Scripts/deps.sh [--lint] [--interop] [--docs] [--demo]
 #
 # Looks first; where nothing is missing it is done, without network or root. On Debian 12 it
 # installs what is missing as root or through sudo; on other systems it names what is missing,
@@ -44,6 +44,16 @@ ROWS
   if [ "$(uname -m)" = x86_64 ]; then
     echo 'libipsec-mb-dev|file:intel-ipsec-mb.h|SHA-256 and SHA-1, many messages at a time'
   fi
+  if [ "$demo" = yes ] || [ "$interop" = yes ]; then
+    echo 'qemu-system-x86|cmd:qemu-system-x86_64|boots from our block devices'
+    echo 'debootstrap|cmd:debootstrap|makes the machine that is booted'
+    echo 'e2fsprogs|cmd:mke2fs|makes its disk'
+    echo 'cpio|cmd:cpio|makes its first root'
+    echo 'util-linux|cmd:unshare|closes in what makes it'
+  fi
+  if [ "$docs" = yes ]; then
+    echo 'python3|cmd:python3|makes man pages of the commands'
+  fi
   if [ "$lint" = yes ]; then
     echo 'shellcheck|cmd:shellcheck|make lint reads the scripts with it'
     echo 'python3|cmd:python3|make lint reads the Python scripts with it'
@@ -66,16 +76,18 @@ ROWS
     echo 'libnbd-bin|cmd:nbdinfo|reads our block devices'
     echo 'python3-libnbd|py:nbd|reads our block devices, wrongly too'
     echo 'qemu-utils|cmd:qemu-img|reads our block devices'
-    echo 'qemu-system-x86|cmd:qemu-system-x86_64|boots from our block devices'
-    echo 'debootstrap|cmd:debootstrap|makes the machine that is booted'
-    echo 'e2fsprogs|cmd:mke2fs|makes its disk'
-    echo 'cpio|cmd:cpio|makes its first root'
     echo 'strace|cmd:strace|makes calls of the disk slow, or fail'
     echo 'fio|cmd:fio|reads our block devices, many reads at a time'
     echo 'util-linux|cmd:unshare|namespaces for the interop scripts'
     echo 'avahi-daemon|cmd:avahi-daemon|a responder of multicast DNS to find and be found by'
     echo 'avahi-utils|cmd:avahi-browse|asks that responder'
     echo 'dbus|cmd:dbus-daemon|by which it is asked'
+    echo 'mandoc|cmd:mandoc|reads our man pages'
+    echo 'man-db|cmd:man|shows our man pages'
+    echo 'groff-base|cmd:groff|shows our man pages'
+    echo 'zsh|cmd:zsh|reads our completions'
+    echo 'fish|cmd:fish|reads our completions'
+    echo 'systemd|cmd:systemd-analyze|reads our units'
     echo 'libfaketime|file:faketime/libfaketime.so.1|a clock that jumps, for one program'
     echo 'python3-venv|py:ensurepip|a place for the newest libtorrent'
     echo 'gcc|cmd:cc|make bench compiles a plain C pipe to compare with'
@@ -183,12 +195,16 @@ check_swift() {
 
 lint=no
 interop=no
+docs=no
+demo=no
 for argument in "$@"; do
   case $argument in
     --lint) lint=yes ;;
     --interop) interop=yes ;;
+    --docs) docs=yes ;;
+    --demo) demo=yes ;;
     *)
-      echo "usage: Scripts/deps.sh [--lint] [--interop]" >&2
+      echo "usage: Scripts/deps.sh [--lint] [--interop] [--docs] [--demo]" >&2
       exit 2
       ;;
   esac

@@ -65,6 +65,10 @@ echo "person ALL=(ALL) NOPASSWD: ALL" >/etc/sudoers.d/person
 
 echo "== README, Start"
 user "$(readme Start)"
+if left=$(find /tmp -maxdepth 1 -name "swarm-demo-*" | grep .); then
+  echo "FAILED: make demo left $left"
+  exit 1
+fi
 echo "== README, Use"
 user "$(readme Use)"
 

@@ -42,6 +42,8 @@ side_by_side=(
   cli/disk_faults.py
   cli/discovery_faults.py
   nbd/read.py
+  packaging/install.py
+  packaging/demo.py
   nbd/faults.py
   http/api.py
   private/capture.py

@@ -1,0 +1,63 @@
+#!/bin/sh
+# Puts the program, its man pages, shell completions and systemd units where a system looks for them, or
+# takes them away.
+#
+#   Scripts/install.sh install|uninstall
+#
+# PREFIX (/usr/local) is where they belong; DESTDIR is put before it by those who make packages. PROGRAM is
+# what is installed, .build/release/swarm. Needs python3. uninstall removes what install put there, by name,
+# and folders of ours that are empty then; state folders are no concern of either.
+set -eu
+cd "$(dirname "$0")/.."
+
+prefix=${PREFIX:-/usr/local}
+program=${PROGRAM:-.build/release/swarm}
+case $prefix in
+  /*) ;;
+  *)
+    echo "install: PREFIX is no absolute path: $prefix" >&2
+    exit 2
+    ;;
+esac
+root=${DESTDIR:-}$prefix
+
+case ${1:-} in
+  install)
+    if [ ! -x "$program" ]; then
+      echo "install: no program at $program: run make build first, not as root" >&2
+      exit 1
+    fi
+    made=$(mktemp -d)
+    trap 'rm -rf "$made"' EXIT
+    python3 -B Scripts/manual.py "$program" "$made"
+    install -d "$root/bin" "$root/lib/systemd/system" "$root/lib/systemd/user"
+    # Beside its place, then into it: a program that runs is not written to.
+    install -m 755 "$program" "$root/bin/.swarm.new"
+    mv -f "$root/bin/.swarm.new" "$root/bin/swarm"
+    (cd "$made" && find . -type f) | while read -r path; do
+      install -D -m 644 "$made/$path" "$root/share/$path"
+    done
+    sed "s|@bindir@|$prefix/bin|" Packaging/swarm.service >"$made/swarm.service"
+    install -m 644 "$made/swarm.service" "$root/lib/systemd/system/swarm.service"
+    sed "s|@bindir@|$prefix/bin|" Packaging/swarm-user.service >"$made/swarm.service"
+    install -m 644 "$made/swarm.service" "$root/lib/systemd/user/swarm.service"
+    echo "installed below $root; systemctl daemon-reload makes the units known"
+    ;;
+  uninstall)
+    rm -f "$root/bin/swarm" "$root/lib/systemd/system/swarm.service" \
+      "$root/lib/systemd/user/swarm.service" "$root/share/bash-completion/completions/swarm" \
+      "$root/share/zsh/site-functions/_swarm" "$root/share/fish/vendor_completions.d/swarm.fish" \
+      "$root/share/man/man1/swarm.1" "$root"/share/man/man1/swarm-*.1
+    for folder in bin lib/systemd/system lib/systemd/user lib/systemd lib \
+      share/bash-completion/completions share/bash-completion share/zsh/site-functions share/zsh \
+      share/fish/vendor_completions.d share/fish share/man/man1 share/man share ""; do
+      # Not where other programs have something.
+      rmdir "$root/$folder" 2>/dev/null || true
+    done
+    echo "removed from $root"
+    ;;
+  *)
+    sed -n '2,10p' "$0" >&2
+    exit 2
+    ;;
+esac
