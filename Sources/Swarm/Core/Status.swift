@@ -67,6 +67,12 @@ public struct TorrentStatus: Hashable, Sendable {
   public var uploadedBytes: UInt64 = 0
   /// Payload that came and was wrong, or was there already.
   public var wastedBytes: UInt64 = 0
+  /// Of the payload that came, bytes that did not come over the line, since blocks came compressed.
+  public var savedDownloadBytes: UInt64 = 0
+  /// The same of what went out.
+  public var savedUploadBytes: UInt64 = 0
+  /// Connected peers with which blocks can travel compressed. docs/compression.md.
+  public var compressingPeers = 0
   /// Payload, bytes a second, over the last seconds.
   public var downloadRate: UInt64 = 0
   /// Payload, bytes a second, over the last seconds.
@@ -126,4 +132,6 @@ public struct PeerStatus: Sendable {
   public let amInterested: Bool
   /// Our requests that it has not answered.
   public let requested: Int
+  /// Whether it takes blocks compressed. docs/compression.md.
+  public let compresses: Bool
 }

@@ -20,6 +20,9 @@ extension Swarm {
     status.downloadedBytes = torrent.download.total
     status.uploadedBytes = torrent.upload.total
     status.wastedBytes = torrent.wastedBytes
+    status.savedDownloadBytes = torrent.savedDownloadBytes
+    status.savedUploadBytes = torrent.savedUploadBytes
+    status.compressingPeers = torrent.peers.count { $0.zstdID != 0 }
     status.downloadRate = torrent.download.rate(now: now)
     status.uploadRate = torrent.upload.rate(now: now)
     status.peers = torrent.peers.count
@@ -66,7 +69,8 @@ extension Swarm {
         pieces: peer.pieces?.count ?? 0, downloadRate: peer.download.rate(now: now),
         uploadRate: peer.upload.rate(now: now), peerChoking: peer.peerChoking,
         peerInterested: peer.peerInterested, amChoking: peer.amChoking,
-        amInterested: peer.amInterested, requested: peer.outstanding.count)
+        amInterested: peer.amInterested, requested: peer.outstanding.count,
+        compresses: peer.zstdID != 0)
     }
   }
 }

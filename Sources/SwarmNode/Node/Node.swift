@@ -33,6 +33,7 @@ public final class Node {
   let memory: PayloadMemory
   var receiver: Receiver
   let hashers = HashWorkers()
+  let compressors = FrameWorkers()
   var torrents: [TorrentID: TorrentState] = [:]
   var reads: [ReadID: ReadState] = [:]
 
