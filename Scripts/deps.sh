@@ -70,6 +70,7 @@ ROWS
     echo 'debootstrap|cmd:debootstrap|makes the machine that is booted'
     echo 'e2fsprogs|cmd:mke2fs|makes its disk'
     echo 'cpio|cmd:cpio|makes its first root'
+    echo 'zstd|cmd:zstd|makes and opens frames beside us'
     echo 'strace|cmd:strace|makes calls of the disk slow, or fail'
     echo 'fio|cmd:fio|reads our block devices, many reads at a time'
     echo 'util-linux|cmd:unshare|namespaces for the interop scripts'

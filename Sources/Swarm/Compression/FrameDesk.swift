@@ -62,6 +62,9 @@ struct FrameDesk {
   /// Blocks that threads are compressing.
   var packingBlocks = 0
 
+  /// In all torrents.
+  var figures = CompressionFigures()
+
   init(cacheBytes: Int) { cache = FrameCache(capacity: cacheBytes) }
 
   mutating func newJob() -> FrameJobID {

@@ -176,7 +176,9 @@ extension Swarm {
     peer.vainRequests = 0
     peer.upload.add(Int(request.length), now: now)
     torrent.upload.add(Int(request.length), now: now)
-    torrent.savedUploadBytes += UInt64(max(0, 13 + Int(request.length) - bytes.count))
+    let spared = UInt64(max(0, 13 + Int(request.length) - bytes.count))
+    torrent.savedUploadBytes += spared
+    frames.figures.savedUploadBytes += spared
     effects.append(.send(peer.id, .bytes(bytes)))
   }
 

@@ -27,6 +27,7 @@ extension Swarm {
       0,
       13 + length - PeerMessage.extended(id: 0, byteCount: 0).encodedByteCount - payload.byteCount)
     torrent.savedDownloadBytes += UInt64(spared)
+    frames.figures.savedDownloadBytes += UInt64(spared)
     // The limits on rates are of bytes on the line.
     downloadBucket.giveBack(spared)
     torrent.downloadBucket.giveBack(spared)

@@ -106,6 +106,17 @@ public struct TorrentStatus: Hashable, Sendable {
   }
 }
 
+/// What compression did in this run, in all torrents, those that were removed among them.
+public struct CompressionFigures: Hashable, Sendable {
+  /// Bytes of payload that came and did not come over the line.
+  public var savedDownloadBytes: UInt64 = 0
+  /// The same of what went out.
+  public var savedUploadBytes: UInt64 = 0
+
+  /// All zero.
+  public init() {}
+}
+
 /// How a peer is doing.
 public struct PeerStatus: Sendable {
   /// The connection.

@@ -36,6 +36,9 @@ extension Swarm {
     return status
   }
 
+  /// What compression did in this run.
+  public var compression: CompressionFigures { frames.figures }
+
   private func waiting(_ torrent: Torrent) -> TorrentStatus.Waiting {
     switch torrent.phase {
     case .closing, .unusable: return .stopping

@@ -168,6 +168,9 @@ public final class Node {
   /// How a torrent is doing; nil when it was removed.
   public func status(of torrent: TorrentID) -> TorrentStatus? { swarm.status(of: torrent) }
 
+  /// What compression did in this run.
+  public var compression: CompressionFigures { swarm.compression }
+
   /// Asks for the piece layers of these files, by their place in the torrent, though nothing else of it
   /// may be wanted: they come to `onPieceLayers`.
   public func fetchPieceLayers(ofFiles files: [Int], in torrent: TorrentID) {
