@@ -7,6 +7,7 @@
 #   transfer   one seed to one leech: libtorrent, aria2, a C pipe; --size --runs --folders --only
 #   private    a private dataset from one seed to one leech: a public one, libtorrent with RC4; --size --runs --only
 #   fanout     one seed to several leeches; --size --runs --leeches
+#   compression  text, a machine image and random data with compression and without; --size --rate --runs --only
 #   idle       1000 torrents that nobody asks for, and 100 in a DHT; --torrents --datasets --minutes
 #   discovery  a magnet, a put and a get in a private DHT of 30 libtorrents, also when ten of them have
 #              just left; --runs --only --parts joins,items,joins-left,items-left
@@ -36,7 +37,7 @@ create() {
     --swarm "$SWARM" --limit .build/release/swarm-bench "$@"
 }
 benches=(create_bench.py transfer_bench.py private_bench.py fanout_bench.py idle_bench.py discovery_bench.py update_bench.py
-  nbd_bench.py randread_bench.py boot_bench.py crowd_bench.py first_bench.py huge_bench.py)
+  nbd_bench.py randread_bench.py boot_bench.py crowd_bench.py first_bench.py huge_bench.py compression_bench.py)
 bench() {
   local script=$1
   shift

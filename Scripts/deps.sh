@@ -76,6 +76,7 @@ ROWS
     echo 'libnbd-bin|cmd:nbdinfo|reads our block devices'
     echo 'python3-libnbd|py:nbd|reads our block devices, wrongly too'
     echo 'qemu-utils|cmd:qemu-img|reads our block devices'
+    echo 'zstd|cmd:zstd|makes and opens frames beside us'
     echo 'strace|cmd:strace|makes calls of the disk slow, or fail'
     echo 'fio|cmd:fio|reads our block devices, many reads at a time'
     echo 'util-linux|cmd:unshare|namespaces for the interop scripts'

@@ -36,6 +36,7 @@ side_by_side=(
   cli/history.py
   cli/kill.py
   daemon/datasets.py
+  compression/frames.py
   libtorrent/both_ways.py
   libtorrent/dht.py
   miniupnpd/mapping.py

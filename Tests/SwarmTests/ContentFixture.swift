@@ -14,14 +14,16 @@ struct ContentFixture {
   let blocks: [BlockIndex]
 
   init(
-    _ kind: TorrentKind, lengths: [Int], pieceLength: Int, isPrivate: Bool = false, seed: UInt64
+    _ kind: TorrentKind, lengths: [Int], pieceLength: Int, isPrivate: Bool = false, seed: UInt64,
+    mask: UInt8 = 0xff
   ) throws {
     var random = SplitMix64(seed: seed)
     // Two files of one length have the same bytes, so that they share a tree.
     var byLength: [Int: [UInt8]] = [:]
     files = lengths.map { length in
       if let same = byLength[length] { return same }
-      byLength[length] = random.bytes(length)
+      // With few values in its bytes it compresses.
+      byLength[length] = random.bytes(length).map { $0 & mask }
       return byLength[length]!
     }
     let hasher = LayerHasher()

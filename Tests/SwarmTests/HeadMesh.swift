@@ -146,7 +146,9 @@ final class HeadMesh {
       node.swarm.completed(
         DiskCompletion(id: operation.id, result: result), of: torrent, now: now)
     case .notice(let notice): take(notice, node)
-    case .send, .hash, .prepare, .keep, .release, .resumeReading, .deliver, .endRead: break
+    case .send, .hash, .compress, .decompress, .prepare, .keep, .release, .resumeReading, .deliver,
+      .endRead:
+      break
     }
   }
 

@@ -81,6 +81,10 @@ final class ReviewNode {
         swarm.finish(buffer)
       case .endRead(let read, let failure): ended[read] = failure
       case .notice(.finished): finished = true
+      case .compress(let job):
+        swarm.compressed(job.id, job.parts.map { _ in nil }, now: now)
+      case .decompress(let job):
+        swarm.decompressed(job.id, job.parts.map { _ in nil }, now: now)
       case .prepare, .release, .resumeReading, .notice: break
       }
     }

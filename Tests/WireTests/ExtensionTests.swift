@@ -292,6 +292,7 @@ private let faults: [(message: PeerExtension?, text: String, error: String)] = [
     case .uploadOnly: _ = try UploadOnlyMessage(payload: payload.span.bytes)
     case .head: _ = try HeadMessage(payload: payload.span.bytes)
     case .reads: _ = try ReadingMessage(payload: payload.span.bytes)
+    case .zstd: _ = try? CompressedBlock(payload: payload.span.bytes)
     }
   }
 }

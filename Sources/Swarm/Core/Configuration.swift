@@ -29,6 +29,10 @@ public struct SwarmConfiguration: Sendable {
   public var poolBuffers = 1024
   /// Bytes of payload in memory at once on their way to disk; beyond it no more is requested.
   public var payloadBytes = 32 << 20
+  /// Whether blocks travel compressed where both sides can. docs/compression.md.
+  public var compresses = true
+  /// Memory for frames of blocks that were asked for lately, in bytes.
+  public var frameCacheBytes = 16 << 20
   /// Whether peers may be told of each other. BEP 11.
   public var usesPeerExchange = true
 

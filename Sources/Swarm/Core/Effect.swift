@@ -25,6 +25,10 @@ public enum Effect {
   case disk(TorrentID, DiskOperation)
   /// Hash on another thread; give the result to `Swarm.hashed`.
   case hash(TorrentID, HashJob)
+  /// Compress blocks on another thread; give the frames to `Swarm.compressed`.
+  case compress(CompressionJob)
+  /// Open frames on another thread; give the end to `Swarm.decompressed`.
+  case decompress(DecompressionJob)
   /// A buffer that `Swarm.receive` kept is free again.
   case release(BufferHandle)
   /// A block of a read is here, in order of arrival. The buffer is the reader's until it is given to

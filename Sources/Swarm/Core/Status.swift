@@ -69,6 +69,12 @@ public struct TorrentStatus: Hashable, Sendable {
   public var uploadedBytes: UInt64 = 0
   /// Payload that came and was wrong, or was there already.
   public var wastedBytes: UInt64 = 0
+  /// Of the payload that came, bytes that did not come over the line, since blocks came compressed.
+  public var savedDownloadBytes: UInt64 = 0
+  /// The same of what went out.
+  public var savedUploadBytes: UInt64 = 0
+  /// Connected peers with which blocks can travel compressed. docs/compression.md.
+  public var compressingPeers = 0
   /// Payload, bytes a second, over the last seconds.
   public var downloadRate: UInt64 = 0
   /// Payload, bytes a second, over the last seconds.
@@ -102,6 +108,17 @@ public struct TorrentStatus: Hashable, Sendable {
   }
 }
 
+/// What compression did in this run, in all torrents, those that were removed among them.
+public struct CompressionFigures: Hashable, Sendable {
+  /// Bytes of payload that came and did not come over the line.
+  public var savedDownloadBytes: UInt64 = 0
+  /// The same of what went out.
+  public var savedUploadBytes: UInt64 = 0
+
+  /// All zero.
+  public init() {}
+}
+
 /// How a peer is doing.
 public struct PeerStatus: Sendable {
   /// The connection.
@@ -130,4 +147,6 @@ public struct PeerStatus: Sendable {
   public let amInterested: Bool
   /// Our requests that it has not answered.
   public let requested: Int
+  /// Whether it takes blocks compressed. docs/compression.md.
+  public let compresses: Bool
 }

@@ -74,6 +74,7 @@ extension Swarm {
         break
       }
     }
+    openFrames()
     if nextTick == nil, needsTick { nextTick = now + SwarmLimits.tick }
   }
 
@@ -113,6 +114,7 @@ extension Swarm {
       askForMetadata(peer, torrent)
       askForBlocks(peer, torrent)
       serve(peer, torrent)
+      pack(peer, torrent)
       sendReads(peer, torrent)
     }
     flush(peer)
@@ -128,7 +130,8 @@ extension Swarm {
     let bytes = peer.outbox
     peer.outbox = []
     peer.unsentBytes += bytes.count
-    peer.sending.append((bytes.count, nil))
+    peer.sending.append((bytes.count, nil, 0))
+    peer.line.waits(true, now: now)
     peer.lastSent = now
     effects.append(.send(peer.id, .bytes(bytes)))
   }
@@ -151,6 +154,7 @@ extension Swarm {
       lookForPeers(torrent)
     }
     pumpReads()
+    dropLateFrames()
     resumePaused()
     if needsTick { nextTick = now + SwarmLimits.tick }
   }
@@ -163,6 +167,7 @@ extension Swarm {
   /// Whether payload on its way to disk fills its share of memory: what waits for more blocks or
   /// hashes, or for room on a full disk, does not keep others from going on.
   var isMemoryFull: Bool {
+    if frames.arrived.count >= SwarmLimits.arrivedFrames { return true }
     let limit = configuration.payloadBytes / blockLength
     guard heldBlocks >= limit else { return false }
     var held = heldBlocks - budget.waitingBytes / blockLength

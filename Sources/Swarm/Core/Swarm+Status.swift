@@ -21,6 +21,9 @@ extension Swarm {
     status.downloadedBytes = torrent.download.total
     status.uploadedBytes = torrent.upload.total
     status.wastedBytes = torrent.wastedBytes
+    status.savedDownloadBytes = torrent.savedDownloadBytes
+    status.savedUploadBytes = torrent.savedUploadBytes
+    status.compressingPeers = torrent.peers.count { $0.zstdID != 0 }
     status.downloadRate = torrent.download.rate(now: now)
     status.uploadRate = torrent.upload.rate(now: now)
     status.peers = torrent.peers.count
@@ -33,6 +36,9 @@ extension Swarm {
     status.isSparse = torrent.reading.isSparse
     return status
   }
+
+  /// What compression did in this run.
+  public var compression: CompressionFigures { frames.figures }
 
   private func waiting(_ torrent: Torrent) -> TorrentStatus.Waiting {
     switch torrent.phase {
@@ -68,7 +74,8 @@ extension Swarm {
         downloadRate: peer.download.rate(now: now), uploadRate: peer.upload.rate(now: now),
         peerChoking: peer.peerChoking,
         peerInterested: peer.peerInterested, amChoking: peer.amChoking,
-        amInterested: peer.amInterested, requested: peer.outstanding.count)
+        amInterested: peer.amInterested, requested: peer.outstanding.count,
+        compresses: peer.zstdID != 0)
     }
   }
 }

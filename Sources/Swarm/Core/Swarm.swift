@@ -76,6 +76,9 @@ public struct Swarm: ~Copyable {
   /// Buffers that readers have while the disk has them too.
   var loans = Loans()
 
+  /// Blocks that are being compressed or decompressed.
+  var frames: FrameDesk
+
   /// Those to be looked at before the event ends.
   var dirtyPeers: [Peer] = []
   var dirtyTorrents: [Torrent] = []
@@ -99,6 +102,7 @@ public struct Swarm: ~Copyable {
     random = SwarmRandom(seed: seed)
     pool = BlockPool(count: configuration.poolBuffers)
     budget = WaitingBudget(bytes: configuration.payloadBytes / 4)
+    frames = FrameDesk(cacheBytes: configuration.compresses ? configuration.frameCacheBytes : 0)
     downloadBucket = TokenBucket(rate: configuration.downloadLimit)
     uploadBucket = TokenBucket(rate: configuration.uploadLimit)
   }

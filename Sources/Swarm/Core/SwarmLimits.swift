@@ -103,6 +103,27 @@ enum SwarmLimits {
   /// no harm.
   static let emptyTime = Duration.seconds(10)
 
+  // MARK: Compression
+
+  /// Blocks compressed by one job, and frames opened by one: some tenths of a millisecond at the usual levels,
+  /// so that no thread is kept from other work for long.
+  static let blocksPerPacking = 8
+  static let framesPerOpening = 16
+  /// Blocks that threads may be compressing before others go as they are: then the processor is what holds
+  /// things up.
+  static let packingBlocks = 192
+  /// Frames that wait for buffers before no more is read from peers: 4 MiB of blocks.
+  static let arrivedFrames = 256
+  /// How long a frame waits for a buffer before its block is asked for again: what holds the buffers may wait
+  /// for this very block.
+  static let arrivedTime = Duration.seconds(2)
+  /// Of the pool, the part that opening frames leaves for blocks that come as they are.
+  static let poolShareKept = 16
+  /// How long a line is watched before the level is chosen anew; the first time sooner, since a fast one is not
+  /// to be held up.
+  static let lineTime = Duration.milliseconds(250)
+  static let firstLineTime = Duration.milliseconds(50)
+
   // MARK: Heads
 
   /// Heads of a peer whose signature is checked in a row, and after that one a second: a check takes

@@ -211,12 +211,23 @@ final class Peer {
   /// Bytes of blocks that may be on their way to the peer at once.
   var sendWindow = SwarmLimits.firstSendWindow
 
+  // MARK: Compression
+
+  /// By which number it takes blocks as frames; 0 for not at all.
+  var zstdID: UInt8 = 0
+  var line: LineGauge
+  /// Blocks that are being compressed for it.
+  var packing: [Packing] = []
+  /// The last so many of those are in no job yet.
+  var unpacked = 0
+
   // MARK: Sending
 
   /// Messages that go out together when the event has been dealt with.
   var outbox: [UInt8] = []
   /// What was given to the system, and is not taken by it.
-  var sending = Ring<(bytes: Int, buffer: BufferHandle?)>()
+  /// `blockBytes` of a part count as those of a block until it is gone.
+  var sending = Ring<(bytes: Int, buffer: BufferHandle?, blockBytes: Int)>()
   var unsentBytes = 0
   var unsentBlockBytes = 0
   var lastSent = Duration.zero
@@ -241,6 +252,7 @@ final class Peer {
     self.group = group
     self.phase = phase
     self.since = since
+    line = LineGauge(isLoopback: endpoint.address.isLoopback)
     lastReceived = since
     lastSent = since
     if !isIncoming { listening = endpoint }

@@ -63,12 +63,13 @@ extension Swarm {
         peer.sending[0] = first
       } else {
         _ = peer.sending.popFirst()
-        if let buffer = first.buffer {
-          peer.unsentBlockBytes -= blockLength
-          giveSent(buffer)
-        }
+        peer.unsentBlockBytes -= first.blockBytes
+        if let buffer = first.buffer { giveSent(buffer) }
       }
     }
+    peer.line.sent(byteCount, now: self.now)
+    if peer.unsentBytes == 0 { peer.line.waits(false, now: self.now) }
+    judgeLine(peer)
     // The system takes all there is: give it more at a time.
     if peer.unsentBytes == 0, byteCount >= peer.sendWindow / 4 {
       peer.sendWindow = min(peer.sendWindow * 2, SwarmLimits.sendWindow)
@@ -176,6 +177,7 @@ extension Swarm {
     while let part = peer.sending.popFirst() {
       if let buffer = part.buffer { giveSent(buffer) }
     }
+    dropPacking(of: peer) { _ in true }
     if let torrent = peer.torrent {
       dropParked(of: peer, torrent)
       if wasConnecting { torrent.connecting -= 1 }
@@ -226,6 +228,7 @@ extension Swarm {
       review(peer)
       if peer.isClosed { return }
       adaptSendWindow(peer)
+      judgeLine(peer)
       touch(peer)
     case .closed: break
     }

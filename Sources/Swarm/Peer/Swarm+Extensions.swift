@@ -47,6 +47,7 @@ extension Swarm {
       case .reads:
         peer.readsID = number
         updateInterest(peer, torrent)
+      case .zstd: peer.zstdID = configuration.compresses ? number : 0
       }
     }
     // Who connects to us answers our handshake with this.

@@ -12,6 +12,7 @@ extension Swarm {
     static let uploadOnly: UInt8 = 4
     static let head: UInt8 = 5
     static let reads: UInt8 = 6
+    static let zstd: UInt8 = 7
   }
 
   mutating func sendHandshake(_ peer: Peer, _ torrent: Torrent, answering: SHA1Digest? = nil) {
@@ -177,6 +178,7 @@ extension Swarm {
         .metadata: OurExtension.metadata, .dontHave: OurExtension.dontHave,
         .uploadOnly: OurExtension.uploadOnly,
       ]
+      if configuration.compresses { handshake.extensions[.zstd] = OurExtension.zstd }
       // Only leaves prove a block alone.
       if peer.isV2 { handshake.extensions[.reads] = OurExtension.reads }
     }

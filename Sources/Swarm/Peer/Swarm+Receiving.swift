@@ -99,6 +99,8 @@ extension Swarm {
         case .message(.bitfield):
           let body = peer.framer.withBody(in: chunk) { $0.withUnsafeBytes { Array($0) } }
           takeBitfield(peer, body)
+        case .message(.extended(OurExtension.zstd, _)) where configuration.compresses:
+          peer.framer.withBody(in: chunk) { takeFrame(peer, $0) }
         case .message(.extended(let id, _)):
           let body = peer.framer.withBody(in: chunk) { $0.withUnsafeBytes { Array($0) } }
           take(peer, extension: id, body)
@@ -118,7 +120,7 @@ extension Swarm {
   // MARK: Blocks
 
   /// A block was announced; its data follow.
-  private mutating func beginBlock(_ peer: Peer, _ announced: BlockRequest) {
+  mutating func beginBlock(_ peer: Peer, _ announced: BlockRequest) {
     peer.emptyMessages = 0
     peer.gathering = .skipping
     guard let torrent = peer.torrent, let geometry = torrent.data?.geometry else {
@@ -199,7 +201,7 @@ extension Swarm {
     }
   }
 
-  private mutating func count(_ bytes: Int, from peer: Peer) {
+  mutating func count(_ bytes: Int, from peer: Peer) {
     peer.lastData = now
     peer.isSnubbed = false
     peer.download.add(bytes, now: now)
@@ -208,17 +210,22 @@ extension Swarm {
 
   /// A whole block is here: it is to be judged.
   private mutating func takeBlock(_ peer: Peer, _ block: BlockIndex, _ buffer: BufferHandle) {
-    guard let torrent = peer.torrent, torrent.isRunning, torrent.data != nil else {
+    guard let torrent = peer.torrent, admit(block, of: peer, torrent) else {
       give(back: buffer)
       return
     }
+    torrent.data?.content.receive(block, in: buffer, from: peer.id, now: now)
+  }
+
+  /// Whether a block that is here, in whatever form, is of use; then it is held from now on, and asked of nobody.
+  mutating func admit(_ block: BlockIndex, of peer: Peer, _ torrent: Torrent) -> Bool {
+    guard torrent.isRunning, torrent.data != nil else { return false }
     guard torrent.data?.wants(block) == true,
       !torrent.isDiskFull || torrent.data?.picker.urgent.contains(block) == true
     else {
       torrent.wastedBytes += UInt64(blockLength)
       torrent.data?.picker.abandoned(block, by: peer.id.slot)
-      give(back: buffer)
-      return
+      return false
     }
     peer.rejections = 0
     torrent.lastBlock = now
@@ -227,7 +234,7 @@ extension Swarm {
     torrent.data?.picker.received(block)
     heldBlocks += 1
     torrent.heldBlocks += 1
-    torrent.data?.content.receive(block, in: buffer, from: peer.id, now: now)
+    return true
   }
 
   /// A buffer that is not needed goes back to where it is from.

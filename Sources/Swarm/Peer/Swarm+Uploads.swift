@@ -57,6 +57,7 @@ extension Swarm {
       if peer.isFast { peer.put(.reject(request)) }
       return
     }
+    if dropPacking(of: peer, { $0 == request }) { return }
     if let torrent = peer.torrent, takeParked(request, of: peer, torrent) {
       peer.put(.reject(request))
     }
@@ -69,8 +70,8 @@ extension Swarm {
     else { return }
     let window = sendWindow(peer)
     // In runs: one read of many blocks is as cheap as one of a few.
-    guard peer.readingBytes + peer.unsentBlockBytes <= window / 2 else { return }
-    while peer.readingBytes + peer.unsentBlockBytes < window, let next = peer.uploads.first {
+    guard peer.bytesUnderWay <= window / 2 else { return }
+    while peer.bytesUnderWay < window, let next = peer.uploads.first {
       guard downloadsLeave(room: pool.freeCount),
         uploadBucket.take(0, now: now), torrent.uploadBucket.take(0, now: now)
       else {
@@ -78,6 +79,7 @@ extension Swarm {
         return
       }
       _ = peer.uploads.popFirst()
+      if let block = next.block, sendKept(next.request, block, to: peer, torrent) { continue }
       guard let buffer = pool.take() else { return }
       guard let block = next.block else {
         send(next.request, from: buffer, count: 0, to: peer, torrent)
@@ -129,6 +131,12 @@ extension Swarm {
       if peer.isFast { peer.put(.reject(request)) }
       return
     }
+    if isToPack(request, block, for: peer, torrent) {
+      let packing = Packing(peer: peer.id, request: request, block: block, buffer: buffer)
+      peer.packing.append(packing)
+      peer.unpacked += 1
+      return
+    }
     send(request, from: buffer, count: geometry.requestLength(of: block), to: peer, torrent)
   }
 
@@ -142,7 +150,8 @@ extension Swarm {
     flush(peer)
     peer.unsentBytes += outgoing.byteCount
     peer.unsentBlockBytes += blockLength
-    peer.sending.append((outgoing.byteCount, buffer))
+    peer.sending.append((outgoing.byteCount, buffer, blockLength))
+    peer.line.waits(true, now: now)
     peer.lastSent = now
     peer.vainRequests = 0
     peer.upload.add(Int(request.length), now: now)
@@ -166,6 +175,7 @@ extension Swarm {
       }
     }
     peer.uploads = kept
+    dropPacking(of: peer) { !peer.allowedToPeer.contains($0.piece) }
     if let torrent = peer.torrent { dropParked(of: peer, torrent) }
     // What it was advised to get, others are to get now.
     peer.torrent?.data?.unsuggested?.append(contentsOf: peer.suggestedToPeer)

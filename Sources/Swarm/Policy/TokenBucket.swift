@@ -36,6 +36,12 @@ struct TokenBucket: Sendable {
     return true
   }
 
+  /// What was taken did not pass after all.
+  mutating func giveBack(_ bytes: Int) {
+    guard rate != nil else { return }
+    level = min(burst, level + min(Int64(max(bytes, 0)), mostAtOnce))
+  }
+
   /// When `take` may succeed; nil for now.
   func nextFill(now: Duration) -> Duration? {
     guard let rate else { return nil }

@@ -78,7 +78,11 @@ extension Swarm {
       touchDownloaders(torrent)
     case .contradiction(let file): effects.append(.notice(.contradiction(torrent.id, file)))
     case .diskFailed(let failure): effects.append(.notice(.diskFailed(torrent.id, failure)))
-    case .closed: removed(torrent)
+    case .closed:
+      // Threads may have buffers still: who comes last ends it.
+      dropFrames(of: torrent)
+      torrent.isClosed = true
+      endFrames(of: torrent)
     }
   }
 
@@ -217,7 +221,7 @@ extension Swarm {
     }
   }
 
-  private mutating func missing(_ block: BlockIndex, _ torrent: Torrent) {
+  mutating func missing(_ block: BlockIndex, _ torrent: Torrent) {
     torrent.data?.picker.failed(block)
     wantMore(torrent)
   }
@@ -238,6 +242,9 @@ extension Swarm {
 
   private mutating func lost(_ runs: [BlockRange], _ torrent: Torrent) {
     guard let geometry = torrent.data?.geometry else { return }
+    frames.cache.forget { key in
+      key.torrent == torrent.id && runs.contains { $0.contains(key.block) }
+    }
     effects.append(.notice(.lost(torrent.id, blocks: runs.reduce(0) { $0 + $1.count })))
     for block in runs.joined() {
       let piece = geometry.piece(of: block)

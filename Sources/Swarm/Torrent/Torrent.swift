@@ -142,6 +142,13 @@ final class Torrent {
   var download = RateMeter()
   var upload = RateMeter()
   var wastedBytes: UInt64 = 0
+  /// Bytes that compression spared the line, there and here.
+  var savedUploadBytes: UInt64 = 0
+  var savedDownloadBytes: UInt64 = 0
+  /// Jobs that compress or decompress blocks of it, and frames of it that wait.
+  var frameJobs = 0
+  /// Whether its content is at rest for ever.
+  var isClosed = false
   var isDiskFull = false
   /// Payload handles that its content holds.
   var heldBlocks = 0

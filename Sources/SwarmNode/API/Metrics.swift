@@ -111,6 +111,17 @@ enum Metrics {
       ) {
         $0.wastedBytes
       },
+      each(
+        "swarm_download_saved_bytes_total", .counter,
+        "Of the content that came, bytes that compression kept off the line."
+      ) { $0.savedDownloadBytes },
+      each(
+        "swarm_upload_saved_bytes_total", .counter,
+        "Of the content that went, bytes that compression kept off the line."
+      ) { $0.savedUploadBytes },
+      each(
+        "swarm_compressing_peers", .gauge, "Peers with which blocks can travel compressed."
+      ) { UInt64($0.compressingPeers) },
       each("swarm_wanted_bytes", .gauge, "Bytes of content that are wanted.") {
         $0.name == nil ? nil : $0.wantedBytes
       },

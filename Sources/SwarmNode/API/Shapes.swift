@@ -64,6 +64,14 @@ enum Shapes {
       .init("wasted", .number(), "bytes that came and were wrong, or were here already") {
         .number($0.wastedBytes)
       },
+      .init(
+        "download_saved", .number(),
+        "of what came, bytes that did not come over the line since blocks came compressed"
+      ) { .number($0.savedDownloadBytes) },
+      .init("upload_saved", .number(), "the same of what went") { .number($0.savedUploadBytes) },
+      .init("compressing_peers", .number(), "peers with which blocks can travel compressed") {
+        .number(UInt64($0.compressingPeers))
+      },
       .init("download_rate", .number(), "bytes a second") { .number($0.downloadRate) },
       .init("upload_rate", .number(), "bytes a second") { .number($0.uploadRate) },
       .init("peers", .number(), "connected peers") { .number(UInt64($0.peers)) },
@@ -175,6 +183,9 @@ enum Shapes {
       .init("requested", .number(), "our requests that it has not answered") {
         .number(UInt64($0.requested))
       },
+      .init("compression", .flag, "whether it takes blocks compressed (docs/compression.md)") {
+        .bool($0.compresses)
+      },
     ])
 
   static let export = Shape<ExportView>(
@@ -205,6 +216,12 @@ enum Shapes {
       },
       .init("nbd_socket", .orNull(.text()), "where block devices are") {
         .text(orNull: $0.nbdSocket.map { printable($0) })
+      },
+      .init("download_saved", .number(), "bytes that compression kept off the line, of what came") {
+        .number($0.compression.savedDownloadBytes)
+      },
+      .init("upload_saved", .number(), "the same of what went") {
+        .number($0.compression.savedUploadBytes)
       },
       .init("dht", .free("docs/json.md"), "the node of the DHT (docs/json.md, \"dht\")") { $0.dht },
       .init("local_network", .free("docs/json.md"), "(docs/json.md, \"local_network\")") {

@@ -20,12 +20,15 @@ public struct NodeView: Sendable {
   public var mappings: JSON
   /// What was done for clients of block devices.
   public var devices: BlockExportFigures
+  /// What compression did.
+  public var compression: CompressionFigures
 
   /// A view from its parts.
   public init(
     version: String, uptimeSeconds: UInt64, listening: [String], nbdSocket: [UInt8]? = nil,
     dht: JSON = .null, localNetwork: JSON = .null, mappings: JSON = .null,
-    devices: BlockExportFigures = BlockExportFigures()
+    devices: BlockExportFigures = BlockExportFigures(),
+    compression: CompressionFigures = CompressionFigures()
   ) {
     self.version = version
     self.uptimeSeconds = uptimeSeconds
@@ -35,6 +38,7 @@ public struct NodeView: Sendable {
     self.localNetwork = localNetwork
     self.mappings = mappings
     self.devices = devices
+    self.compression = compression
   }
 }
 
@@ -134,6 +138,8 @@ public struct PeerView: Hashable, Sendable {
   public var amInterested = false
   /// Our requests that it has not answered.
   public var requested = 0
+  /// Whether it takes blocks compressed.
+  public var compresses = false
 
   /// A peer that does nothing.
   public init(address: String, client: String) {
@@ -154,6 +160,7 @@ public struct PeerView: Hashable, Sendable {
     amChoking = status.amChoking
     amInterested = status.amInterested
     requested = status.requested
+    compresses = status.compresses
   }
 }
 

@@ -61,6 +61,24 @@ extension Node {
         swarm.hashed(job.id, of: torrent, result, now: now)
         needsTurn = true
       }
+    case .compress(let job):
+      jobsRunning += 1
+      loop.perform { [compressors, memory] in
+        compressors.run(job, in: memory)
+      } completion: { [self] frames in
+        jobsRunning -= 1
+        swarm.compressed(job.id, frames, now: now)
+        needsTurn = true
+      }
+    case .decompress(let job):
+      jobsRunning += 1
+      loop.perform { [compressors, memory] in
+        compressors.run(job, in: memory)
+      } completion: { [self] faults in
+        jobsRunning -= 1
+        swarm.decompressed(job.id, faults, now: now)
+        needsTurn = true
+      }
     case .release(let buffer):
       if receiver.slabs.release(buffer) { resumeStalled() }
     case .deliver(let read, let block, let buffer): deliver(block, buffer, to: read)

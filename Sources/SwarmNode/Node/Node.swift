@@ -33,6 +33,7 @@ public final class Node {
   let memory: PayloadMemory
   var receiver: Receiver
   let hashers = HashWorkers()
+  let compressors = FrameWorkers()
   var torrents: [TorrentID: TorrentState] = [:]
   var reads: [ReadID: ReadState] = [:]
   /// Who was found of the private datasets that are taken part in, by their discovery ids.
@@ -183,6 +184,9 @@ public final class Node {
 
   /// How a torrent is doing; nil when it was removed.
   public func status(of torrent: TorrentID) -> TorrentStatus? { swarm.status(of: torrent) }
+
+  /// What compression did in this run.
+  public var compression: CompressionFigures { swarm.compression }
 
   /// Asks for the piece layers of these files, by their place in the torrent, though nothing else of it
   /// may be wanted: they come to `onPieceLayers`.

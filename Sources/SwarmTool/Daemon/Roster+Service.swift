@@ -15,7 +15,8 @@ extension Roster: ControlService {
       version: SwarmTool.configuration.version, uptimeSeconds: UInt64(clamping: uptime),
       listening: node.endpoints.map { "\($0)" }, nbdSocket: devicesPath,
       dht: members["dht"] ?? .null, localNetwork: members["local_network"] ?? .null,
-      mappings: members["mappings"] ?? .null, devices: devices.figures)
+      mappings: members["mappings"] ?? .null, devices: devices.figures,
+      compression: node.compression)
   }
 
   var datasets: [DatasetView] { entries.map(view) }

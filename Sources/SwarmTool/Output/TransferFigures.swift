@@ -82,7 +82,10 @@ struct TransferFigures: Hashable {
 
   /// What is said at the end; `place` is where the content is.
   func summary(place: String?) -> String {
-    let sent = "sent \(Quantity.bytes(status.uploadedBytes)) in this run"
+    let spared =
+      status.savedUploadBytes == 0
+      ? "" : ", \(Quantity.bytes(status.savedUploadBytes)) of it spared by compression"
+    let sent = "sent \(Quantity.bytes(status.uploadedBytes)) in this run\(spared)"
     if onlySeeds { return "stopped: \(sent)" }
     let place = place ?? "the folder"
     if status.isFinished { return "\(place) is complete; \(sent)" }
@@ -121,6 +124,8 @@ struct TransferFigures: Hashable {
         parts.append(("\(Quantity.duration(seconds: Double(secondsLeft))) left", 3))
       }
     }
+    let spared = status.savedDownloadBytes + status.savedUploadBytes
+    if spared > 0 { parts.append(("compression spared \(Quantity.bytes(spared))", 6)) }
     while true {
       let line = parts.map(\.text).joined(separator: "  ")
       if line.count <= most || parts.count == 1 { return String(line.prefix(most)) }
@@ -141,6 +146,9 @@ struct TransferFigures: Hashable {
       ("downloaded", .number(status.downloadedBytes)),
       ("uploaded", .number(status.uploadedBytes)),
       ("wasted", .number(status.wastedBytes)),
+      ("download_saved", .number(status.savedDownloadBytes)),
+      ("upload_saved", .number(status.savedUploadBytes)),
+      ("compressing_peers", .number(UInt64(status.compressingPeers))),
       ("download_rate", .number(status.downloadRate)),
       ("upload_rate", .number(status.uploadRate)),
       ("peers", .number(UInt64(status.peers))),

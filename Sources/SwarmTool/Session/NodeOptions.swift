@@ -30,6 +30,11 @@ struct NodeOptions: ParsableArguments {
     name: .customLong("no-mapping"), help: "Do not ask routers for a way in (PCP, NAT-PMP, UPnP).")
   var hasNoMapping = false
 
+  @Flag(
+    name: .customLong("no-compression"),
+    help: "Let blocks travel as they are, also where compressed ones would be faster.")
+  var hasNoCompression = false
+
   @Flag(name: .customLong("json"), help: "Print one JSON object a line (docs/json.md).")
   var isJSON = false
 
@@ -46,6 +51,7 @@ struct NodeOptions: ParsableArguments {
   /// A node that listens.
   func node(on loop: EventLoop, log: Log) throws(Failure) -> Node {
     var core = NetworkOptions.core
+    core.compresses = !hasNoCompression
     core.uploadLimit = uploadLimit?.bytes
     core.downloadLimit = downloadLimit?.bytes
     if let maxPeers {

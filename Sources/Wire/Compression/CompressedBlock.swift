@@ -4,7 +4,7 @@ import Metainfo
 /// extension; docs/compression.md.
 public struct CompressedBlock: Hashable, Sendable {
   /// Name of the extension in the dictionary `m`. BEP 10.
-  public static let extensionName = "sw_zstd"
+  public static let extensionName = PeerExtension.zstd.rawValue
 
   /// The block, its length that of the data before they were compressed.
   public var block: BlockRequest

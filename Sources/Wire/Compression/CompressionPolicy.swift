@@ -87,8 +87,9 @@ public struct CompressionPolicy<File: Hashable & Sendable>: Sendable {
 
 /// How much work compression may take on one link: the slower it is, the more.
 ///
-/// Told every second or so what went out and how long bytes waited that the system would not take. Only a link on which
-/// bytes waited is what holds things up; where they did not, compression may be, so its level falls.
+/// Told every now and then what went out and how long bytes waited that the system would not take. Only a link on
+/// which bytes waited is what holds things up; where they did not, compression may be, so its level falls. But
+/// where little goes out, the lowest level stays: it costs next to nothing, and an answer that is shorter comes sooner.
 public struct LinkEffort: Hashable, Sendable {
   /// Levels of libzstd, from none upward, each with the fastest link on which it keeps up, in bytes a second: at
   /// less than half of a core, but for level 1: it takes more than a core at its fastest. For text, by the figures
@@ -97,11 +98,21 @@ public struct LinkEffort: Hashable, Sendable {
     (nil, .infinity), (1, 100e6), (3, 25e6), (6, 6e6), (9, 2e6),
   ]
 
-  /// Place in `steps`. New links may try: most people's are slow.
-  private var step = 1
+  /// Bytes a second up to which the lowest level stays although nothing waits: text at that rate takes a quarter of
+  /// a core.
+  private static let little = 20e6
 
-  /// A link of which nothing is known.
-  public init() {}
+  /// Place in `steps`. New links may try: most people's are slow.
+  private var step: Int
+  /// The place where it stays when little goes out and nothing waits.
+  private let least: Int
+
+  /// A link of which nothing is known, but for whether it is within one machine: there nothing is compressed until
+  /// bytes have waited.
+  public init(isFast: Bool = false) {
+    least = isFast ? 0 : 1
+    step = least
+  }
 
   /// The level; nil for blocks as they are.
   public var level: Int32? { Self.steps[step].level }
@@ -111,11 +122,11 @@ public struct LinkEffort: Hashable, Sendable {
     guard interval > .zero, blocked >= .zero, byteCount >= 0 else { return }
     // Nothing was sent and nothing waited: nothing is learnt.
     if byteCount == 0 && blocked == .zero { return }
+    let rate = Double(byteCount) / (interval / .seconds(1))
     if blocked * 2 < interval {
-      step = max(0, step - 1)
+      step = max(rate <= Self.little ? least : 0, step - 1)
       return
     }
-    let rate = Double(byteCount) / (interval / .seconds(1))
     let target = Self.steps.lastIndex { rate <= $0.fastest } ?? 0
     if target > step { step += 1 } else { step = target }
   }

@@ -109,8 +109,12 @@ final class Dataset {
   private static func bytes(_ count: Int, _ random: inout SplitMix64) -> [UInt8] {
     [UInt8](unsafeUninitializedCapacity: count) { room, initialized in
       var offset = 0
+      var mask = UInt64.max
       while offset < count {
         var word = random.next()
+        // Some of it compresses: 64 KiB with few values, then again 64 KiB with all.
+        if offset.isMultiple(of: 65_536) { mask = word >> 60 < 8 ? 0x0303_0303_0303_0303 : .max }
+        word &= mask
         for _ in 0..<min(8, count - offset) {
           room[offset] = UInt8(truncatingIfNeeded: word)
           word >>= 8

@@ -19,6 +19,8 @@ struct NodeHands: EffectHandler {
     case .keep(_, let layers): node.prepared?.1.merge(layers) { old, _ in old }
     case .disk(_, let operation): node.begin(operation)
     case .hash(_, let job): node.begin(job)
+    case .compress(let job): node.begin(job)
+    case .decompress(let job): node.begin(job)
     case .release(let handle): node.memory.release(handle)
     case .deliver(let id, let block, let buffer): node.deliver(id, block, buffer)
     case .endRead(let id, let failure): node.endRead(id, failure)
@@ -88,6 +90,61 @@ extension SimulatedNode {
       world.note(.hash, number, parts.count)
       swarm.hashed(job.id, of: torrent, result(of: job.work), now: now)
       drain()
+    }
+  }
+
+  /// Blocks are compressed by libzstd itself, as by a real node, but always at its fastest.
+  func begin(_ job: CompressionJob) {
+    let sum = self.sum(job.parts)
+    after(hashTime, blocks: job.parts.count) { [self] in
+      if self.sum(job.parts) != sum {
+        return world.fail("host \(number) changed a buffer while it was being compressed")
+      }
+      guard var compressor = BlockCompressor() else { return world.fail("no memory for libzstd") }
+      let frames = job.parts.map { part in
+        memory.bytes(part.buffer, count: Int(part.length)).flatMap {
+          compressor.frame(of: $0, level: 1)
+        }
+      }
+      swarm.compressed(job.id, frames, now: now)
+      drain()
+    }
+  }
+
+  func begin(_ job: DecompressionJob) {
+    for part in job.parts { memory.spoil(part.buffer, from: 0, count: Int(part.length)) }
+    after(hashTime, blocks: job.parts.count) { [self] in
+      guard var decompressor = BlockDecompressor() else {
+        return world.fail("no memory for libzstd")
+      }
+      let faults = job.parts.map { part -> CompressionError? in
+        guard let room = memory.room(part.buffer, count: Int(part.length)) else { return nil }
+        do throws(CompressionError) {
+          try part.frame.withUnsafeBytes { frame throws(CompressionError) in
+            try decompressor.decompress(frame, into: room)
+          }
+          framesOpened += 1
+          return nil
+        } catch {
+          return error
+        }
+      }
+      swarm.decompressed(job.id, faults, now: now)
+      drain()
+    }
+  }
+
+  /// Calls `end` after a job's time, unless the node has ended meanwhile.
+  private func after(
+    _ time: ClosedRange<Duration>, blocks: Int, _ end: @escaping () -> Void
+  ) {
+    hashJobs += 1
+    let run = incarnation
+    world.after(random.duration(time)) { [self] in
+      guard run == incarnation, isRunning else { return }
+      hashJobs -= 1
+      world.note(.hash, number, blocks)
+      end()
     }
   }
 

@@ -43,6 +43,9 @@ final class ScriptedPeer {
     infohash = random.pick(hashes)
   }
 
+  /// Whether it takes blocks as frames, and gives them so.
+  var takesFrames: Bool { host.number.isMultiple(of: 2) }
+
   var endpoint: PeerEndpoint { host.endpoint(Self.port) }
 
   /// Begins to listen.

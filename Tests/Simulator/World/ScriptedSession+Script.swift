@@ -174,6 +174,7 @@ extension ScriptedSession {
     }
     if vice == .hidesProofs { block[block.count / 2] ^= 1 }
     peer.sentBlocks += 1
+    if sendFrame(head, block) { return }
     send(.piece(head), block)
   }
 
@@ -210,6 +211,11 @@ extension ScriptedSession {
   }
 
   private func extended(_ id: UInt8, _ body: [UInt8]) {
+    if peer.takesFrames, id == Self.framesNumber { return takeFrame(body) }
+    if !Self.numbers.values.contains(id) {
+      return world.fail(
+        "host \(peer.host.number) got message \(id) of an extension it did not offer")
+    }
     guard id == Self.numbers[.metadata] else { return }
     let message = body.withUnsafeBytes { try? MetadataMessage(payload: $0.bytes) }
     guard case .request(let piece)? = message else { return }
@@ -225,6 +231,41 @@ extension ScriptedSession {
     let size = vice == .metadataSize ? info.count + 1 : info.count
     let head = MetadataMessage.data(piece: piece, totalSize: size, range: 0..<0).encoded
     sendExtended(.metadata, head + info[start..<end])
+  }
+
+  // MARK: Frames
+
+  /// A block as a frame, where the other side takes that and it is shorter.
+  private func sendFrame(_ head: BlockRequest, _ block: [UInt8]) -> Bool {
+    guard peer.takesFrames, let number = extensions[.zstd], number != 0, !block.isEmpty,
+      block.count <= WireLimits.blockBytes, var compressor = BlockCompressor(),
+      var frame = block.withUnsafeBytes({ compressor.frame(of: $0, level: 1) })
+    else { return false }
+    if vice == .flipsBits, peer.random.oneIn(3) {
+      switch Int.random(in: 0..<4, using: &peer.random) {
+      case 0: frame.removeLast()
+      case 1: frame.append(0)
+      default: frame[Int.random(in: frame.indices, using: &peer.random)] ^= 0x10
+      }
+    }
+    let message = CompressedBlock(block: head, frameByteCount: frame.count)
+    sendExtended(.zstd, message.encoded + frame)
+    return true
+  }
+
+  private func takeFrame(_ body: [UInt8]) {
+    guard let message = body.withUnsafeBytes({ try? CompressedBlock(payload: $0.bytes) }),
+      var decompressor = BlockDecompressor()
+    else { return world.fail("host \(peer.host.number) got a frame that cannot be read") }
+    var block = [UInt8](repeating: 0, count: Int(message.block.length))
+    let frame = Array(body.dropFirst(CompressionLimits.headBytes))
+    let isOpen = block.withUnsafeMutableBytes { block in
+      frame.withUnsafeBytes { (try? decompressor.decompress($0, into: block)) != nil }
+    }
+    guard isOpen else {
+      return world.fail("host \(peer.host.number) got a frame that does not open")
+    }
+    received(message.block, block)
   }
 
   // MARK: Downloading

@@ -24,6 +24,8 @@ final class ScriptedSession: SocketOwner {
   static let numbers: [PeerExtension: UInt8] = [
     .metadata: 3, .pex: 4, .dontHave: 7, .uploadOnly: 8, .head: 9,
   ]
+  /// The same of frames, for those that take them.
+  static let framesNumber: UInt8 = 10
 
   init(peer: ScriptedPeer, isIncoming: Bool) {
     self.peer = peer
@@ -166,6 +168,7 @@ final class ScriptedSession: SocketOwner {
     if handshake.features.contains(.extensions) {
       var hello = ExtensionHandshake()
       hello.extensions = Self.numbers
+      if peer.takesFrames { hello.extensions[.zstd] = Self.framesNumber }
       hello.client = Array("scripted".utf8)
       hello.port = ScriptedPeer.port
       hello.requestQueue = 500

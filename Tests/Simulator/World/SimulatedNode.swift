@@ -60,6 +60,8 @@ final class SimulatedNode {
   /// Disk operations under way.
   var operations: [UInt64: DiskAction] = [:]
   var hashJobs = 0
+  /// Frames of peers that were right, in all runs.
+  var framesOpened = 0
   var readers: [ReadID: NodeReader] = [:]
   /// What the last run was told of the torrent's metadata.
   var prepared: (InfoDictionary, PieceLayers)?

@@ -82,7 +82,8 @@ import Wire
 
   /// A link on which nothing waits is not what holds things up, however little goes over it: compression may be.
   @Test func linksThatWaitForNothingAreLeftAlone() {
-    #expect(level(after: 10, rate: 1_000_000, blocked: 0.1) == nil)
+    #expect(level(after: 10, rate: 30_000_000, blocked: 0.1) == nil)
+    #expect(level(after: 10, rate: 1_000_000, blocked: 0.1) == 1)
     var effort = LinkEffort()
     for _ in 0..<10 { effort.report(byteCount: 1_000, blocked: .seconds(1), interval: .seconds(1)) }
     #expect(effort.level == 9)
@@ -92,6 +93,19 @@ import Wire
     effort.report(byteCount: 0, blocked: .zero, interval: .seconds(1))
     effort.report(byteCount: 1, blocked: .zero, interval: .zero)
     #expect(effort.level == 6)
+  }
+
+  /// Within one machine nothing is compressed until bytes have waited at a rate that is none of a machine's.
+  @Test func linksWithinAMachineBeginWithNothing() {
+    var effort = LinkEffort(isFast: true)
+    #expect(effort.level == nil)
+    effort.report(byteCount: 1_000, blocked: .zero, interval: .seconds(1))
+    effort.report(byteCount: 2_000_000_000, blocked: .seconds(1), interval: .seconds(1))
+    #expect(effort.level == nil)
+    effort.report(byteCount: 1_000_000, blocked: .seconds(1), interval: .seconds(1))
+    #expect(effort.level == 1)
+    for _ in 0..<5 { effort.report(byteCount: 1_000, blocked: .zero, interval: .seconds(1)) }
+    #expect(effort.level == nil)
   }
 
   // MARK: Cache

@@ -14,6 +14,8 @@ public enum PeerExtension: String, Hashable, Sendable, CaseIterable {
   case head = "sw_head"
   /// Blocks that somebody reads and that the sender gives away before it has their pieces. Our own.
   case reads = "sw_reads"
+  /// Blocks as zstd frames. Our own.
+  case zstd = "sw_zstd"
 }
 
 /// Why the payload of an extension's message cannot be read, and where.
@@ -60,6 +62,7 @@ extension ExtensionError: CustomStringConvertible {
       case .pex: ("ut_pex", "BEP 11")
       case .head: ("sw_head", "BEP 44")
       case .reads: ("sw_reads", "docs/reads.md")
+      case .zstd: ("sw_zstd", "docs/compression.md")
       }
     return "\(name) at byte \(offset): \(reason) (\(specification))"
   }

@@ -155,7 +155,25 @@ extension SessionGame {
       request = run(piece(&reader), &reader)
       request.length = min(request.length, UInt32(blockLength))
     }
+    if how >= 192, how < 224 { return frame(of: request, how) }
     return self.bytes(of: request, isRight: how & 1 == 0)
+  }
+
+  /// A block as a frame of zstd: right, wrong, damaged, or with too much.
+  private func frame(of request: BlockRequest, _ how: UInt8) -> [UInt8] {
+    var data = truth.bytes(piece: request.piece, begin: request.begin, count: Int(request.length))
+    if how & 7 == 1, !data.isEmpty { data[data.count / 2] ^= 1 }
+    guard !data.isEmpty, var compressor = BlockCompressor() else { return [] }
+    var frame = data.withUnsafeBytes { compressor.frame(of: $0, level: 1) } ?? [0x28, 0xb5, 0x2f]
+    switch how & 7 {
+    case 2: frame[frame.count / 2] ^= 0x10
+    case 3: frame.removeLast()
+    case 4: frame.append(how)
+    case 5: frame[4 % frame.count] ^= how
+    default: break
+    }
+    let head = CompressedBlock(block: request, frameByteCount: frame.count).encoded
+    return SessionWire.bytes(extension: 7, head + frame)
   }
 
   /// All blocks that were asked for.
@@ -216,6 +234,7 @@ extension SessionGame {
     var handshake = Self.plainHandshake(truth)
     if how & 1 != 0 { handshake.extensions[.metadata] = 0 }
     if how & 2 != 0 { handshake.metadataSize = Int(value) << (how >> 3) }
+    if how & 8 != 0 { handshake.extensions[.zstd] = SessionWire.zstd }
     if how & 4 != 0 { handshake.requestQueue = Int(value) }
     if value & 1 != 0 { handshake.isUploadOnly = value & 2 != 0 }
     if value & 4 != 0 { handshake.port = UInt16(value) << 8 }

@@ -39,6 +39,7 @@ struct SessionGame {
     var configuration = SwarmConfiguration(peerID: Self.ownID)
     configuration.poolBuffers = [48, 64, 256][Int(size % 3)]
     configuration.payloadBytes = size & 4 == 0 ? 4 * blockLength : 8 << 20
+    configuration.compresses = size & 128 == 0
     configuration.listenPort = size & 8 == 0 ? 6_881 : nil
     configuration.connections = Self.mostLinks
     configuration.uploadSlots = size & 16 == 0 ? 1 : 4

@@ -113,6 +113,7 @@ enum SessionWire {
   static let exchange: UInt8 = 4
   static let dontHave: UInt8 = 7
   static let uploadOnly: UInt8 = 8
+  static let zstd: UInt8 = 10
 
   /// A message and its body as they go over the wire.
   static func bytes(_ message: PeerMessage, _ body: [UInt8] = []) -> [UInt8] {

@@ -17,6 +17,47 @@ extension SessionNode {
     demand(right[count...].allSatisfy { $0 == 0 }, "\(request) does not end in zeros")
   }
 
+  func carryOut(_ job: FrameJob) {
+    switch job {
+    case .compress(let job):
+      guard var compressor = BlockCompressor() else { fatalError("no memory") }
+      let frames = job.parts.map { part in
+        compressor.frame(
+          of: UnsafeRawBufferPointer(memory.room(part.buffer, count: Int(part.length))), level: 1)
+      }
+      swarm.compressed(job.id, frames, now: now)
+    case .decompress(let job):
+      guard var decompressor = BlockDecompressor() else { fatalError("no memory") }
+      let faults = job.parts.map { part -> CompressionError? in
+        let room = memory.room(part.buffer, count: Int(part.length))
+        return part.frame.withUnsafeBytes { frame in
+          do throws(CompressionError) {
+            try decompressor.decompress(frame, into: room)
+            return nil
+          } catch {
+            return error
+          }
+        }
+      }
+      swarm.decompressed(job.id, faults, now: now)
+    }
+  }
+
+  /// A frame that leaves opens to the torrent's bytes.
+  func check(frame payload: [UInt8]) {
+    guard let message = try? CompressedBlock(payload: payload.span.bytes),
+      var decompressor = BlockDecompressor()
+    else { fatalError("a frame that cannot be read leaves") }
+    let block = message.block
+    let right = truth.bytes(piece: block.piece, begin: block.begin, count: Int(block.length))
+    var found = [UInt8](repeating: 0, count: right.count)
+    let frame = Array(payload.dropFirst(CompressionLimits.headBytes))
+    let isOpen = found.withUnsafeMutableBytes { found in
+      frame.withUnsafeBytes { (try? decompressor.decompress($0, into: found)) != nil }
+    }
+    demand(isOpen && found == right, "a wrong frame leaves")
+  }
+
   func checkDelivered(_ delivery: Delivery) {
     let geometry = truth.geometry
     let count = Int(geometry.dataLength(of: delivery.block))
@@ -45,6 +86,7 @@ extension SessionNode {
     let pieces = truth.geometry.pieces
     switch message {
     case .have(let piece): checkHas(piece)
+    case .extended(SessionWire.zstd, _): check(frame: body)
     case .haveAll: for piece in pieces { checkHas(piece.rawValue) }
     case .bitfield:
       demand(body.count == (pieces.count + 7) / 8)

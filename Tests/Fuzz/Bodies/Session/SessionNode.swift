@@ -33,6 +33,11 @@ final class SessionNode {
     let sum: UInt64
   }
 
+  enum FrameJob {
+    case compress(CompressionJob)
+    case decompress(DecompressionJob)
+  }
+
   let truth: SessionTruth
   let configuration: SwarmConfiguration
   let memory: SessionMemory
@@ -47,6 +52,8 @@ final class SessionNode {
   var staleConnection: ConnectionID?
   var operations: [Operation] = []
   var jobs: [Job] = []
+  /// Jobs of compression, each done when the core has said all it wants.
+  var frameJobs: [FrameJob] = []
   private var usedOperations: Set<UInt64> = []
   private var usedJobs: Set<HashJobID> = []
   var readers: [ReadID: Reader] = [:]
@@ -70,6 +77,10 @@ final class SessionNode {
   func drain() {
     var hands = SessionHands(node: self)
     swarm.drain(into: &hands)
+    while !frameJobs.isEmpty {
+      carryOut(frameJobs.removeFirst())
+      swarm.drain(into: &hands)
+    }
     demand(hands.count < 20_000, "no end of effects")
     let most = configuration.payloadBytes + 4 * blockLength * max(1, links.count)
     demand(memory.keptHandles * blockLength <= most, "too much payload is kept")
@@ -363,6 +374,8 @@ private struct SessionHands: EffectHandler {
     case .keep(_, let layers): node.keep(layers)
     case .disk(let id, let operation): node.begin(id, operation)
     case .hash(let id, let job): node.begin(id, job)
+    case .compress(let job): node.frameJobs.append(.compress(job))
+    case .decompress(let job): node.frameJobs.append(.decompress(job))
     case .release(let handle): node.memory.release(handle)
     case .deliver(let id, let block, let buffer): node.deliver(id, block, buffer)
     case .endRead(let id, let failure): node.endRead(id, failure)

@@ -156,7 +156,7 @@ final class HeadNode {
         if run == incarnation { read(link) }
       }
     case .notice(let notice): take(notice)
-    case .send, .prepare, .keep, .disk, .hash, .release, .deliver, .endRead:
+    case .send, .prepare, .keep, .disk, .hash, .compress, .decompress, .release, .deliver, .endRead:
       world.fail("host \(host.number) has no content, and wants something done with it")
     }
   }
