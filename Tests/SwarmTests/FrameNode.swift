@@ -35,6 +35,8 @@ final class FrameNode {
   /// Whether what is sent is taken at once.
   var takesBytes = true
   private var framers: [ConnectionID: PeerFramer] = [:]
+  /// Hashes that peers are about to send.
+  private var answers: [(ConnectionID, [UInt8])] = []
   private var nextSlab: UInt64 = 0
 
   /// By which number the peers take frames.
@@ -179,6 +181,7 @@ final class FrameNode {
       }
       if endsJobs, !compressions.isEmpty || !openings.isEmpty { endJobs() }
     }
+    while let (id, bytes) = answers.popLast() { receive(id, bytes) }
   }
 
   private func result(_ work: HashJob.Work) -> HashResult {
@@ -217,6 +220,10 @@ final class FrameNode {
       switch message {
       case .reject(let block): rejects[id, default: []].append(block)
       case .request(let block): requests[id, default: []].append(block)
+      case .hash(.request(let request)):
+        if case .hashes(let response)? = fixture.trees[request.piecesRoot]?.response(to: request) {
+          answers.append((id, Self.bytes(.hash(.hashes(response)))))
+        }
       case .extended(0, _): offers[id] = try? ExtensionHandshake(payload: body.span.bytes)
       case .extended(Self.number, _):
         guard let message = try? CompressedBlock(payload: body.span.bytes) else {
@@ -233,7 +240,8 @@ final class FrameNode {
   /// The bytes of a block.
   func right(_ block: BlockRequest) -> [UInt8] {
     let start = Int(block.piece) * Int(fixture.geometry.pieceLength) + Int(block.begin)
-    return Array(fixture.files[0][start..<(start + Int(block.length))])
+    let bytes = fixture.files[0].dropFirst(start).prefix(Int(block.length))
+    return bytes + [UInt8](repeating: 0, count: Int(block.length) - bytes.count)
   }
 
   /// The frame of a block's bytes.
@@ -241,9 +249,15 @@ final class FrameNode {
   {
     var bytes = right(block)
     change(&bytes)
-    var compressor = try #require(BlockCompressor())
-    return try #require(bytes.withUnsafeBytes { compressor.frame(of: $0, level: 3) })
+    guard var compressor = BlockCompressor() else { return [] }
+    let frame = bytes.withUnsafeBytes { compressor.frame(of: $0, level: 3) }
+    return try #require(frame)
   }
+
+  var status: TorrentStatus? { swarm.status(of: torrent) }
+  var compression: CompressionFigures { swarm.compression }
+  func session(_ id: ConnectionID) -> Peer? { swarm.slots[Int(id.slot)] }
+  func wantsInput(_ id: ConnectionID) -> Bool { swarm.wantsInput(id) }
 
   /// All blocks as they are asked for.
   var blocks: [BlockRequest] { fixture.blocks.map(fixture.geometry.request) }

@@ -22,12 +22,12 @@ import Wire
     for (block, frame) in node.frames[speaker] ?? [] {
       #expect(try opened(frame, Int(block.length)) == node.right(block))
     }
-    let status = try #require(node.swarm.status(of: node.torrent))
+    let status = try #require(node.status)
     #expect(status.compressingPeers == 1)
     let sent = node.frames[speaker]?.reduce(0) { $0 + $1.bytes.count + 5 } ?? 0
     let all = UInt64(node.fixture.files[0].count)
     #expect(status.savedUploadBytes == all - UInt64(sent) && status.uploadedBytes == 2 * all)
-    #expect(node.swarm.compression.savedUploadBytes == status.savedUploadBytes)
+    #expect(node.compression.savedUploadBytes == status.savedUploadBytes)
     #expect(node.isIdle)
   }
 
@@ -56,7 +56,7 @@ import Wire
     node.say(peer, .interested)
     for block in node.blocks { node.say(peer, .request(block)) }
     #expect(node.plain[peer] == node.blocks && node.compressed == 0)
-    #expect(node.swarm.status(of: node.torrent)?.compressingPeers == 0)
+    #expect(node.status?.compressingPeers == 0)
   }
 
   /// Asked for by one after the other, and by two at once.
@@ -99,21 +99,23 @@ import Wire
   }
 
   @Test func chokeWhileCompressingRejects() throws {
-    let node = try FrameNode(isSeed: true)
+    let node = try FrameNode(isSeed: true, blocks: 100)
     node.endsJobs = false
     let peer = try node.connect(1)
     node.say(peer, .interested)
-    let allowed = node.swarm.slots[Int(peer.slot)]?.allowedToPeer ?? []
+    let session = try #require(node.session(peer))
     for block in node.blocks { node.say(peer, .request(block)) }
-    let session = try #require(node.swarm.slots[Int(peer.slot)])
+    #expect(!session.packing.isEmpty && !session.uploads.isEmpty)
+    let allowed = session.allowedToPeer
     node.swarm.choke(session)
     node.swarm.settle()
     node.drain()
     let kept = node.blocks.filter { allowed.contains($0.piece) }
     let rejected = node.blocks.filter { !allowed.contains($0.piece) }
-    #expect(node.rejects[peer] ?? [] == rejected)
+    #expect(!rejected.isEmpty && Set(node.rejects[peer] ?? []) == Set(rejected))
     node.endJobs()
-    #expect(node.frames[peer]?.map(\.block) ?? [] == kept && node.isIdle)
+    #expect(Set(node.frames[peer]?.map(\.block) ?? []) == Set(kept) && node.isIdle)
+    #expect(node.rejects[peer]?.count == rejected.count)
   }
 
   @Test func whoGoesWhileCompressingLeavesNothing() throws {
@@ -140,7 +142,8 @@ import Wire
     #expect(!node.isGone)
     node.endJobs()
     #expect(node.isGone && node.isIdle)
-    #expect(node.swarm.frames.cache.count == 0 && node.swarm.frames.policy.count == 0)
+    let known = (node.swarm.frames.cache.count, node.swarm.frames.policy.count)
+    #expect(known == (0, 0))
   }
 
   /// A line on which bytes wait gets more effort, and a limit counts bytes of the line.
@@ -155,7 +158,7 @@ import Wire
     let content = blocks.reduce(0) { $0 + Int($1.block.length) }
     #expect((800_000...1_200_000).contains(line), "\(line)")
     #expect(content > 3 * line)
-    #expect(try #require(node.swarm.slots[Int(peer.slot)]?.line.level) >= 6)
+    #expect(try #require(node.session(peer)?.line.level) >= 6)
   }
 
   // MARK: Receiving
@@ -183,7 +186,7 @@ import Wire
     }
     #expect(node.isFinished && node.banned.isEmpty && node.closed.isEmpty)
     #expect(node.disk.files[node.fixture.geometry.files[0]] == node.fixture.files[0])
-    let status = try #require(node.swarm.status(of: node.torrent))
+    let status = try #require(node.status)
     #expect(status.downloadedBytes == UInt64(node.fixture.files[0].count))
     #expect(status.savedDownloadBytes > status.downloadedBytes / 2)
     #expect(status.wastedBytes == 0 && node.isIdle)
@@ -222,7 +225,7 @@ import Wire
     }
     node.receive(peer, FrameNode.bytes(block, frame: frame))
     #expect(node.banned.count == 1 && node.closed == [peer], "\(fault)")
-    #expect(node.swarm.status(of: node.torrent)?.doneBytes == 0)
+    #expect(node.status?.doneBytes == 0)
     #expect(node.isIdle)
     // An honest one brings it nevertheless.
     let other = try node.connect(2)
@@ -255,7 +258,7 @@ import Wire
     let bytes = FrameNode.bytes(node.blocks[0], frame: try node.frame(node.blocks[0]))
     for _ in 0...SwarmLimits.unaskedBlocks { node.receive(peer, bytes) }
     #expect(node.opened == 0 && node.closed == [peer])
-    #expect(try #require(node.swarm.status(of: node.torrent)).wastedBytes > 1_000_000)
+    #expect(try #require(node.status).wastedBytes > 1_000_000)
     #expect(node.isIdle)
   }
 
@@ -264,7 +267,7 @@ import Wire
     let (node, peer) = try leech(blocks: 2_000) { $0.poolBuffers = 64 }
     node.endsJobs = false
     var given = 0
-    while node.swarm.wantsInput(peer), let block = node.requests[peer]?.first {
+    while node.wantsInput(peer), let block = node.requests[peer]?.first {
       node.requests[peer]?.removeFirst()
       node.receive(peer, FrameNode.bytes(block, frame: try node.frame(block)))
       given += 1
@@ -275,7 +278,7 @@ import Wire
     #expect(node.openings.reduce(0) { $0 + $1.parts.count } <= 64)
     node.endJobs()
     #expect(node.opened == given && node.banned.isEmpty)
-    #expect(node.swarm.wantsInput(peer) && node.isIdle)
+    #expect(node.wantsInput(peer) && node.isIdle)
   }
 
   /// Nobody knows what it is that a peer sends who was not told that we take frames.
@@ -312,7 +315,7 @@ import Wire
   }
 
   private func opened(_ frame: [UInt8], _ length: Int) throws -> [UInt8] {
-    var decompressor = try #require(BlockDecompressor())
+    guard var decompressor = BlockDecompressor() else { return [] }
     var block = [UInt8](repeating: 0, count: length)
     try block.withUnsafeMutableBytes { block in
       try frame.withUnsafeBytes { try decompressor.decompress($0, into: block) }

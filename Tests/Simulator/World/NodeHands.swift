@@ -119,15 +119,16 @@ extension SimulatedNode {
       }
       let faults = job.parts.map { part -> CompressionError? in
         guard let room = memory.room(part.buffer, count: Int(part.length)) else { return nil }
-        do throws(CompressionError) {
-          try part.frame.withUnsafeBytes { frame throws(CompressionError) in
+        let fault = part.frame.withUnsafeBytes { frame -> CompressionError? in
+          do throws(CompressionError) {
             try decompressor.decompress(frame, into: room)
+            return nil
+          } catch {
+            return error
           }
-          framesOpened += 1
-          return nil
-        } catch {
-          return error
         }
+        if fault == nil { framesOpened += 1 }
+        return fault
       }
       swarm.decompressed(job.id, faults, now: now)
       drain()
