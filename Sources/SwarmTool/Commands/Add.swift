@@ -6,6 +6,7 @@ import Wire
 /// `swarm add`: the daemon takes part in a dataset from now on.
 struct Add: ParsableCommand {
   static let configuration = CommandConfiguration(
+    commandName: "add",
     abstract: "Have the daemon take part in a dataset: fetch it, or share a folder.",
     discussion: """
       A link, key, infohash or .torrent is fetched, as swarm join does. A folder or file is shared, as \

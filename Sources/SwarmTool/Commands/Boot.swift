@@ -8,6 +8,7 @@ import Wire
 /// `swarm boot`: starts a virtual machine whose disk is in a swarm.
 struct Boot: ParsableCommand {
   static let configuration = CommandConfiguration(
+    commandName: "boot",
     abstract: "Start a virtual machine from an image that is not here yet.",
     usage: "swarm boot [OPTIONS] LINK [PATH] [-- QEMU-ARGUMENTS…]",
     discussion: """

@@ -6,6 +6,7 @@ import SwarmNode
 /// `swarm create`: from a folder or file to a .torrent.
 struct Create: ParsableCommand {
   static let configuration = CommandConfiguration(
+    commandName: "create",
     abstract: "Make a .torrent of a folder, a file or a disk image.",
     discussion: """
       The same content with the same options always gives the same infohash. What a torrent cannot \

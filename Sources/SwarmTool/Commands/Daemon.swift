@@ -6,6 +6,7 @@ import SwarmNode
 /// `swarm daemon`: many datasets on one node, told what to do over a socket.
 struct Daemon: ParsableCommand {
   static let configuration = CommandConfiguration(
+    commandName: "daemon",
     abstract: "Run a node that takes part in many datasets, until it is told to stop.",
     discussion: """
       What it takes part in is told by swarm add and swarm rm, or over the control API (docs/api.md) at \

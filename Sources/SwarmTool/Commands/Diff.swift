@@ -5,6 +5,7 @@ import SwarmNode
 /// `swarm diff`: what differs between two versions of a dataset.
 struct Diff: ParsableCommand {
   static let configuration = CommandConfiguration(
+    commandName: "diff",
     abstract: "List the files that differ between two versions of a dataset.",
     discussion: """
       With the bytes that somebody who has the one must fetch to have the other: whole pieces that \

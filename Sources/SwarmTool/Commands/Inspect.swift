@@ -6,6 +6,7 @@ import SwarmNode
 /// `swarm inspect`: what a .torrent or a link is.
 struct Inspect: ParsableCommand {
   static let configuration = CommandConfiguration(
+    commandName: "inspect",
     abstract: "Show what a .torrent or a link is.",
     discussion: "The exit status is 1 for a torrent whose piece layers are not right.")
 

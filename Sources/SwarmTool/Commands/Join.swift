@@ -8,6 +8,7 @@ import Wire
 /// `swarm join`: downloads what a link or .torrent names, and stays a member of its swarm.
 struct Join: ParsableCommand {
   static let configuration = CommandConfiguration(
+    commandName: "join",
     abstract: "Download what a link or .torrent names, and share it.",
     discussion: """
       Every byte is verified before it is used. Goes on where it was stopped, and shares what it has \

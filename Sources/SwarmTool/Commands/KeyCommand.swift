@@ -17,6 +17,7 @@ struct KeyCommand: ParsableCommand {
   /// `swarm key list`.
   struct List: ParsableCommand {
     static let configuration = CommandConfiguration(
+      commandName: "list",
       abstract: "List the keys whose secrets are here, and what is published under them.")
 
     @OptionGroup var options: StateOptions
@@ -56,6 +57,7 @@ struct KeyCommand: ParsableCommand {
   /// `swarm key export`.
   struct Export: ParsableCommand {
     static let configuration = CommandConfiguration(
+      commandName: "export",
       abstract: "Write a key's secret to a new file that only you can read.",
       discussion: """
         Whoever reads the file can publish in your name, and read the dataset if it is private: take it to the other machine, import it \
@@ -111,6 +113,7 @@ struct KeyCommand: ParsableCommand {
   /// `swarm key import`.
   struct Import: ParsableCommand {
     static let configuration = CommandConfiguration(
+      commandName: "import",
       abstract: "Take a key's secret from a file that swarm key export wrote.",
       discussion: """
         Before the first publishing here, this machine must know of the versions that there are: \

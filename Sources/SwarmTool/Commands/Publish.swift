@@ -6,6 +6,7 @@ import SwarmNode
 /// `swarm publish`: the next version of a dataset.
 struct Publish: ParsableCommand {
   static let configuration = CommandConfiguration(
+    commandName: "publish",
     abstract: "Publish what a folder or file has become as its dataset's next version.",
     discussion: """
       Hashes what changed since the version before, signs the new one, and prints the link, which \

@@ -9,6 +9,7 @@ import Wire
 /// `swarm seed`: shares a folder, a file, or what a .torrent describes.
 struct Seed: ParsableCommand {
   static let configuration = CommandConfiguration(
+    commandName: "seed",
     abstract: "Share a folder, a file or the content of a .torrent.",
     discussion: """
       Prints the link to pass on, and shares until it is told to stop (Ctrl-C). The content stays \

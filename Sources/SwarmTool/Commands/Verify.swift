@@ -6,6 +6,7 @@ import SwarmNode
 /// `swarm verify`: whether content on disk is what its .torrent says.
 struct Verify: ParsableCommand {
   static let configuration = CommandConfiguration(
+    commandName: "verify",
     abstract: "Compare content on disk with its .torrent.",
     discussion: """
       Names every file that differs and the byte ranges in it, in whole pieces: the smallest part \
