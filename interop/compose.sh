@@ -66,8 +66,8 @@ if [ "$own" = yes ] || ! docker info >/dev/null 2>&1; then
   }
 fi
 
-# The base of each stage, made once for each version of what makes it.
-kept=.build/compose/$(cat Scripts/image.sh interop/compose.sh | sha256sum | cut -c 1-16)
+# The base of each stage, made once for each version of what is in it.
+kept=.build/compose/$(sha256sum Scripts/image.sh | cut -c 1-16)
 if [ ! -f "$kept/scenarios.tar" ]; then
   echo "== Debian for the images"
   rm -rf .build/compose
