@@ -11,7 +11,7 @@ DESTDIR ?=
 export SWIFT PREFIX DESTDIR
 
 .NOTPARALLEL:
-.PHONY: help deps build demo docs install uninstall test check lint sim fuzz bench interop clean-machine
+.PHONY: help deps build demo docs install uninstall test check lint sim fuzz bench interop compose clean-machine
 
 help: ## This list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -50,5 +50,7 @@ interop: build ## Against programs that others wrote
 	$(SWIFT) build -c release --static-swift-stdlib --product swarm-lan
 	$(SWIFT) build -c release --static-swift-stdlib --product swarm-dht
 	interop/run.sh
+compose: build ## The scenarios of docker-compose.test.yml, in containers; starts an engine where none runs (root)
+	interop/compose.sh
 clean-machine: ## The README on a Debian with nothing but Swift (root, debootstrap, network)
 	interop/clean-machine.sh

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Brings this machine to where the project builds, or says what is missing.
 #
-#   Scripts/deps.sh [--lint] [--interop] [--docs] [--demo]
+#   Scripts/deps.sh [--lint] [--interop] [--docs] [--demo] [--compose]
 #
 # Looks first; where nothing is missing it is done, without network or root. On Debian 12 it
 # installs what is missing as root or through sudo; on other systems it names what is missing,
@@ -14,6 +14,7 @@ newer_libtorrent="2.1.1"
 zeroconf="0.154.0"
 schemathesis="4.32.5"
 prometheus_client="0.26.0"
+duckdb="2.0.0"
 
 # package (Debian 12's name) | how to see that it is there | what for
 # cmd: a program, pc: a pkg-config module, file: a file below an include or library folder,
@@ -50,6 +51,12 @@ ROWS
     echo 'e2fsprogs|cmd:mke2fs|makes its disk'
     echo 'cpio|cmd:cpio|makes its first root'
     echo 'util-linux|cmd:unshare|closes in what makes it'
+  fi
+  if [ "$compose" = yes ]; then
+    echo 'docker.io|cmd:dockerd|runs containers'
+    echo 'docker-compose|cmd:docker-compose|runs several of them'
+    echo 'iptables|cmd:iptables|networks for containers'
+    echo 'iproute2|cmd:ip|a network for the engine'
   fi
   if [ "$docs" = yes ]; then
     echo 'python3|cmd:python3|makes man pages of the commands'
@@ -198,14 +205,16 @@ lint=no
 interop=no
 docs=no
 demo=no
+compose=no
 for argument in "$@"; do
   case $argument in
     --lint) lint=yes ;;
     --interop) interop=yes ;;
     --docs) docs=yes ;;
     --demo) demo=yes ;;
+    --compose) compose=yes demo=yes ;;
     *)
-      echo "usage: Scripts/deps.sh [--lint] [--interop] [--docs] [--demo]" >&2
+      echo "usage: Scripts/deps.sh [--lint] [--interop] [--docs] [--demo] [--compose]" >&2
       exit 2
       ;;
   esac
@@ -230,5 +239,6 @@ if [ "$interop" = yes ]; then
   check_pypi libtorrent "$newer_libtorrent" "which the interop scripts exchange data with"
   check_pypi zeroconf "$zeroconf" "which the interop scripts find and are found by"
   check_pypi schemathesis "$schemathesis" "which tries our control API against its document"
+  check_pypi duckdb "$duckdb" "which reads tables in the user guide"
   check_pypi prometheus_client "$prometheus_client" "which reads our figures"
 fi

@@ -41,14 +41,15 @@ case ${1:-} in
     install -m 644 "$made/swarm.service" "$root/lib/systemd/system/swarm.service"
     sed "s|@bindir@|$prefix/bin|" Packaging/swarm-user.service >"$made/swarm.service"
     install -m 644 "$made/swarm.service" "$root/lib/systemd/user/swarm.service"
-    echo "installed below $root; systemctl daemon-reload makes the units known"
+    install -D -m 644 Packaging/sysusers.conf "$root/lib/sysusers.d/swarm.conf"
+    echo "installed below $root; for the system's service, as root: systemd-sysusers && systemctl daemon-reload"
     ;;
   uninstall)
     rm -f "$root/bin/swarm" "$root/lib/systemd/system/swarm.service" \
-      "$root/lib/systemd/user/swarm.service" "$root/share/bash-completion/completions/swarm" \
+      "$root/lib/systemd/user/swarm.service" "$root/lib/sysusers.d/swarm.conf" "$root/share/bash-completion/completions/swarm" \
       "$root/share/zsh/site-functions/_swarm" "$root/share/fish/vendor_completions.d/swarm.fish" \
       "$root/share/man/man1/swarm.1" "$root"/share/man/man1/swarm-*.1
-    for folder in bin lib/systemd/system lib/systemd/user lib/systemd lib \
+    for folder in bin lib/systemd/system lib/systemd/user lib/systemd lib/sysusers.d lib \
       share/bash-completion/completions share/bash-completion share/zsh/site-functions share/zsh \
       share/fish/vendor_completions.d share/fish share/man/man1 share/man share ""; do
       # Not where other programs have something.

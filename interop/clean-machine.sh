@@ -44,8 +44,9 @@ cat >"$machine/steps" <<'STEPS'
 set -euo pipefail
 cd /person/SwarmNode
 user() { sudo -u person env PATH="$PATH" bash -euo pipefail -c "$1" </dev/null; }
-# The commands of a section of the README.
-readme() { awk -v section="## $1" '/^## /{on=($0==section)} /^```/{code=!code; next} on&&code' README.md; }
+# The commands of a section of the README, up to the next heading of any rank: those behind it are for two
+# machines (cli/documents.py runs them).
+readme() { awk -v section="## $1" '/^##+ /{on=($0==section)} /^```/{code=!code; next} on&&code' README.md; }
 # That a command fails and names all of the words.
 refuses() {
   local words=("${@:2}") said

@@ -34,6 +34,8 @@ scripts=(
 side_by_side=(
   vm/boot.py
   cli/history.py
+  cli/documents.py
+  cli/doctor.py
   cli/kill.py
   daemon/datasets.py
   compression/frames.py
@@ -43,6 +45,7 @@ side_by_side=(
   cli/disk_faults.py
   cli/discovery_faults.py
   nbd/read.py
+  compose/scenarios.py
   packaging/install.py
   packaging/demo.py
   nbd/faults.py

@@ -19,6 +19,7 @@ struct SwarmTool: ParsableCommand {
       Seed.self, Join.self, Boot.self, Publish.self, LogCommand.self, Diff.self, KeyCommand.self,
       TraceCommand.self, Daemon.self, Add.self, ListCommand.self, StatusCommand.self,
       PeersCommand.self, Remove.self, ExportCommand.self, Create.self, Inspect.self, Verify.self,
+      Doctor.self,
     ])
 
   static func main() {

@@ -20,11 +20,13 @@ final class ShortRun {
   /// How often it is looked whether the end is reached, in milliseconds.
   private static let interval: UInt64 = 250
 
-  init(_ network: NetworkOptions, state: StateFolder, display: StatusDisplay?) throws(Failure) {
+  init(
+    _ network: NetworkOptions, state: StateFolder, mapsPorts: Bool = false, display: StatusDisplay?
+  ) throws(Failure) {
     let (loop, lines) = (EventLoop(), LogLines())
     (self.loop, self.lines, self.display) = (loop, lines, display)
     node = try network.node(
-      NetworkOptions.core, on: loop, state: state, mapsPorts: false,
+      NetworkOptions.core, on: loop, state: state, mapsPorts: mapsPorts,
       log: lines.log(isVerbose: false))
   }
 

@@ -1,0 +1,71 @@
+import Wire
+
+/// What `swarm doctor` found out about one thing.
+struct Diagnosis: Hashable {
+  /// What is looked at, in this order.
+  enum Check: String, CaseIterable {
+    /// Whether peers can connect to this machine at all.
+    case ports
+    /// Whether they can from behind a router.
+    case mapping
+    /// Whether others are found anywhere.
+    case dht
+    /// Whether others are found in the same room.
+    case localNetwork = "local_network"
+    /// Whether the times of versions will be right.
+    case clock
+    /// Whether there is room, and whether it can be written to.
+    case disk
+    /// What the system lets one program have.
+    case limits
+  }
+
+  /// How it is.
+  enum Verdict: String {
+    /// As it should be.
+    case fine
+    /// It works, and could be better.
+    case warning
+    /// It does not work.
+    case fault
+    /// It was not looked at.
+    case skipped
+  }
+
+  let check: Check
+  let verdict: Verdict
+  /// What is, in a few words.
+  let text: String
+  /// What to do; nil where there is nothing.
+  var advice: String?
+
+  init(_ check: Check, _ verdict: Verdict, _ text: String, advice: String? = nil) {
+    (self.check, self.verdict, self.text, self.advice) = (check, verdict, text, advice)
+  }
+
+  /// What people see: a line, and below it what to do.
+  var lines: String {
+    let mark =
+      switch verdict {
+      case .fine: "ok     "
+      case .warning: "warning"
+      case .fault: "FAULT  "
+      case .skipped: "-      "
+      }
+    let name =
+      switch check {
+      case .dht: "DHT"
+      case .localNetwork: "local network"
+      default: check.rawValue
+      }
+    return "\(mark)  \(name): \(text)" + (advice.map { "\n         \($0)" } ?? "")
+  }
+
+  /// As programs read it (docs/json.md).
+  var json: JSON {
+    .object([
+      ("check", .text(check.rawValue)), ("verdict", .text(verdict.rawValue)),
+      ("text", .text(text)), ("advice", .text(orNull: advice)),
+    ])
+  }
+}
