@@ -7,124 +7,8 @@ import Wire
 
 /// Nodes that read the same at the same time, and tell each other (docs/reads.md).
 @Suite struct CrowdTests {
-  /// A v2 torrent of zeros in pieces of one block, a seed, and others that read it, too.
-  private struct World {
-    let node: ReviewNode
-    let torrent: TorrentID
-    let seed: ConnectionID
-    var readers: [ConnectionID] = []
-    static let blocks = 64
-    /// By which number the others take what we read.
-    static let number: UInt8 = 9
-
-    init(readers count: Int, readsAhead: Bool = false) throws {
-      node = try ReviewNode()
-      let (info, layers) = try Self.zeros()
-      var request = TorrentRequest(source: .torrent(info, layers), content: .owned)
-      request.reading = .sparse
-      request.reading.readsAhead = readsAhead
-      torrent = try node.swarm.add(request, now: .zero)
-      node.drain()
-      let infohash = try #require(info.infohashV2?.truncated)
-      seed = try node.join(1, infohash)
-      node.receive(seed, node.message(.haveAll) + node.message(.unchoke))
-      for number in 0..<count {
-        let id = try node.join(number + 2, infohash)
-        var handshake = ExtensionHandshake()
-        handshake.extensions = [.reads: Self.number]
-        let payload = handshake.encoded
-        node.receive(
-          id,
-          node.message(.haveNone) + node.message(.unchoke) + node.message(.interested)
-            + node.message(.extended(id: 0, byteCount: payload.count), body: payload))
-        readers.append(id)
-      }
-      node.drain()
-      for id in [seed] + readers { node.swarm.peer(id)?.answerTime.add(.milliseconds(40)) }
-    }
-
-    private static func zeros() throws -> (InfoDictionary, PieceLayers) {
-      let leaf = SHA256Digest(hashing: [UInt8](repeating: 0, count: blockLength))
-      let shape = try MerkleShape(
-        fileLength: UInt64(blocks * blockLength), pieceLength: UInt64(blockLength))
-      let tree = MerkleTree(
-        shape: shape, leaves: Array(repeating: leaf, count: blocks), using: LayerHasher())
-      var entry = FileEntry(
-        path: try ContentPath([try PathElement(Array("image".utf8))]),
-        length: UInt64(blocks * blockLength))
-      entry.piecesRoot = tree.root
-      let layers = [tree.root: try #require(tree.pieceLayer)]
-      let description = TorrentDescription(
-        kind: .v2, name: try PathElement(Array("image".utf8)), isSingleFile: true,
-        pieceLength: UInt32(blockLength), files: [entry], pieceLayers: layers)
-      return (try description.infoDictionary(), layers)
-    }
-
-    func peer(_ id: ConnectionID) throws -> Peer {
-      let found = node.swarm.peer(id)
-      return try #require(found)
-    }
-
-    func read(_ block: Int) -> ReadID {
-      let start = UInt64(block * blockLength)
-      let id = node.swarm.read(
-        start..<start + 4_096, of: 0, in: torrent, timeout: .seconds(60), now: node.now)
-      node.drain()
-      return id
-    }
-
-    /// The reader tells that it reads these blocks.
-    func tell(_ reader: Int, _ blocks: [Int]) {
-      let message = ReadingMessage(
-        runs: blocks.map {
-          BlockRequest(piece: UInt32($0), begin: 0, length: UInt32(blockLength))
-        })
-      tell(reader, message)
-    }
-
-    func tell(_ reader: Int, _ message: ReadingMessage) {
-      let body = message.encoded
-      node.receive(
-        readers[reader],
-        node.message(.extended(id: 6, byteCount: body.count), body: body))
-      node.drain()
-    }
-
-    /// Blocks that the peer was asked for and has not sent.
-    func asked(_ id: ConnectionID) -> [Int] {
-      node.requests[id, default: []].map { Int($0.piece) }
-    }
-
-    func answer(_ id: ConnectionID) {
-      guard let request = node.requests[id]?.first else { return }
-      node.requests[id]?.removeFirst()
-      node.receive(
-        id, node.message(.piece(request)) + [UInt8](repeating: 0, count: Int(request.length)))
-      node.drain()
-    }
-
-    func request(_ block: Int, by reader: Int) {
-      let request = BlockRequest(piece: UInt32(block), begin: 0, length: UInt32(blockLength))
-      node.receive(readers[reader], node.message(.request(request)))
-      node.drain()
-    }
-
-    /// Extension messages of that number to the peer.
-    func told(_ id: ConnectionID) -> Int {
-      node.sends[id, default: []].joined().count {
-        if case .extended(Self.number, _) = $0 { true } else { false }
-      }
-    }
-
-    func rejected(_ id: ConnectionID) -> [Int] {
-      node.sends[id, default: []].joined().compactMap {
-        if case .reject(let request) = $0 { Int(request.piece) } else { nil }
-      }
-    }
-  }
-
   @Test func whatIsReadIsToldToReadersOnly() throws {
-    let world = try World(readers: 2)
+    let world = try CrowdWorld(readers: 2)
     let read = world.read(7)
     #expect(world.asked(world.seed) == [7])
     #expect(world.told(world.readers[0]) == 1 && world.told(world.readers[1]) == 1)
@@ -134,7 +18,7 @@ import Wire
   }
 
   @Test func whoToldIsAskedAndTheSeedSpared() throws {
-    let world = try World(readers: 2)
+    let world = try CrowdWorld(readers: 2)
     world.tell(1, [5])
     _ = world.read(5)
     #expect(world.asked(world.readers[1]) == [5])
@@ -145,7 +29,7 @@ import Wire
   }
 
   @Test func requestWaitsForTheBlock() throws {
-    let world = try World(readers: 2)
+    let world = try CrowdWorld(readers: 2)
     _ = world.read(7)
     world.request(7, by: 0)
     #expect(world.rejected(world.readers[0]).isEmpty)
@@ -162,7 +46,7 @@ import Wire
   }
 
   @Test func blockIsFetchedForOthersWhileSomebodyReads() throws {
-    let world = try World(readers: 1)
+    let world = try CrowdWorld(readers: 1)
     _ = world.read(7)
     world.request(9, by: 0)
     #expect(world.asked(world.seed) == [7, 9])
@@ -176,7 +60,7 @@ import Wire
   }
 
   @Test func requestsDoNotWaitForEver() throws {
-    let world = try World(readers: 2)
+    let world = try CrowdWorld(readers: 2)
     _ = world.read(7)
     world.request(7, by: 0)
     world.request(7, by: 1)
@@ -194,7 +78,7 @@ import Wire
   }
 
   @Test func lateAnswerIsHedgedAndTheLateOnePassedOver() throws {
-    let world = try World(readers: 1)
+    let world = try CrowdWorld(readers: 1)
     let node = world.node
     world.tell(0, [5, 6])
     let read = world.read(5)
@@ -204,11 +88,26 @@ import Wire
     #expect(world.asked(world.seed) == [5], "later than four times the usual time")
     world.answer(world.seed)
     #expect(node.ended[read] == .some(nil))
-    #expect(try world.peer(world.readers[0]).isSlowUntil != nil)
+    let late = try world.peer(world.readers[0])
+    let first = try #require(late.isSlowUntil)
+    #expect(first > node.now && first <= node.now + ReadLimits.slowTime)
+    // Nothing is got through it for a while, and then for longer when it is late again.
+    world.tell(0, [8])
+    _ = world.read(8)
+    #expect(world.asked(world.seed) == [8])
+    world.answer(world.seed)
+    node.pass(.seconds(3))
+    world.tell(0, [9])
+    _ = world.read(9)
+    #expect(world.asked(world.seed).isEmpty)
+    node.pass(.milliseconds(300))
+    #expect(world.asked(world.seed) == [9])
+    let second = try #require(late.isSlowUntil)
+    #expect(second > node.now + ReadLimits.slowTime)
   }
 
   @Test func liarIsBannedAndTheReaderGetsTheRightBytes() throws {
-    let world = try World(readers: 1)
+    let world = try CrowdWorld(readers: 1)
     let node = world.node
     world.tell(0, [5])
     let read = world.read(5)
@@ -230,14 +129,14 @@ import Wire
     BlockRequest(piece: 3, begin: 0, length: .max),
   ])
   func whatIsNoBlockEndsTheConnection(run: BlockRequest) throws {
-    let world = try World(readers: 1)
+    let world = try CrowdWorld(readers: 1)
     world.tell(0, ReadingMessage(runs: [run]))
     #expect(world.node.closed.contains(world.readers[0]))
   }
 
   /// What is told is fetched before it is read, as long as that is of use.
   @Test func foresightIsBounded() throws {
-    let world = try World(readers: 1, readsAhead: true)
+    let world = try CrowdWorld(readers: 1, readsAhead: true)
     world.tell(0, [1])
     #expect(world.asked(world.readers[0]).isEmpty, "nothing says that it will be read")
     _ = world.read(1)
@@ -249,8 +148,8 @@ import Wire
 
   /// A message of some hundred bytes can name millions of blocks.
   @Test func whatAPeerMayTellIsBounded() throws {
-    let world = try World(readers: 1)
-    let last = World.blocks - 1
+    let world = try CrowdWorld(readers: 1)
+    let last = CrowdWorld.blocks - 1
     for _ in 0...ReadLimits.toldAtOnce / last { world.tell(0, Array(0..<last)) }
     world.tell(0, [last])
     let peer = try world.peer(world.readers[0])
@@ -263,7 +162,7 @@ import Wire
 
   /// Who promises a block and rejects it, over and over, does not keep it from who reads it.
   @Test func whoRejectsAndPromisesAgainIsPassedOver() throws {
-    let world = try World(readers: 1)
+    let world = try CrowdWorld(readers: 1)
     world.tell(0, [5])
     let read = world.read(5)
     try #require(world.asked(world.readers[0]) == [5])
@@ -281,7 +180,7 @@ import Wire
   }
 
   @Test func inStepOneOfAllAsksTheSeed() throws {
-    let world = try World(readers: 3)
+    let world = try CrowdWorld(readers: 3)
     for reader in 0..<3 { world.tell(reader, [0]) }
     _ = world.read(0)
     let node = world.node
@@ -315,7 +214,7 @@ import Wire
 
   /// Blocks on their way to disk are read from memory.
   @Test func whatIsBeingWrittenIsReadFromMemory() throws {
-    let world = try World(readers: 0)
+    let world = try CrowdWorld(readers: 0)
     let node = world.node
     node.holdsDisk = true
     let first = world.read(5)

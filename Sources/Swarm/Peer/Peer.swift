@@ -38,6 +38,8 @@ final class Peer {
     var isUrgent = false
     /// Whether the peer must get it from others first, for all that we know.
     var isRelayed = false
+    /// How long that may take.
+    var patience = Duration.zero
   }
 
   /// A block that the peer asked for.
@@ -111,8 +113,17 @@ final class Peer {
   var inStepUntil: Duration?
   /// Until when it is taken to read something.
   var readsUntil: Duration?
+  /// Pieces of which it told that it reads a part, by their first blocks.
+  var touched = RecentBlocks()
+  /// Blocks that it was to get for us, and rejected.
+  var declined = RecentBlocks()
+  /// How many it rejected since it last sent one that it got for us.
+  var declines = 0
   /// Until when nothing is got through it, since it was slow.
   var isSlowUntil: Duration?
+  /// How often it was slow, and how many answers came in time since.
+  var slips = 0
+  var timely = 0
   /// How many of the blocks that it reads may be fetched because it does.
   var foresight = 0
   /// How often in a row it had not asked for what we asked of it.

@@ -52,6 +52,7 @@ extension Swarm {
   public mutating func sent(_ connection: ConnectionID, byteCount: Int, now: Duration) {
     advance(to: now)
     guard let peer = peer(connection) else { return }
+    let lent = loans.count
     var rest = min(byteCount, peer.unsentBytes)
     peer.unsentBytes -= rest
     while rest > 0, !peer.sending.isEmpty {
@@ -74,6 +75,8 @@ extension Swarm {
     if peer.unsentBytes == 0, byteCount >= peer.sendWindow / 4 {
       peer.sendWindow = min(peer.sendWindow * 2, SwarmLimits.sendWindow)
     }
+    // Readers may wait for one to be given back.
+    if loans.count < lent { pumpReads() }
     touch(peer)
     settle()
   }

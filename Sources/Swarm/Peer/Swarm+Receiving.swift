@@ -140,12 +140,7 @@ extension Swarm {
     }
     if let request = peer.takeRequest(block) {
       if request.isRelayed {
-        peer.relayTime.add(now - request.since)
-        if now - request.since > slowAnswer(torrent) {
-          peer.isSlowUntil = now + ReadLimits.slowTime
-        }
-        // It reads what we read, still.
-        if peer.inStepUntil != nil { peer.inStepUntil = now + ReadLimits.stepTime }
+        noteRelayed(peer, request)
       } else {
         adaptPipeline(peer, latency: now - request.since)
         if request.isUrgent { peer.answerTime.add(now - request.since) }

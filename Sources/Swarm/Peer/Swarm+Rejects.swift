@@ -26,7 +26,7 @@ extension Swarm {
       // It is not with us any more, or has not what it was to have.
       peer.promised.remove(block)
       // Else it could promise it anew, and be asked again, without end.
-      peer.isSlowUntil = max(peer.isSlowUntil ?? .zero, now + ReadLimits.parkedTime)
+      noteDeclined(block, by: peer)
       (peer.inStepUntil, peer.readsUntil) = (nil, nil)
     } else if peer.peerChoking {
       peer.allowedToUs.removeAll { $0 == piece }

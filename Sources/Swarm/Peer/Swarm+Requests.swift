@@ -233,9 +233,7 @@ extension Swarm {
       if !peer.isClosed { reviewUse(peer, torrent) }
       if peer.isClosed { return }
     }
-    if peer.urgentOutstanding > 0, !peer.isPaused, peer.lastReceived + ReadLimits.deadTime <= now,
-      peer.outstanding.first.map({ $0.since + ReadLimits.deadTime <= now }) ?? false
-    {
+    if isDead(peer) {
       close(peer, .silent)
       return
     }
@@ -251,6 +249,17 @@ extension Swarm {
 }
 
 extension Swarm {
+  /// Whether it has said nothing for long, while somebody waits for its answer.
+  private func isDead(_ peer: Peer) -> Bool {
+    guard peer.urgentOutstanding > 0, !peer.isPaused, let torrent = peer.torrent else {
+      return false
+    }
+    let isAlone = !torrent.peers.contains { $0 !== peer && $0.canBeAsked && !$0.isSnubbed }
+    let time = isAlone ? ReadLimits.deadTimeAlone : ReadLimits.deadTime
+    return peer.lastReceived + time <= now
+      && peer.outstanding.first.map { $0.since + time <= now } ?? false
+  }
+
   /// Ends the connection when it has been of no use to either side for a while.
   private mutating func reviewUse(_ peer: Peer, _ torrent: Torrent) {
     if torrent.isForHeads, peer.isUselessSince == nil, uselessForHeads(peer, torrent) != nil {

@@ -53,10 +53,20 @@ enum ReadLimits {
   /// How much later than four times the usual time an answer may come that goes through others:
   /// beyond, nothing is got through that peer for a while.
   static let relaySlack = Duration.milliseconds(50)
-  static let slowTime = Duration.seconds(30)
+  /// The first time; each time that it happens again twice as long, at most so many times.
+  static let slowTime = Duration.seconds(2)
+  static let slips = 5
+  /// Answers in time for which one of those times is forgotten.
+  static let timely = 32
+  /// Blocks in a row that a peer may reject which it was to get for us, until it is taken to be slow.
+  static let declines = 3
   /// A peer that says nothing for so long while it owes an answer that somebody waits for is gone: the
   /// machine or the way there has changed, which TCP finds out after minutes.
   static let deadTime = Duration.seconds(8)
+  /// The same where nobody else can be asked: its disk may just have to start.
+  static let deadTimeAlone = Duration.seconds(16)
+  /// How much sooner who has everything must be to be asked for what others have, while these read, too.
+  static let spared = Duration.milliseconds(100)
   /// How long that is believed: longer than a system that starts goes without reading.
   static let stepTime = Duration.seconds(10)
   /// Blocks that a peer is told of in one message, at most: each may be a run of its own.

@@ -123,6 +123,7 @@ extension Swarm {
     guard let data = torrent.data else { return }
     guard data.picker.priority(of: piece) == .skip, !data.have.contains(piece) else { return }
     data.picker.setPriority(.normal, of: piece)
+    if let first = data.geometry.blocks(of: piece).first { data.completing.insert(first, at: now) }
     data.wantedBytes += UInt64(data.geometry.dataLength(of: piece))
   }
 }

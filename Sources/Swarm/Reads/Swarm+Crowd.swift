@@ -19,14 +19,52 @@ extension Swarm {
   /// Those that read something here, and that can be asked.
   func readers(_ torrent: Torrent) -> [Peer] {
     guard torrent.data?.isSparse == true else { return [] }
-    return torrent.peers.filter { peer in
-      peer.readsUntil.map { $0 > now } ?? false && canPassOn(peer)
-    }
+    return torrent.peers.filter { isReader($0) }
+  }
+
+  /// Whether there are any.
+  func hasReaders(_ torrent: Torrent) -> Bool {
+    torrent.data?.isSparse == true && torrent.peers.contains { isReader($0) }
+  }
+
+  private func isReader(_ peer: Peer) -> Bool {
+    peer.readsUntil.map { $0 > now } ?? false && canPassOn(peer)
   }
 
   private func canPassOn(_ peer: Peer) -> Bool {
     peer.readsID != 0 && !peer.isSeed && !peer.peerChoking && !peer.isSnubbed && peer.canBeAsked
       && peer.isSlowUntil.map { $0 <= now } ?? true
+  }
+
+  /// A block came through the peer.
+  func noteRelayed(_ peer: Peer, _ request: Peer.Request) {
+    let time = now - request.since
+    peer.relayTime.add(time)
+    peer.declines = 0
+    if time > request.patience {
+      noteSlow(peer)
+    } else if peer.slips > 0 {
+      peer.timely += 1
+      if peer.timely >= ReadLimits.timely { (peer.slips, peer.timely) = (peer.slips - 1, 0) }
+    }
+    // It reads what we read, still.
+    if peer.inStepUntil != nil { peer.inStepUntil = now + ReadLimits.stepTime }
+  }
+
+  /// What goes through the peer was late: nothing does for a while.
+  func noteSlow(_ peer: Peer) {
+    // All that it was asked for is late then: that is no news.
+    guard peer.isSlowUntil.map({ $0 <= now }) ?? true else { return }
+    peer.isSlowUntil = now + ReadLimits.slowTime * (1 << peer.slips)
+    peer.slips = min(peer.slips + 1, ReadLimits.slips - 1)
+    peer.timely = 0
+  }
+
+  /// The peer does not get us the block, which it was to get.
+  func noteDeclined(_ block: BlockIndex, by peer: Peer) {
+    peer.declined.insert(block, at: now)
+    peer.declines += 1
+    if peer.declines > ReadLimits.declines { noteSlow(peer) }
   }
 
   /// What passes for slow where a block comes through others: it is asked of those who have it then.
@@ -116,24 +154,38 @@ extension Swarm {
 
   // MARK: Behind reads
 
-  /// Of the pieces that are wanted, those that we are to ask of peers outside the crowd; nil for all.
+  /// Of the pieces that are wanted, those that we are to ask of peers that do not read; nil for all.
   func ledPieces(of peer: Peer, _ torrent: Torrent) -> [PieceIndex]? {
-    guard let data = torrent.data, !isInStep(peer),
+    guard let data = torrent.data, !isReader(peer),
       data.picker.missingWanted <= ReadLimits.ledPieces
     else { return nil }
-    let crowd = crowd(torrent)
-    guard !crowd.isEmpty else { return nil }
+    let others = readers(torrent)
+    guard !others.isEmpty else { return nil }
+    let crowd = others.filter { isInStep($0) }
     var led: [PieceIndex] = []
     data.picker.wanted.forEach { number in
       let piece = data.geometry.pieces[number]
       // What a block that came is proven by is not left to others.
       if peer.trial?.piece == piece || data.content.isJudgedWhole(piece)
-        || leader(of: piece, in: crowd, data) == nil
+        || !isLeft(piece, to: others, crowd, data)
       {
         led.append(piece)
       }
     }
     return led
+  }
+
+  /// Whether others fetch the rest of the piece: one of those in step, or who read in it before us.
+  private func isLeft(
+    _ piece: PieceIndex, to others: [Peer], _ crowd: [Peer], _ data: Torrent.Data
+  ) -> Bool {
+    if leader(of: piece, in: crowd, data) != nil { return true }
+    guard let first = data.geometry.blocks(of: piece).first else { return false }
+    let since = data.completing[first] ?? now
+    return others.contains { other in
+      guard !isInStep(other), let told = other.touched[first] else { return false }
+      return told < since
+    }
   }
 
   // MARK: Telling
@@ -191,6 +243,7 @@ extension Swarm {
         return
       }
       let blocks = data.geometry.blocks(of: piece)
+      if let first = blocks.first { peer.touched.insert(first, at: now) }
       let first = Int(run.begin) / blockLength
       let end = (Int(run.begin) + Int(run.length) + blockLength - 1) / blockLength
       for place in first..<min(end, blocks.count) {

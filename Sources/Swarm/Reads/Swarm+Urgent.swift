@@ -29,7 +29,7 @@ extension Swarm {
     guard let data = torrent.data else { return }
     let piece = data.geometry.piece(of: block)
     let holder = quickest(of: able, for: block, torrent)
-    var source = holder
+    var (source, first) = (holder, holder)
     if let holder, holder.pieces?.contains(piece) != true {
       // Soon after it was told all ask for it; later others have it, too.
       let told = holder.promised[block] ?? .zero
@@ -39,11 +39,13 @@ extension Swarm {
       source = holder
     } else if let root = root(of: crowd) ?? (holder == nil ? crowd.first : nil) {
       if data.awaiting[block] != nil { noteLag(root) }
-      source = isForPeer ? root : parent(of: block, below: root, torrent)
+      (source, first) = (isForPeer ? root : parent(of: block, below: root, torrent), root)
     }
+    // What it has just rejected it does not have.
+    if let asked = source, asked.hasDeclined(block, now) { (source, first) = (holder, holder) }
     guard let source else { return }
     beginDemand(torrent)
-    ask(block, of: source, torrent)
+    ask(block, of: source, torrent, isSecondHand: source !== first)
   }
 
   /// The peer has not asked for what we read before it: once for each read.
@@ -79,6 +81,7 @@ extension Swarm {
   ) -> Peer? {
     guard let data = torrent.data else { return nil }
     let piece = data.geometry.piece(of: block)
+    let slack = hasReaders(torrent) ? ReadLimits.spared : ReadLimits.leastSlack
     var best: Peer?
     var bestTime = Duration.zero
     for peer in peers where !besides.contains(peer.id.slot) && peer.canBeAsked {
@@ -87,7 +90,7 @@ extension Swarm {
         pieces.contains(piece) && (!peer.peerChoking || peer.allowedToUs.contains(piece))
       guard hasPiece || peer.passesOn(block, now) else { continue }
       var time = expectedAnswer(peer)
-      if peer.isSeed { time += max(time / 4, ReadLimits.leastSlack) }
+      if peer.isSeed { time += max(time / 4, slack) }
       guard best == nil || time < bestTime else { continue }
       if peer.trial != nil || data.alone.contains(where: { $0.piece == piece }),
         !hasPiece || !askable(pieces, of: peer, torrent).contains(piece)
@@ -116,15 +119,26 @@ extension Swarm {
     return .microseconds(Int64(clamping: bytes * 1_000_000 / rate))
   }
 
-  /// Asks for the block, behind the request for its hashes.
-  private mutating func ask(_ block: BlockIndex, of peer: Peer, _ torrent: Torrent) {
+  /// Asks for the block, behind the request for its hashes. `isSecondHand`: the peer asks another one that
+  /// must get it, too.
+  private mutating func ask(
+    _ block: BlockIndex, of peer: Peer, _ torrent: Torrent, isSecondHand: Bool = false
+  ) {
     guard let data = torrent.data else { return }
     let request = data.geometry.request(for: block)
     let piece = data.geometry.piece(of: block)
     let isRelayed = peer.pieces?.contains(piece) != true
-    let usualWorst =
-      isRelayed ? min(relayWorst(peer), slowAnswer(torrent)) : peer.answerTime.usualWorst
-    setDue(block, after: usualWorst + (isRelayed ? .zero : queueTime(peer)), torrent)
+    let slow = slowAnswer(torrent)
+    // Who asks another one finds out first that this one is late, and has it then of who has the piece.
+    // Else all would find out at once, and all ask there.
+    let patience = isSecondHand ? slow * 2 : slow
+    if isRelayed {
+      setDue(block, after: min(relayWorst(peer) + (isSecondHand ? slow : .zero), patience), torrent)
+    } else {
+      // Others that read are as busy as we are; a second one to be asked is mostly a seed.
+      let slack = !peer.isSeed && hasReaders(torrent) ? ReadLimits.relaySlack : .zero
+      setDue(block, after: peer.answerTime.usualWorst + slack + queueTime(peer), torrent)
+    }
     if !isRelayed {
       if let time = peer.readingTime {
         peer.put(.request(request))
@@ -141,7 +155,8 @@ extension Swarm {
     }
     if peer.outstanding.isEmpty { peer.lastData = now }
     peer.outstanding.append(
-      Peer.Request(block: block, since: now, isUrgent: true, isRelayed: isRelayed))
+      Peer.Request(
+        block: block, since: now, isUrgent: true, isRelayed: isRelayed, patience: patience))
     peer.urgentOutstanding += 1
     data.picker.requested(block, of: peer.id.slot)
     // What the user allows is used up; but nobody who reads waits for it.
@@ -222,7 +237,7 @@ extension Swarm {
       for slot in asked {
         guard let late = slots[Int(slot)] else { continue }
         if late.isRelayed(block) {
-          late.isSlowUntil = now + ReadLimits.slowTime
+          noteSlow(late)
         } else {
           late.overdue += 1
         }
@@ -291,6 +306,12 @@ extension Peer {
   /// Whether it told that it will have the block, and was not late of late.
   func passesOn(_ block: BlockIndex, _ now: Duration) -> Bool {
     promised.contains(block) && !peerChoking && isSlowUntil.map { $0 <= now } ?? true
+      && !hasDeclined(block, now)
+  }
+
+  /// Whether it rejected the block just now, which it was to get for us.
+  func hasDeclined(_ block: BlockIndex, _ now: Duration) -> Bool {
+    declined[block].map { $0 + ReadLimits.parkedTime > now } ?? false
   }
 
   /// When it was asked for the block; nil if it was not.

@@ -82,6 +82,8 @@ final class Torrent {
     var parkedRequests = 0
     /// Blocks that are fetched because a peer asked for them.
     var relayed: Set<BlockIndex> = []
+    /// Pieces of which the rest is fetched behind reads, by their first blocks, since when.
+    var completing = RecentBlocks()
     /// Blocks that were asked of somebody who had not their piece: others are told when they are here.
     var passedOn: Set<BlockIndex> = []
     /// Verified blocks on their way to disk, and their buffers.

@@ -76,7 +76,7 @@ final class NodeLink: SocketOwner {
   }
 
   func socketConnected(_ socket: Socket) { node.connected(self) }
-  func socketReadable(_ socket: Socket) { node.read(self) }
+  func socketReadable(_ socket: Socket) { node.whenScheduled { [self] in node.read(self) } }
   func socketWritable(_ socket: Socket) { node.write(self) }
   func socketClosed(_ socket: Socket, reason: String) { node.disconnected(self, reason) }
 }

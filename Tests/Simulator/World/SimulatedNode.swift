@@ -55,6 +55,9 @@ final class SimulatedNode {
   var readerTime = Duration.zero ... .milliseconds(300)
   /// How much later than asked a timer comes.
   var timerDelay = Duration.zero ... .milliseconds(3)
+  /// How long its process waits for a processor when something comes, in microseconds, at most; short
+  /// times are more likely. 0 for not at all.
+  var longestWait = 0
   /// Bytes that came over all connections, in all runs.
   var receivedBytes = 0
   /// Disk operations under way.
@@ -230,6 +233,13 @@ final class SimulatedNode {
   var isFinished: Bool { status?.isFinished ?? false }
 
   // MARK: The loop
+
+  /// Does it when the process has a processor.
+  func whenScheduled(_ action: @escaping () -> Void) {
+    guard longestWait > 0 else { return action() }
+    let wait = Duration.microseconds(random.logarithmic(10...longestWait))
+    world.after(wait) { [self] in if isRunning { action() } }
+  }
 
   /// Carries out what the core wants, tells it what became of it at once, and sets the clock.
   func drain() {

@@ -12,6 +12,9 @@ extension ReadSwarm {
     case none
     /// Two begin at once, and each second one more.
     case staggered
+    /// All begin within a second, as soon as they run, on a machine that has more to do than it can: each
+    /// waits for a processor whenever something comes.
+    case hurried
     /// The one through which the others get their blocks sends nothing any more, leaves, or has a
     /// slow line from the beginning.
     case stalls, leaves, isSlow
@@ -20,6 +23,7 @@ extension ReadSwarm {
       switch self {
       case .none: "ten at once"
       case .staggered: "eight of ten a second apart"
+      case .hurried: "ten within a second, on a busy machine"
       case .stalls: "ten, whose first stalls"
       case .leaves: "ten, whose first leaves"
       case .isSlow: "ten, whose first has a line of 2 Mbit/s"
@@ -32,10 +36,11 @@ extension ReadSwarm {
       case .none: (1.5, 2)
       // Who is first has all that follow at its line.
       case .staggered: (1.8, 2.5)
+      case .hurried: (2, 2)
       // Somebody else takes its place, after answers that are late.
-      case .stalls, .leaves: (1.5, 4)
+      case .stalls, .leaves: (1.5, 2)
       // Each finds out by itself, for each that is slow.
-      case .isSlow: (1.6, 7)
+      case .isSlow: (1.6, 3)
       }
     }
   }
@@ -43,7 +48,7 @@ extension ReadSwarm {
   /// All crowds. Short ones have hardly found each other when they end: nothing is measured there.
   static func crowds(_ scale: Int) -> [Part] {
     let events: [CrowdEvent] =
-      scale < 50 ? [.none, .leaves] : [.none, .staggered, .stalls, .leaves, .isSlow]
+      scale < 50 ? [.none, .leaves] : [.none, .staggered, .hurried, .stalls, .leaves, .isSlow]
     return events.map { event in
       (scale << 18, { crowd(&$0, $1, reads: 2 * scale, event, isMeasured: scale >= 50) })
     }
@@ -71,11 +76,16 @@ extension ReadSwarm {
     let crowd = hosts.map { reader(scenario, of: [source.endpoint] + others, on: $0) { _ in } }
     scenario.nameTheHonest()
     for node in crowd { node.start() }
+    let isHurried = if case .hurried = event { true } else { false }
     let ahead = crowd.max { $0.crowdKey < $1.crowdKey } ?? crowd[0]
     if case .isSlow = event { ahead.host.uploadRate = 250_000 }
-    world.run(until: world.now + .seconds(5))
+    if isHurried { for node in crowd { node.longestWait = 60_000 } }
+    world.run(until: world.now + (isHurried ? .milliseconds(500) : .seconds(5)))
     var readings: [Reading] = []
     for (place, node) in crowd.enumerated() {
+      if isHurried {
+        world.run(until: world.now + scenario.random.duration(.zero ... .milliseconds(200)))
+      }
       readings.append(read(ranges, depth: 1, by: node, pauses: pauses))
       if case .staggered = event, place > 0 { world.run(until: world.now + .seconds(1)) }
     }
@@ -83,7 +93,7 @@ extension ReadSwarm {
       switch event {
       case .stalls: ahead.host.uploadRate = 1
       case .leaves: ahead.crash(isPowerCut: true)
-      case .none, .staggered, .isSlow: break
+      case .none, .staggered, .hurried, .isSlow: break
       }
     }
     let hasGone = if case .leaves = event { true } else { false }
@@ -92,7 +102,7 @@ extension ReadSwarm {
     let timed = zip(crowd, readings).filter { pair in
       switch event {
       case .stalls, .leaves, .isSlow: pair.0 !== ahead
-      case .none, .staggered: true
+      case .none, .staggered, .hurried: true
       }
     }.map(\.1)
     world.run(until: world.now + .seconds(200), unless: { timed.allSatisfy(\.isDone) })
