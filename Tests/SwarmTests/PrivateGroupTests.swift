@@ -39,7 +39,7 @@ import Wire
           mesh, at: 0, infohash, group: Self.group(connectionKey))
         let isMember = torrentKey == connectionKey
         #expect(stranger.offered.isEmpty != isMember)
-        #expect(mesh.nodes[0].sent[stranger.id, default: 0] > 0 == isMember)
+        #expect((mesh.nodes[0].sent[stranger.id] != nil) == isMember)
         let ends = mesh.nodes[0].ends.map(\.1)
         #expect(ends == (isMember ? [] : [.unknownTorrent(infohash)]))
       }
