@@ -19,8 +19,9 @@ import swarm
 from report import Report
 
 report = Report()
-SEED, OTHER = ("10.99.0.1", 6901), ("10.99.0.2", 6902)
-OPEN, OPEN_LEECH = "10.99.0.3:6903", "10.99.0.4:6904"
+# Where a node knows by which address it was dialed, and takes more than a few strangers of one address.
+SEED, OTHER = ("127.0.0.1", 6901), ("127.0.0.1", 6902)
+OPEN, OPEN_LEECH = "127.0.0.1:6903", "127.0.0.1:6904"
 # When those are closed who say nothing known (docs/private.md), in seconds, and how late a busy machine may be.
 SILENCE, LATE = 30, 6
 QUIET = ("--no-dht", "--no-lan", "--no-mapping")

@@ -171,6 +171,8 @@ extension Node {
     for connection in waiting {
       connection.isStalled = false
       connection.updatePoll()
+      // Of what was read before the socket tells nothing.
+      if connection.isOpen, !connection.early.isEmpty { _ = receive(connection) }
     }
   }
 

@@ -103,7 +103,10 @@ private func checkSealedHead(_ bytes: [UInt8]) {
     default: sequence = max(0, sequence &+ Int64(Int8(bitPattern: bytes[triple + 2])))
     }
   }
-  let message = MutableItem.signedBytes(salt: sealed.salt, sequence: sequence, value: value)
+  // BEP 44, "Signature verification".
+  let message =
+    Array("4:salt\(sealed.salt.count):".utf8) + sealed.salt
+    + Array("3:seqi\(sequence)e1:v".utf8) + value
   // What is no value of BEP 44 never gets as far.
   guard
     let item = try? MutableItem(

@@ -49,11 +49,17 @@ import Testing
       #expect(sealed[0] == sealed[1], "\(length) bytes")
       for engine in [NoiseTicket.Engine.libsodium, .libcrypto] {
         var bytes = sealed[0]
-        #expect(bytes.withUnsafeMutableBytes { tickets.1.open($0, vouchingFor: [], by: engine) })
+        let isOpen = bytes.withUnsafeMutableBytes {
+          tickets.1.open($0, vouchingFor: [], by: engine)
+        }
+        #expect(isOpen)
         #expect(bytes.prefix(length).elementsEqual(message))
         bytes = sealed[0]
         bytes[Int(random.next() % UInt64(bytes.count))] ^= 1 << UInt8(random.next() % 8)
-        #expect(!bytes.withUnsafeMutableBytes { tickets.1.open($0, vouchingFor: [], by: engine) })
+        let isStillOpen = bytes.withUnsafeMutableBytes {
+          tickets.1.open($0, vouchingFor: [], by: engine)
+        }
+        #expect(!isStillOpen)
         // Nothing of the message is left.
         if length > 16 { #expect(!bytes.prefix(length).elementsEqual(message)) }
       }
