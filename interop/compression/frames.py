@@ -26,6 +26,7 @@ from report import Report
 MIB = 1 << 20
 PATIENCE = 60
 ALONE = ("--no-dht", "--no-lan", "--no-mapping")
+NOTE = b"a note"
 HERE_ADDRESS = "10.77.0.254"  # this script's own, on the bridge
 
 report = Report()
@@ -45,18 +46,19 @@ def text(byte_count, seed):
 
 def received(host):
     """Bytes that the kernel has taken from the host's line so far."""
-    said = subprocess.run([*lan.on(host), "cat", "/sys/class/net/eth0/statistics/rx_bytes"],
-                          stdout=subprocess.PIPE, check=True)
-    return int(said.stdout)
+    said = subprocess.run([*lan.on(host), "cat", "/proc/net/dev"], stdout=subprocess.PIPE, check=True,
+                          text=True).stdout
+    return next(int(line.split(":")[1].split()[0]) for line in said.splitlines() if "eth0:" in line)
 
 
 class Case:
-    """A folder of one file on host 1, and empty folders elsewhere."""
+    """A folder on host 1, a large file and a small one that makes it a folder, and empty folders elsewhere."""
 
     def __init__(self, scratch, name, data, kind="v2"):
         self.scratch = os.path.join(scratch, name)
         self.source = os.path.join(self.scratch, "source")
         trees.write(self.source, "data/file", data)
+        trees.write(self.source, "data/note", NOTE)
         self.data = data
         self.torrent = os.path.join(self.scratch, "it.torrent")
         self.v1, self.v2 = swarm.create(os.path.join(self.source, "data"), self.torrent, kind, "auto")
@@ -94,8 +96,8 @@ def between_ours(case, name, is_shorter, *more):
             wrong = case.wrong(target) if done else "not finished"
             report.check(f"{name} arrives", wrong is None,
                          f"{wrong}; leech: {leech.said()}; seed: {seed.said()}")
-            spared = leech.fresh_status().get("download_saved")
             sent = seed.fresh_status()
+            spared = leech.fresh_status().get("download_saved")
         size = len(case.data)
         report.note(f"{name}: {counted} bytes over the line for {size}, {spared} spared")
         if is_shorter:
@@ -155,7 +157,7 @@ def by_hand(case):
                         ("skippable", lambda frame: b"\x50\x2a\x4d\x18\1\0\0\0x" + frame),
                         ("damaged", lambda frame: frame[:40] + bytes([frame[40] ^ 16]) + frame[41:]),
                         ("of other bytes", lambda frame: frame_peer.compress(b"a" * frame_peer.BLOCK))):
-        with frame_peer.Seed((HERE_ADDRESS, 0), infohash, case.data, piece_length, spoil) as seed:
+        with frame_peer.Seed((HERE_ADDRESS, 0), infohash, case.data + NOTE, piece_length, spoil) as seed:
             leech, target = case.join(2, peer=f"{HERE_ADDRESS}:{seed.port}")
             with leech:
                 if name == "right":
