@@ -5,71 +5,83 @@ import Testing
 
 /// When the server of block devices waits awake. All times are given, in nanoseconds.
 @Suite struct AttentionTests {
-  /// Requests that come so long after each answer; whether it waits awake after the last.
-  private func waits(
-    after gaps: [UInt64], _ attention: inout Attention, _ now: inout UInt64
-  ) -> Bool {
-    var isAwake = false
-    for gap in gaps {
-      now += gap
-      attention.asked(at: now)
-      now += 5_000
-      isAwake = attention.answered(at: now)
+  /// A client, its server's attention, and their clock.
+  private final class Bench {
+    private var attention = Attention()
+    private var now: UInt64 = 1
+
+    /// The first answer: before it nothing is known.
+    init() { _ = attention.answered(at: now) }
+
+    /// Requests that come so long after each answer; whether it waits awake after the last.
+    func waits(after gaps: [UInt64]) -> Bool {
+      var isAwake = false
+      for gap in gaps {
+        now += gap
+        attention.asked(at: now)
+        now += 5_000
+        isAwake = attention.answered(at: now)
+      }
+      return isAwake
     }
-    return isAwake
+
+    /// Whether it goes on waiting awake so much later.
+    func goesOn(after gap: UInt64) -> Bool {
+      now += gap
+      return attention.goesOn(at: now)
+    }
+
+    /// A request before the others are answered.
+    func asksMore() { attention.asked(at: now) }
+
+    func pause(_ time: UInt64) { now += time }
   }
 
   private let quick = Array(repeating: NBDServerLimits.quickGap, count: 8)
+  private let slow = NBDServerLimits.quickGap + 1
 
   @Test func waitsForWhoAsksAgainAtOnce() {
-    var (attention, now) = (Attention(), UInt64(1))
-    #expect(!attention.answered(at: now))
-    #expect(!waits(after: Array(quick.dropLast()), &attention, &now))
-    #expect(waits(after: [1], &attention, &now))
-    #expect(attention.goesOn(at: now + 50_000))
-    #expect(attention.goesOn(at: now + 100_000))
-    #expect(!attention.goesOn(at: now + NBDServerLimits.awakeTime))
+    let bench = Bench()
+    #expect(!bench.waits(after: quick.dropLast()))
+    #expect(bench.waits(after: [1]))
+    #expect(bench.goesOn(after: 50_000))
+    #expect(bench.goesOn(after: 50_000))
+    #expect(!bench.goesOn(after: NBDServerLimits.awakeTime - 100_000))
   }
 
-  /// A slow client, or one that is quick every other time, is slept for.
+  /// A slow client, or one that is quick twice of three times, is slept for.
   @Test func sleepsForWhoTakesItsTime() {
-    let slow = NBDServerLimits.quickGap + 1
     for gaps in [[slow], [slow, 1_000], [slow, 1_000, 1_000]] {
-      var (attention, now) = (Attention(), UInt64(1))
-      #expect(!attention.answered(at: now))
-      for _ in 0..<20 { #expect(!waits(after: gaps, &attention, &now)) }
+      let bench = Bench()
+      for _ in 0..<20 { #expect(!bench.waits(after: gaps)) }
     }
   }
 
   @Test func twoLongPausesEndIt() {
-    var (attention, now) = (Attention(), UInt64(1))
-    _ = attention.answered(at: now)
-    #expect(waits(after: quick + quick + quick, &attention, &now))
-    #expect(waits(after: [NBDServerLimits.quickGap + 1], &attention, &now))
-    #expect(!waits(after: [NBDServerLimits.quickGap + 1], &attention, &now))
-    #expect(!waits(after: Array(quick.prefix(3)), &attention, &now))
-    #expect(waits(after: [1], &attention, &now))
+    let bench = Bench()
+    #expect(bench.waits(after: quick + quick + quick))
+    #expect(bench.waits(after: [slow]))
+    #expect(!bench.waits(after: [slow]))
+    #expect(!bench.waits(after: Array(quick.prefix(3))))
+    #expect(bench.waits(after: [1]))
   }
 
   /// Who was not given the processor though awake leaves it to others for a while.
   @Test func leavesTheProcessorToOthers() {
-    var (attention, now) = (Attention(), UInt64(1))
-    _ = attention.answered(at: now)
-    #expect(waits(after: quick, &attention, &now))
-    now += NBDServerLimits.lostTime + 1
-    #expect(!attention.goesOn(at: now))
-    #expect(!waits(after: quick + quick, &attention, &now))
-    now += NBDServerLimits.restTime
-    #expect(waits(after: quick + quick, &attention, &now))
+    let bench = Bench()
+    #expect(bench.waits(after: quick))
+    #expect(!bench.goesOn(after: NBDServerLimits.lostTime + 1))
+    #expect(!bench.waits(after: quick + quick))
+    bench.pause(NBDServerLimits.restTime)
+    #expect(bench.waits(after: quick + quick))
   }
 
   /// What is asked while others wait for their answers says nothing.
   @Test func onlyTheFirstRequestCounts() {
-    var attention = Attention()
-    _ = attention.answered(at: 1)
-    for _ in 0..<100 { attention.asked(at: 2) }
-    #expect(!attention.answered(at: 3))
-    #expect(!attention.goesOn(at: 3 + NBDServerLimits.awakeTime))
+    let bench = Bench()
+    for _ in 0..<100 { bench.asksMore() }
+    #expect(!bench.waits(after: [1]))
+    #expect(bench.waits(after: quick))
   }
 
   /// A hook keeps the loop awake until it is stopped, and does not keep it running.
