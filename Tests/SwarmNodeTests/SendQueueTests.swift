@@ -115,4 +115,70 @@ import Wire
     let rest = checked.queue.byteCount
     #expect(rest == 0)
   }
+
+  /// What goes out in one packet each.
+  private final class Packets {
+    private var ends: [Int32] = [0, 0]
+
+    init() {
+      let made = socketpair(AF_UNIX, Int32(SOCK_SEQPACKET.rawValue), 0, &ends)
+      precondition(made == 0)
+    }
+
+    deinit { for end in ends { close(end) } }
+
+    /// The sizes of what the queue sends now, and the bytes.
+    func send(_ queue: inout SendQueue) -> (sizes: [Int], bytes: [UInt8]) {
+      let end = queue.send(on: ends[0], budget: .max).end
+      #expect(end == .empty)
+      var found: (sizes: [Int], bytes: [UInt8]) = ([], [])
+      var room = [UInt8](repeating: 0, count: 1 << 16)
+      while true {
+        let count = recv(ends[1], &room, room.count, Int32(MSG_DONTWAIT))
+        guard count > 0 else { return found }
+        found.sizes.append(count)
+        found.bytes += room[..<count]
+      }
+    }
+  }
+
+  /// The first messages open TCP's window, which counts packets.
+  @Test func theFirstMessagesGoOutInSmallPackets() {
+    let packets = Packets()
+    var random = SplitMix64(seed: 4)
+    var queue = SendQueue(smallPackets: 10)
+    let handshake = random.bytes(68)
+    handshake.withUnsafeBytes { queue.append($0) }
+    let first = packets.send(&queue)
+    #expect(first.sizes == [24, 24, 20])
+    #expect(first.bytes == handshake)
+    let messages = random.bytes(346)
+    messages.withUnsafeBytes { queue.append($0) }
+    let second = packets.send(&queue)
+    #expect(second.sizes == [50, 50, 50, 49, 49, 49, 49])
+    #expect(second.bytes == messages)
+    messages.withUnsafeBytes { queue.append($0) }
+    let third = packets.send(&queue)
+    #expect(third.sizes == [346])
+  }
+
+  /// Messages of many bytes, and blocks, open it by themselves.
+  @Test(arguments: [false, true]) func whatIsLargeGoesOutWhole(isBlock: Bool) {
+    let packets = Packets()
+    var queue = SendQueue(smallPackets: 10)
+    let bytes = [UInt8](repeating: 1, count: NetLimits.smallPacketBytes + 1)
+    bytes.withUnsafeBytes { bytes in
+      if isBlock {
+        let block = UnsafeRawBufferPointer(rebasing: bytes[..<100])
+        queue.append(BlockRequest(piece: 0, begin: 0, length: 100), block)
+      } else {
+        queue.append(bytes)
+      }
+      let first = packets.send(&queue)
+      #expect(first.sizes == [isBlock ? 113 : bytes.count])
+      queue.append(UnsafeRawBufferPointer(rebasing: bytes[..<100]))
+      let second = packets.send(&queue)
+      #expect(second.sizes == [100])
+    }
+  }
 }

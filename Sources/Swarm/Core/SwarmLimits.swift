@@ -3,6 +3,9 @@ enum SwarmLimits {
   /// Requests of a peer that wait for us: 32 MiB, what a fast link has in flight for a quarter of a
   /// second at 1 Gbit/s. It is told to peers ("reqq"); what goes beyond it is rejected.
   static let uploadQueue = 2_000
+  /// Bytes of an info dictionary that is sent unasked: one image has some hundreds, a folder of a hundred
+  /// files so many; with the handshakes they fit into the first ten packets of a TCP connection.
+  static let pushedMetadata = 8 << 10
   /// Requests in a row for pieces that are not here, before a peer is given up: twice what it may have
   /// sent before it could know that they were lost.
   static let vainRequests = 4_000

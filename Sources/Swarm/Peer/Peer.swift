@@ -73,6 +73,10 @@ final class Peer {
   /// Whether both sides speak of the v2 description: hashes can be asked for.
   var isV2 = false
   var metadataID: UInt8 = 0
+  /// Our handshake said that we take the info dictionary unasked.
+  var isOfferedMetadata = false
+  /// It was sent the info dictionary unasked, and has not asked for it since.
+  var hasPushedMetadata = false
   var exchangeID: UInt8 = 0
   var dontHaveID: UInt8 = 0
   var uploadOnlyID: UInt8 = 0

@@ -101,6 +101,9 @@ extension Swarm {
       for other in torrent.peers { touch(other) }
     case .unknown: break
     case .data(let piece, let totalSize, let range):
+      if peer.features.contains(.metadataFirst), peer.isOfferedMetadata {
+        torrent.metadata?.expect(piece, from: peer.id.slot, now: now)
+      }
       let outcome = torrent.metadata?.received(
         piece: piece, totalSize: totalSize, bytes: payload.extracting(range), from: peer.id.slot,
         now: now)
@@ -128,8 +131,36 @@ extension Swarm {
     }
   }
 
+  /// Whether a handshake to this peer says `metadataFirst`: to whom we connect, that we lack the info
+  /// dictionary; to who lacks it, that it follows. docs/metadata.md.
+  func agreesOnMetadata(_ peer: Peer, _ torrent: Torrent) -> Bool {
+    guard !torrent.isForHeads else { return false }
+    guard peer.isIncoming else {
+      peer.isOfferedMetadata = torrent.metadata != nil
+      return peer.isOfferedMetadata
+    }
+    guard let info = torrent.data?.info, info.bytes.count <= SwarmLimits.pushedMetadata,
+      peer.reader.features?.isSuperset(of: [.metadataFirst, .extensions]) == true
+    else { return false }
+    peer.hasPushedMetadata = true
+    return true
+  }
+
+  /// Gives the info dictionary to who lacks it, before it asks: else its first read costs one way there
+  /// and back more.
+  func pushMetadata(_ peer: Peer, _ torrent: Torrent) {
+    guard peer.hasPushedMetadata, let bytes = torrent.data?.info.bytes else { return }
+    let head = MetadataMessage.data(piece: 0, totalSize: bytes.count, range: 0..<bytes.count)
+    peer.put(extension: OurExtension.metadata, head.encoded, data: bytes[...])
+  }
+
   private mutating func giveMetadata(_ peer: Peer, _ torrent: Torrent, _ piece: UInt32) {
     guard peer.metadataID != 0 else { return }
+    // It asked before it had what was on its way to it.
+    if peer.hasPushedMetadata {
+      peer.hasPushedMetadata = false
+      return
+    }
     let size = WireLimits.metadataBlockBytes
     guard let bytes = torrent.data?.info.bytes, Int(piece) * size < bytes.count,
       !peer.isBehind

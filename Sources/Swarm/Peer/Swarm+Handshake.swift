@@ -24,6 +24,7 @@ extension Swarm {
     var features: PeerFeatures = [.fast, .extensions]
     if torrent.v1 != nil, torrent.v2 != nil { features.insert(.v2Upgrade) }
     if configuration.dhtPort != nil, torrent.usesDHT { features.insert(.dht) }
+    if agreesOnMetadata(peer, torrent) { features.insert(.metadataFirst) }
     peer.put(
       Handshake(features: features, infohash: infohash, peerID: configuration.peerID))
   }
@@ -124,7 +125,10 @@ extension Swarm {
     if let listening = peer.listening { torrent.known.connected(listening) }
     if peer.isPaused { effects.append(.resumeReading(peer.id)) }
     peer.isPaused = false
-    if peer.features.contains(.extensions) { sendExtensionHandshake(peer, torrent) }
+    if peer.features.contains(.extensions) {
+      sendExtensionHandshake(peer, torrent)
+      pushMetadata(peer, torrent)
+    }
     if let data = torrent.data {
       prepare(peer, data.geometry)
       sendPieces(peer, data)

@@ -89,6 +89,15 @@ struct MetadataFetch: Sendable {
     return piece
   }
 
+  /// The peer sends this block without having been asked, as it may where that was agreed on: it counts
+  /// as requested, if it could be now. Only of a dictionary of one block.
+  mutating func expect(_ piece: UInt32, from slot: UInt32, now: Duration) {
+    guard piece == 0, let peer = peers[slot], peer.size <= WireBlock.byteCount,
+      peer.requests.isEmpty
+    else { return }
+    _ = nextRequest(for: slot, now: now)
+  }
+
   /// The peer declines a request.
   mutating func rejected(piece: UInt32, by slot: UInt32) {
     guard var peer = peers[slot] else { return }

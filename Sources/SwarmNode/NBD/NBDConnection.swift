@@ -31,6 +31,8 @@ final class NBDConnection {
   private var statusBudget = NBDServerLimits.statusBlocks
   /// The client sends no more.
   private var hasEnded = false
+  /// A read was answered since the server was last told that all are.
+  private var hasAnswered = false
   /// Of which torrent it reads; nil while nothing was chosen.
   var torrent: TorrentID? { export?.torrent }
   /// Whether something was added to what is to be sent.
@@ -89,6 +91,7 @@ final class NBDConnection {
     withUnsafeTemporaryAllocation(byteCount: NBDServerLimits.inputBytes, alignment: 16) { buffer in
       let count = recv(socket, buffer.baseAddress, buffer.count, 0)
       if count > 0 {
+        server.asked()
         take(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
       } else if count == 0 {
         hasEnded = true
@@ -141,6 +144,10 @@ final class NBDConnection {
     // What is left is gone on with when others had their turn.
     if statusBudget <= 0, session.isReading, !input.isEmpty { events.insert(.writable) }
     poll.watch(events)
+    if hasAnswered, output.isEmpty, session.requestCount == 0 {
+      hasAnswered = false
+      server.answered()
+    }
   }
 
   /// What the session has to say goes before what is added next.
@@ -279,6 +286,7 @@ final class NBDConnection {
   }
 
   private func answered(_ request: NBDRequest) {
+    hasAnswered = true
     server.figures.reads += 1
     server.figures.bytes += request.length
     if server.figures.firstRead == nil { server.figures.firstRead = server.node.now }

@@ -1,3 +1,4 @@
+import CUV
 import Metainfo
 import Store
 import Swarm
@@ -20,6 +21,9 @@ public final class NBDServer {
   let log: Log
   private(set) lazy var traces = ExportTraces(node, log: log) { [unowned self] in onTrace($0, $1) }
   private var listener: LocalListener?
+  /// Looks for the next request instead of sleeping, where one comes soon after each answer.
+  private var attention = Attention()
+  private var waker: IdleHook?
   private var connections: [ObjectIdentifier: NBDConnection] = [:]
   /// Set while failures are counted instead of told.
   private var failureTimer: DeadlineTimer?
@@ -31,12 +35,17 @@ public final class NBDServer {
     self.log = log
     listener = try LocalListener(at: path, on: node.loop, log: log) { [unowned self] in accept($0) }
     node.onTurnEnd = { [weak self] in self?.flush() }
+    waker = IdleHook(on: node.loop) { [unowned self] in
+      if !attention.goesOn(at: uv_hrtime()) { waker?.stop() }
+    }
   }
 
   /// Closes the socket and all connections. Requests that wait are answered with an error first.
   public func close() {
     listener?.close()
     listener = nil
+    waker?.close()
+    waker = nil
     // Before the clients are gone: one that is there may go on with another node.
     traces.close()
     for connection in connections.values { connection.shutDown() }
@@ -82,6 +91,17 @@ public final class NBDServer {
     for connection in connections.values {
       connection.session.window = min(NBDServerLimits.window, share)
     }
+  }
+
+  /// A client has sent something.
+  func asked() {
+    attention.asked(at: uv_hrtime())
+    waker?.stop()
+  }
+
+  /// A client has all that it asked for.
+  func answered() {
+    if attention.answered(at: uv_hrtime()) { waker?.start() }
   }
 
   /// A read has failed: the operator is told at once, of many at a time by their number.

@@ -24,6 +24,22 @@ enum NBDServerLimits {
   /// Time within which a read should end, when the user says nothing.
   static let readTimeout = Duration.seconds(60)
 
+  // MARK: Waiting awake
+
+  /// Nanoseconds within which a client asks again that reads one thing after the other: it is woken,
+  /// computes a little, and so are we, each of which takes up to 50 µs on a virtual machine.
+  static let quickGap: UInt64 = 250_000
+  /// Nanoseconds for which the next request is looked for without sleeping.
+  static let awakeTime: UInt64 = 150_000
+  /// Requests in a row that must come so quickly before that is done, and what is remembered of them at
+  /// the most: two long pauses end it.
+  static let quickRequests = 8
+  static let rememberedRequests = 16
+  /// Nanoseconds for which we did nothing though awake: somebody else needs this processor. And how long
+  /// it is left to them.
+  static let lostTime: UInt64 = 100_000
+  static let restTime: UInt64 = 100_000_000
+
   // MARK: Boot traces
 
   /// Reads that are noted before they are made a trace of, and those that may wait at the most, while

@@ -80,6 +80,8 @@ struct OutputChunks: ~Copyable {
       var message = msghdr()
       message.msg_iov = parts.baseAddress
       message.msg_iovlen = numericCast(count)
+      // Room that was not needed.
+      if offered == 0 { return (0, 0) }
       return (offered, sendmsg(socket, &message, Int32(MSG_NOSIGNAL)))
     }
   }

@@ -16,7 +16,7 @@ final class Connection {
   var early: [UInt8] = []
   /// Called when the socket is ready, or with nil when it is in error.
   var onReady: (SocketPoll.Events?) -> Void = { _ in }
-  var output = SendQueue()
+  var output = SendQueue(smallPackets: NetLimits.smallPackets)
   /// The system has not yet made it.
   var isConnecting: Bool
   /// The core does not want input.

@@ -51,6 +51,14 @@ enum NetLimits {
   static let triesPerSecond = 50_000
   static let triesAtOnce = 1_024
 
+  /// Packets in which the first messages of a connection go out: as many as TCP sends before anything was
+  /// acknowledged. Linux counts its window in packets, and opens it when more than half of it was used: so
+  /// the first block, twelve packets with its hashes, goes out at once instead of in two round trips.
+  static let smallPackets = 10
+  /// Bytes in one of them at least: few packets for few bytes.
+  static let leastSmallPacket = 24
+  /// Messages of more bytes open the window by themselves.
+  static let smallPacketBytes = 8 << 10
   /// Parts in one send: 64 blocks with their heads are 1 MiB, which is more than a socket takes.
   static let sendParts = 128
   /// Time that what is queued has to leave after the core closed a connection, in milliseconds.

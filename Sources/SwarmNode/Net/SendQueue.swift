@@ -32,6 +32,11 @@ struct SendQueue: ~Copyable {
   private var textRange = 0..<0
   /// Bytes to go out.
   private(set) var byteCount = 0
+  /// How many packets are still sent small on purpose.
+  private var smallPackets: Int
+
+  /// An empty queue, whose first messages go out in so many packets: see `NetLimits.smallPackets`.
+  init(smallPackets: Int = 0) { self.smallPackets = smallPackets }
 
   deinit { text.deallocate() }
 
@@ -77,7 +82,8 @@ struct SendQueue: ~Copyable {
     var done = 0
     while !isEmpty {
       if done >= budget { return (done, .budget) }
-      let (offered, count) = gatherAndSend(on: socket)
+      let (offered, count) =
+        smallPackets > 0 ? sendSmall(on: socket) : gatherAndSend(on: socket)
       if count < 0 {
         if errno == EINTR { continue }
         return (done, errno == EAGAIN ? .blocked : .failed(errno))
@@ -161,6 +167,24 @@ struct SendQueue: ~Copyable {
       message.msg_iovlen = numericCast(count)
       return (offered, sendmsg(socket, &message, Int32(MSG_NOSIGNAL)))
     }
+  }
+
+  /// Sends one of the first messages' packets. Once a block comes, or more than a few messages, all goes
+  /// out as it is.
+  private mutating func sendSmall(on socket: Int32) -> (offered: Int, sent: Int) {
+    guard segments[first].block.isEmpty, byteCount <= NetLimits.smallPacketBytes else {
+      smallPackets = 0
+      return gatherAndSend(on: socket)
+    }
+    let share = (byteCount + smallPackets - 1) / smallPackets
+    let offered = min(byteCount, max(share, NetLimits.leastSmallPacket))
+    let start = textRange.lowerBound
+    let part = UnsafeRawBufferPointer(rebasing: text[start..<(start + offered)])
+    // The end of a record keeps the system from joining it with the next.
+    let flags = Int32(MSG_NOSIGNAL) | Int32(MSG_EOR)
+    let sent = Glibc.send(socket, part.baseAddress, part.count, flags)
+    if sent > 0 { smallPackets -= 1 }
+    return (offered, sent)
   }
 
   private mutating func drop(_ count: Int) {

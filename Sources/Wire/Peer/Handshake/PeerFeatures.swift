@@ -14,6 +14,9 @@ public struct PeerFeatures: OptionSet, Hashable, Sendable {
   /// Can go from the v1 to the v2 swarm of a hybrid torrent, if the answer to its handshake has the
   /// truncated v2 infohash: bit 0x10 of the last byte. BEP 52, "upgrade path".
   public static let v2Upgrade = PeerFeatures(rawValue: 0x10)
+  /// Lacks the info dictionary, and takes it unasked; in an answer: it follows. Bit 0x08 of the fourth
+  /// byte. docs/metadata.md.
+  public static let metadataFirst = PeerFeatures(rawValue: 0x08_0000_0000)
   /// Extension messages: bit 0x10 of the sixth byte. BEP 10.
   public static let extensions = PeerFeatures(rawValue: 0x10_0000)
 }
