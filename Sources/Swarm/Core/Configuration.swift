@@ -76,6 +76,10 @@ public struct TorrentRequest: Sendable {
   /// Whether others are told that we have it, and looked for: else only those find it here who are
   /// connected already, for its dataset, or were told by name. Not for the core, but for who drives it.
   public var isAnnounced = true
+  /// The read key of the private dataset that it belongs to; nil for what is public. Its connections are
+  /// then made and taken by `group` alone, and it is looked for by that. docs/private.md. The key itself is
+  /// not for the core, but for who drives it.
+  public var readKey: ReadKey?
   /// The files that are wanted, by their place in the torrent; nil for all, or none if sparse.
   public var wanted: (@Sendable (Int, FileEntry) -> Bool)?
   /// What is fetched for the sake of reads.

@@ -44,3 +44,12 @@ public struct HashJobID: Hashable, Sendable {
   let rawValue: UInt64
   init(_ rawValue: UInt64) { self.rawValue = rawValue }
 }
+
+/// All who have the read key of one private dataset: its torrents and connections belong to it, and have
+/// nothing to do with those of another group or of none. docs/private.md.
+public struct PrivateGroup: Hashable, Sendable {
+  /// What is derived from the read key, 32 bytes; tells nothing to who has not got the key.
+  public let discoveryID: [UInt8]
+  /// The group of the discovery id.
+  public init(discoveryID: [UInt8]) { self.discoveryID = discoveryID }
+}
