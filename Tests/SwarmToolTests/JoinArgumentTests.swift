@@ -1,4 +1,5 @@
 import Metainfo
+import SwarmNode
 import Testing
 
 @testable import SwarmTool

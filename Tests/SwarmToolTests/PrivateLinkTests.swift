@@ -22,9 +22,9 @@ import Testing
 
   @Test func aLinksReadKeyIsKeptAndUsedFromThenOn() throws {
     let state = try state()
-    var public_ = try link("magnet:?xs=urn:btpk:\(secret.key)")
-    try public_.unlock(in: state)
-    #expect(!public_.isPrivate)
+    var open = try link("magnet:?xs=urn:btpk:\(secret.key)")
+    try open.unlock(in: state)
+    #expect(!open.isPrivate)
     var first = try link(whole + "&tr=http://a.example/&ws=http://b.example/")
     try first.unlock(in: state)
     #expect(first.readKey == readKey && first.trackers.isEmpty && first.webSeeds.isEmpty)

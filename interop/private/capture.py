@@ -4,6 +4,7 @@ public dataset finds all. Then somebody on the same line with the dataset's key 
 import base64
 import filecmp
 import hashlib
+import json
 import os
 import shutil
 import signal
@@ -161,7 +162,7 @@ def publish(name, host, seed, folder):
         file.write(os.urandom(64 << 10))
     result = host.run("publish", os.path.basename(folder), "--message", MESSAGE, "--json")
     report.check(f"{name}: publishes", result.returncode == 0, repr(result.stderr))
-    return __import__("json").loads(result.stdout or b"{}")
+    return json.loads(result.stdout or b"{}")
 
 
 def transfer(name, *extra):
@@ -242,10 +243,9 @@ def stranger(link, started, wanted, seed, joined):
                 time.sleep(SILENCE)
                 for event in ("version", "metadata", "finished", "head"):
                     report.check(f"stranger {number} learns of no {event}",
-                                 joining.wait(event, 0) is None, joining.said())
+                                 joining.wait(event, 0) is None)
                 report.check(f"stranger {number} is connected to nobody", joining.wait(
-                    "peer", 0, lambda each: each.get("state") == "connected") is None,
-                    joining.said())
+                    "peer", 0, lambda each: each.get("state") == "connected") is None)
                 report.equal(f"stranger {number} gets nothing",
                              node.downloaded(joining.status()) or 0, 0)
                 if "x.rk=" in what:
@@ -284,7 +284,7 @@ with tempfile.TemporaryDirectory(prefix="swarm-capture-") as scratch:
         wanted = needles(started, name, read_key)
         report.equal("private: the record shows nothing", seen(capture, wanted, content), set())
         report.equal("private: tshark recognises no BitTorrent",
-                     capture.read("bittorrent", "frame.number"), [])
+                     capture.read("bittorrent", "frame.number")[:5], [])
         for kind in ("bt-dht", "mdns", "udp.dstport == 6771"):
             dht = [word for port in (*DHT_PORTS, *PORTS.values())
                    for word in ("-d", f"udp.port=={port},bt-dht")]

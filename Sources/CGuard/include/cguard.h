@@ -6,6 +6,8 @@
 
 #include <stdbool.h>
 
+#include "carguments.h"
+
 /// Installs the process-wide SIGBUS handler. Call once, before threads start. Returns false when
 /// the system refuses. A SIGBUS outside `cguard_run` still ends the process.
 bool cguard_install(void);

@@ -97,7 +97,7 @@ enum Metrics {
         help: "Connected peers, by encrypted connections.",
         values: datasets.compactMap { dataset in
           guard let transfer = dataset.transfer else { return nil }
-          return ([("dataset", dataset.id)], dataset.isPrivate ? UInt64(transfer.peers) : 0)
+          return ([("dataset", dataset.id)], transfer.group == nil ? 0 : UInt64(transfer.peers))
         }),
       each("swarm_downloaded_bytes_total", .counter, "Bytes of content that came in this run.") {
         $0.downloadedBytes

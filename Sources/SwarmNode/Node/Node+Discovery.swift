@@ -70,6 +70,7 @@ extension Node {
       let name = PrivateKeys(readKey).discoveryInfohash
       torrents[torrent]?.discoveryInfohash = name
       look(for: torrent, [name], isUrgent: true)
+      guard request.isAnnounced else { return }
       // They were found for others of the dataset, and are not told again.
       for (origin, peers) in groupPeers[name] ?? [:] {
         add(peers: Array(peers), from: origin, to: torrent)

@@ -121,8 +121,8 @@ struct Publish: ParsableCommand {
     _ warnings: [String], _ diff: VersionDiff?,
     spread: () throws(Failure) -> Spread = { () throws(Failure) in .nobody }
   ) throws(Failure) {
-    var link = MagnetLink(info, key: source.key)
-    link.readKey = try StateOptions.stateFolder(at: options.statePath).readKey(of: source.key)
+    let state = try options.stateFolder()
+    let link = MagnetLink(info, key: source.key, readKey: try state.readKey(of: source.key))
     let summary = InfoSummary(info)
     if options.isJSON {
       var (nodes, peers, process): (Int?, Int?, Int?) = (nil, nil, nil)

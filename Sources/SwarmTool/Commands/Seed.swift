@@ -102,8 +102,7 @@ struct Seed: ParsableCommand {
   ) throws {
     let info = source.torrent.info
     let key = source.head?.key
-    var link = MagnetLink(info, key: key)
-    link.readKey = readKey
+    let link = MagnetLink(info, key: key, readKey: readKey)
     let summary = InfoSummary(info)
     display.event(
       "started",

@@ -57,7 +57,8 @@ extension Roster {
       let plan = try source.plan(in: state, peers: peers, teller)
       return Planned(
         plan: plan,
-        link: MagnetLink(info, key: published.key), name: info.name.bytes, teller: teller)
+        link: MagnetLink(info, key: published.key, readKey: plan.readKey), name: info.name.bytes,
+        teller: teller)
     }
     let globs = try request.only.map { text in
       guard let glob = Glob(Array(text.utf8)) else {

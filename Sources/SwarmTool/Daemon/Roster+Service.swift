@@ -42,11 +42,7 @@ extension Roster: ControlService {
       guard let key = key(of: entry), let readKey = try state.readKey(of: key) else {
         return view(entry).magnet
       }
-      // With all that the public part of the link says.
-      var link = entry.link
-      if let info = opened(nil, of: entry)?.info { link = MagnetLink(info, key: key) }
-      (link.datasetKey, link.readKey) = (key, readKey)
-      return link.secretURI
+      return MagnetLink(datasetKey: key, readKey: readKey, name: view(entry).name ?? []).secretURI
     } catch { throw .system(error.message) }
   }
 
@@ -290,7 +286,7 @@ extension Roster: ControlService {
     view.isPrivate = member.plan.readKey != nil
     view.path = (member.subject?.content()).flatMap { $0 }
     if let opened {
-      view.magnet = MagnetLink(opened.info, key: view.key).uri
+      view.magnet = MagnetLink(opened.info, key: view.key, readKey: member.plan.readKey).uri
       view.version = opened.version
       view.info = opened.info
       (view.infohashV2, view.infohashV1) = (opened.info.infohashV2, opened.info.infohashV1)

@@ -289,7 +289,6 @@ final class Member {
     guard let torrent, let status = host.node.status(of: torrent) else { return false }
     figures = TransferFigures(status: status)
     figures.onlySeeds = plan.isSeed
-    figures.isPrivate = plan.readKey != nil
     return true
   }
 

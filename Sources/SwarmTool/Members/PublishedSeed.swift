@@ -164,10 +164,12 @@ struct PublicationRun {
 
 extension MagnetLink {
   /// The link of a version of a dataset: the key is what lasts, the infohashes let clients that know
-  /// nothing of keys fetch this version. BEP 46.
-  init(_ info: InfoDictionary, key: DatasetKey?) {
+  /// nothing of keys fetch this version. BEP 46. That of a private dataset has none: such a client would ask
+  /// everybody for them.
+  init(_ info: InfoDictionary, key: DatasetKey?, readKey: ReadKey? = nil) {
     self.init(
-      v1Infohash: info.infohashV1, v2Infohash: info.infohashV2, datasetKey: key,
+      v1Infohash: readKey == nil ? info.infohashV1 : nil,
+      v2Infohash: readKey == nil ? info.infohashV2 : nil, datasetKey: key, readKey: readKey,
       name: info.name.bytes)
   }
 }

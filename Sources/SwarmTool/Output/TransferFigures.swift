@@ -8,8 +8,6 @@ struct TransferFigures: Hashable {
   var status = TorrentStatus()
   /// What block devices did; nil where none is offered.
   var reads: BlockExportFigures?
-  /// Whether it is of a private dataset: all connections are encrypted.
-  var isPrivate = false
   /// Whether nothing is to come, whatever is here.
   var onlySeeds = false
 
@@ -20,6 +18,9 @@ struct TransferFigures: Hashable {
 
   /// Seconds until all is here if it goes on as now; nil when that cannot be said.
   var secondsLeft: UInt64? { onlySeeds ? nil : status.secondsLeft }
+
+  /// Whether it is of a private dataset: all connections are encrypted.
+  private var isPrivate: Bool { status.group != nil }
 
   private var hasAll: Bool { status.isFinished || onlySeeds }
 
