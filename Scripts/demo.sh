@@ -125,7 +125,7 @@ await "version 1" same "$folder/first" "$folder/copies/inventory@1"
 tell "version 1 is in copies/inventory@1, the same byte for byte"
 
 step "The dataset changes: a row more, a new table. The publisher says so; who joined has it soon."
-date -u '+0	%F	(the moment of version 2)' >>"$data/files.tsv"
+printf '0\t%s\t(the moment of version 2)\n' "$(date -u +%F)" >>"$data/files.tsv"
 awk -F '\t' '{ n = split($3, part, "/"); sum["/" part[2] "/" part[3]] += $1 }
   END { for (each in sum) print sum[each] "\t" each }' "$data/files.tsv" | sort -rn >"$data/by-folder.tsv"
 before=$SECONDS
