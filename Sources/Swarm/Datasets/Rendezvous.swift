@@ -53,6 +53,8 @@ public struct Rendezvous {
 
   struct Followed: Sendable {
     let salt: [UInt8]
+    /// Whether its own swarm is among the places.
+    let hasSwarm: Bool
     var head: MutableItem?
     /// Whether the head is not yet stored, and by its publisher's own node: it is stored whoever has it.
     var mustPut = false
@@ -198,7 +200,7 @@ public struct Rendezvous {
   ) {
     advance(to: now)
     guard followed[key] == nil else { return }
-    followed[key] = Followed(salt: salt)
+    followed[key] = Followed(salt: salt, hasSwarm: hasSwarm)
     schedule(.get(key), at: self.now, isUrgent: isUrgent || head == nil)
     if let head { take(head, mustPut: false) }
     guard hasSwarm else { return pump() }
@@ -213,7 +215,11 @@ public struct Rendezvous {
     guard let dataset = followed.removeValue(forKey: key) else { return }
     drop(.get(key))
     drop(.put(key))
-    remove(MutableItem.target(of: key, salt: dataset.salt), now: now)
+    if dataset.hasSwarm {
+      remove(MutableItem.target(of: key, salt: dataset.salt), now: now)
+    } else {
+      pump()
+    }
   }
 
   /// There is a newer head: `isOurs` if this node publishes it, which stores it at once, however many
