@@ -94,8 +94,8 @@ import Testing
         {"event": "status", "done": 1519386624, "wanted": 3221225472, "finished": false, \
         "downloaded": 0, "uploaded": 0, "wasted": 0, "download_saved": 0, \
         "upload_saved": 0, "compressing_peers": 0, "download_rate": 69206016, \
-        "upload_rate": 2097152, "peers": 8, "seeds": 3, "connecting": 0, "known_peers": 12, \
-        "seconds_left": 25, "waiting": null, \
+        "upload_rate": 2097152, "peers": 8, "seeds": 3, "private_dataset": false, "encrypted_peers": 0, \
+        "connecting": 0, "known_peers": 12, "seconds_left": 25, "waiting": null, \
         "reads": null}
         """)
     #expect(JSON.list([.object([]), .list([]), .text("a\nb")]).line == #"[{}, [], "a\nb"]"#)
