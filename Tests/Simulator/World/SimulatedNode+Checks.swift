@@ -36,7 +36,8 @@ extension SimulatedNode {
     if status.doneBytes > status.wantedBytes {
       world.fail("host \(number) has \(status.doneBytes) of \(status.wantedBytes) bytes")
     }
-    history.append((now, status.doneBytes))
+    if isOpened { ownWantedBytes = min(ownWantedBytes, status.wantedBytes) }
+    history.append((now, status.doneBytes - min(status.doneBytes, bytesForReads(status))))
     if history.count > 64 { history.removeFirst(32) }
     if status.isFinished, finishedAt == nil {
       finishedAt = now
@@ -56,12 +57,18 @@ extension SimulatedNode {
     }
     // Claims are examined after the start; what is downloaded meanwhile cannot stand for them.
     let wanted = wantedBytes
-    let room = wanted - min(wanted, promise) + UInt64(blockLength)
+    let room =
+      wanted - min(wanted, promise) + UInt64(blockLength) + bytesForReads(status)
     if status.downloadedBytes > status.wastedBytes + room {
       world.fail(
         "host \(number) had \(promise) bytes before the crash, has \(status.doneBytes), and has "
           + "downloaded \(status.downloadedBytes) of the \(wanted - min(wanted, promise)) missing")
     }
+  }
+
+  /// Bytes that are wanted only because somebody read in their pieces, and no more after the next start.
+  private func bytesForReads(_ status: TorrentStatus) -> UInt64 {
+    status.wantedBytes - min(status.wantedBytes, ownWantedBytes)
   }
 
   /// Bytes of the files that the node wants.

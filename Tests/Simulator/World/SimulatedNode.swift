@@ -75,6 +75,8 @@ final class SimulatedNode {
   var isOpened = false
   /// When all that was wanted was there for the first time in any run.
   var finishedAt: Duration?
+  /// The least that was wanted: what is wanted without reads.
+  var ownWantedBytes = UInt64.max
   /// Bytes that were here at times, in this run.
   var history: [(time: Duration, done: UInt64)] = []
   /// Bytes that must be there after a crash; nil when nothing is promised.
