@@ -141,7 +141,7 @@ extension Swarm {
     if let request = peer.takeRequest(block) {
       if request.isRelayed {
         noteRelayed(peer, request)
-      } else {
+      } else if !isAnswerToCancelled(peer, after: now - request.since) {
         adaptPipeline(peer, latency: now - request.since)
         if request.isUrgent { peer.answerTime.add(now - request.since) }
       }
@@ -157,6 +157,14 @@ extension Swarm {
         close(peer, .misconduct("it sends blocks that nobody asked for"))
       }
     }
+  }
+
+  /// Whether a block came so soon that it must have been sent for a request that was cancelled, and asked for
+  /// again: then its time says nothing of the line, and a wrong least would keep the pipeline short for ever.
+  private func isAnswerToCancelled(_ peer: Peer, after time: Duration) -> Bool {
+    guard peer.forgiven > 0 else { return false }
+    // Who does not know rejects leaves the count as it is.
+    return peer.latency.map { time < $0 } ?? peer.isFast
   }
 
   private mutating func takeData(
