@@ -154,7 +154,8 @@ def keys_move(first):
         result = run("key", "import", *words, "--state", "moved", stdin=secret)
         report.equal(name, (result.returncode, result.stdout), (0, key.encode() + b"\n"))
     report.equal("key list", run_json("key", "list", "--state", "moved")[0]["keys"],
-                 [{"dataset_key": key, "version": None, "infohash_v2": None, "paths": []}])
+                 [{"dataset_key": key, "version": None, "infohash_v2": None, "private_dataset": False,
+                   "paths": []}])
     report.equal("key list, at home", [[each["version"], each["paths"]] for each in
                                        run_json("key", "list", "--state", "state")[0]["keys"]],
                  [[3, [os.path.realpath("data")]]])

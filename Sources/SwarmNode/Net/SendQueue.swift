@@ -34,6 +34,8 @@ struct SendQueue: ~Copyable {
   private(set) var byteCount = 0
   /// How many packets are still sent small on purpose.
   private var smallPackets: Int
+  /// Whether anything went out.
+  private var hasBegun = false
 
   /// An empty queue, whose first messages go out in so many packets: see `NetLimits.smallPackets`.
   init(smallPackets: Int = 0) { self.smallPackets = smallPackets }
@@ -177,13 +179,15 @@ struct SendQueue: ~Copyable {
       return gatherAndSend(on: socket)
     }
     let share = (byteCount + smallPackets - 1) / smallPackets
-    let offered = min(byteCount, max(share, NetLimits.leastSmallPacket))
+    // Not all who read a handshake expect one in parts.
+    let least = hasBegun ? NetLimits.leastSmallPacket : Handshake.byteCount
+    let offered = min(byteCount, max(share, least))
     let start = textRange.lowerBound
     let part = UnsafeRawBufferPointer(rebasing: text[start..<(start + offered)])
     // The end of a record keeps the system from joining it with the next.
     let flags = Int32(MSG_NOSIGNAL) | Int32(MSG_EOR)
     let sent = Glibc.send(socket, part.baseAddress, part.count, flags)
-    if sent > 0 { smallPackets -= 1 }
+    if sent > 0 { (smallPackets, hasBegun) = (smallPackets - 1, true) }
     return (offered, sent)
   }
 

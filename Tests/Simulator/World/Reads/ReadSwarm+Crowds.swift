@@ -67,7 +67,7 @@ extension ReadSwarm {
     let alone = read(ranges, depth: 1, by: first, pauses: pauses)
     world.run(until: world.now + .seconds(100), unless: { alone.isDone })
     world.run(until: world.now + .seconds(2))
-    let fetched = first.receivedBytes
+    let fetched = Int(first.downloadedBytes)
     first.stop()
     world.run(until: world.now + .seconds(5))
     let before = source.uploadedBytes
