@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "../lib"))
@@ -165,6 +166,13 @@ def walk_far(key, port):
         publish("--no-spread")
     with node.seed("data", "p", "127.0.0.1:0", "--dht-node", f"127.0.0.1:{port}", *ALONE) as seed:
         report.check("the publisher seeds again", node.listening(seed), seed.said())
+        # It takes the seed some seconds to be found, and to tell the DHT.
+        newest, deadline = 0, time.monotonic() + 30
+        while newest < 8 and time.monotonic() < deadline:
+            log, _ = run_json("log", key, "--state", f"near-{time.monotonic_ns()}", "-n", 1,
+                              "--timeout", 20, *asking(port))
+            newest = log["versions"][0]["version"] if log else 0
+        report.equal("its newest version is found", newest, 8)
         log, _ = run_json("log", key, "--state", "far", "--timeout", 60, *asking(port))
         report.equal("all versions are found", [each["version"] for each in log["versions"]],
                      list(range(8, 0, -1)))
