@@ -120,6 +120,7 @@ extension Member {
       let index = besides.firstIndex { $0.version == number }
       // One that is read stays until a later time.
       if let index, host.isOffering(besides[index].torrent) { continue }
+      if let held = heldVersions[number], held.again > .now { continue }
       guard removing.insert(number).inserted else { continue }
       if let index, host.node.status(of: besides[index].torrent) != nil {
         close(index)
@@ -148,26 +149,64 @@ extension Member {
 
   private func remove(_ number: UInt64, by removal: VersionRemoval) {
     host.loop.perform {
-      Result { try removal.remove(number) }.mapError { Failure(Self.text(of: $0)) }
+      Result { try removal.remove(number) }.mapError { RemovalFailure($0) }
     } completion: { [self] result in
       removing.remove(number)
       switch result {
       case .success(let outcome):
-        teller.event(
-          "removed",
-          [
-            ("number", .number(number)), ("files", .number(UInt64(outcome.removed))),
-            ("left", .list(outcome.left.map { .text(printable($0)) })),
-          ])
-        teller.note("the old version \(number) is removed")
-        if let first = outcome.left.first {
-          warn(
-            "of version \(number) \(Quantity.count(outcome.left.count, "file")) stay, which were "
-              + "changed since: \(printable(first))" + (outcome.left.count > 1 ? " and more" : ""))
+        heldVersions[number] = nil
+        tellRemoved(number, outcome)
+      case .failure(let failure) where failure.isHeld:
+        // By another process that reads it; or by what closed it here, which is still on the loop's stack.
+        let pause = heldVersions[number].map { min($0.pause * 2, Self.longestPause) } ?? .seconds(1)
+        heldVersions[number] = (.now + pause, pause)
+        // Once.
+        if pause == .seconds(2) {
+          warn("the old version \(number) cannot be removed yet: \(failure.message)")
         }
       case .failure(let failure):
         warn("the old version \(number) cannot be removed: \(failure.message)")
       }
     }
+  }
+
+  /// Tries to remove again what somebody had.
+  func removeHeld() {
+    let now = ContinuousClock.now
+    let due = heldVersions.filter { $0.value.again <= now }
+    guard !isOver, !due.isEmpty else { return }
+    removeSuperfluous()
+    // The rest is gone, or read again.
+    for number in due.keys where !removing.contains(number) { heldVersions[number] = nil }
+  }
+
+  /// Between two attempts to remove what another process has.
+  private static let longestPause = Duration.seconds(64)
+
+  private func tellRemoved(_ number: UInt64, _ outcome: VersionRemoval.Outcome) {
+    teller.event(
+      "removed",
+      [
+        ("number", .number(number)), ("files", .number(UInt64(outcome.removed))),
+        ("left", .list(outcome.left.map { .text(printable($0)) })),
+      ])
+    teller.note("the old version \(number) is removed")
+    if let first = outcome.left.first {
+      warn(
+        "of version \(number) \(Quantity.count(outcome.left.count, "file")) stay, which were "
+          + "changed since: \(printable(first))" + (outcome.left.count > 1 ? " and more" : ""))
+    }
+  }
+}
+
+/// Why a version is not removed.
+private struct RemovalFailure: Error {
+  let message: String
+  /// Whether somebody takes part in it, who may end.
+  let isHeld: Bool
+
+  init(_ error: any Error) {
+    message = Member.text(of: error)
+    if case .inUse? = error as? StateError { isHeld = true } else { isHeld = false }
   }
 }

@@ -24,6 +24,9 @@ final class Member {
   var opening: Set<UInt64> = []
   /// Old versions that are being removed.
   var removing: Set<UInt64> = []
+  /// Old versions that somebody had when they were to be removed: when that is tried again, and how long
+  /// it was waited for.
+  var heldVersions: [UInt64: (again: ContinuousClock.Instant, pause: Duration)] = [:]
   private let startTime = ContinuousClock.now
   /// Which version it is about; nil where no dataset is followed.
   var follower: HeadFollower?
@@ -265,6 +268,7 @@ final class Member {
     look()
     meetPeers()
     closeIdle()
+    removeHeld()
     surroundings.tick()
     plan.search?.versions.tick()
   }
