@@ -147,7 +147,7 @@ def follow_and_remove(key, port):
             report.check(f"version {number} is whole", join.wait(
                 "finished", 60, lambda each: each["path"].endswith(f"@{number}")) is not None,
                 join.said())
-        removed = join.wait("removed", 90, lambda each: each["number"] == 3)
+        removed = join.wait("removed", 20, lambda each: each["number"] == 3)
         report.check("version 3 is removed, but not what was changed", removed is not None
                      and removed["left"] == [os.path.realpath("f") + "/data@3/small"],
                      repr(removed) + join.said())
