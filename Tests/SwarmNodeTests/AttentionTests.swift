@@ -1,3 +1,4 @@
+import CUV
 import Testing
 
 @testable import SwarmNode
@@ -81,5 +82,29 @@ import Testing
     for _ in 0..<100 { bench.asksMore() }
     #expect(!bench.waits(after: [1]))
     #expect(bench.waits(after: quick))
+  }
+
+  /// A hook keeps the loop awake until it is stopped, and does not keep it running.
+  @Test func aHookIsCalledUntilItIsStopped() {
+    let loop = EventLoop()
+    var calls = 0
+    var hook: IdleHook?
+    var timer: DeadlineTimer?
+    hook = IdleHook(on: loop) {
+      calls += 1
+      if calls == 5 { hook?.stop() }
+    }
+    timer = DeadlineTimer(on: loop) {
+      hook?.close()
+      timer?.close()
+    }
+    hook?.start()
+    hook?.start()
+    timer?.set(milliseconds: 20)
+    loop.run()
+    #expect(calls == 5)
+    hook?.start()
+    loop.run()
+    #expect(calls == 5)
   }
 }

@@ -43,7 +43,9 @@ extension Swarm {
     put(requests, to: peer, torrent, piece)
     if let block = request.take() {
       peer.put(.request(block))
-      put(layers, to: peer, torrent, piece)
+      // A block is read from disk before it is sent, so that hashes overtake it; the first one is
+      // not to wait behind 16 KiB of them. Ours know the leaves, and if not are asked again behind it.
+      if peer.readsID == 0 || peer.download.total > 0 { put(layers, to: peer, torrent, piece) }
     }
     torrent.data?.hashAskings[piece] = Torrent.HashAsking(
       peer: peer.id, since: now, refused: before?.refused ?? [],

@@ -66,10 +66,11 @@ public enum ReadSwarm {
   }
 
   static func reader(
-    _ scenario: Scenario, of others: [PeerEndpoint], on host: Host? = nil,
-    _ change: (inout ReadingPolicy) -> Void
+    _ scenario: Scenario, of others: [PeerEndpoint], on host: Host? = nil, isLink: Bool = false,
+    _ change: (inout ReadingPolicy) -> Void = { _ in }
   ) -> SimulatedNode {
     var plan = plan(scenario, .owned)
+    if isLink { plan.source = scenario.link() }
     plan.peers = others
     plan.reading = .sparse
     change(&plan.reading)
