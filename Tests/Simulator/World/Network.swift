@@ -20,6 +20,8 @@ final class Network {
   var refusalChance = 0.0
   /// How much a socket holds, as powers of two of bytes.
   var windowBits = 14...20
+  /// Bytes that arrive together, at most: of a portion all wait for its last one.
+  var largestPortion = 1 << 20
   /// How likely a portion of bytes is cut small.
   var shredChance = 0.02
 

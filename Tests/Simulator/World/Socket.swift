@@ -166,7 +166,7 @@ final class Socket {
   private func chunkLimit() -> Int {
     let random = Double.random(in: 0..<1, using: &network.random)
     // No portion holds the line for long: others share it.
-    let share = min(1 << 20, max(1_400, Int(host.uploadRate / 16)))
+    let share = min(network.largestPortion, max(1_400, Int(host.uploadRate / 16)))
     if random < network.shredChance / 8 { return Int.random(in: 1...16, using: &network.random) }
     if random < network.shredChance { return Int.random(in: 1...2_000, using: &network.random) }
     return Int.random(in: min(share, 1_400)...share, using: &network.random)

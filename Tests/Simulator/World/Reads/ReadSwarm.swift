@@ -57,6 +57,8 @@ public enum ReadSwarm {
 
   static func host(_ scenario: Scenario) -> Host {
     scenario.network.windowBits = 21...21
+    // A block at the most: what is asked for together would stay together for ever.
+    scenario.network.largestPortion = 16_384
     return scenario.network.addHost(
       uploadRate: rate, downloadRate: rate, latency: roundTrip / 4)
   }
