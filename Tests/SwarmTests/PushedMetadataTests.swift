@@ -61,7 +61,7 @@ import Wire
       }
       while let effect = joiner.nextEffect() {
         switch consume effect {
-        case .connect(let id, _): atJoiner = id
+        case .connect(let id, _, _): atJoiner = id
         case .send(_, .bytes(let bytes)): toSeed += bytes
         case .prepare(_, let info, _): found = info
         default: break
