@@ -89,7 +89,7 @@ import Wire
     world.answer(world.seed)
     #expect(node.ended[read] == .some(nil))
     let late = try world.peer(world.readers[0])
-    let first = try #require(late.isSlowUntil)
+    let first = try #require(late.slow?.until)
     #expect(first > node.now && first <= node.now + ReadLimits.slowTime)
     // Nothing is got through it for a while, and then for longer when it is late again.
     world.tell(0, [8])
@@ -102,8 +102,26 @@ import Wire
     #expect(world.asked(world.seed).isEmpty)
     node.pass(.milliseconds(300))
     #expect(world.asked(world.seed) == [9])
-    let second = try #require(late.isSlowUntil)
+    let second = try #require(late.slow?.until)
     #expect(second > node.now + ReadLimits.slowTime)
+  }
+
+  @Test func whoHasSaidNothingSinceItWasLateIsPassedOver() throws {
+    let world = try CrowdWorld(readers: 1)
+    let node = world.node
+    world.tell(0, [5, 6, 7])
+    _ = world.read(5)
+    node.pass(.milliseconds(250))
+    #expect(world.asked(world.seed) == [5])
+    world.answer(world.seed)
+    node.pass(.seconds(3))
+    _ = world.read(6)
+    #expect(world.asked(world.seed) == [6], "it may be gone")
+    world.answer(world.seed)
+    world.tell(0, [9])
+    _ = world.read(7)
+    #expect(world.asked(world.seed).isEmpty)
+    #expect(world.asked(world.readers[0]).contains(7))
   }
 
   @Test func liarIsBannedAndTheReaderGetsTheRightBytes() throws {

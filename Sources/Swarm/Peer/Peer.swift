@@ -123,8 +123,8 @@ final class Peer {
   var declined = RecentBlocks()
   /// How many it rejected since it last sent one that it got for us.
   var declines = 0
-  /// Until when nothing is got through it, since it was slow.
-  var isSlowUntil: Duration?
+  /// When it was slow, and until when nothing is got through it because of that.
+  var slow: (since: Duration, until: Duration)?
   /// How often it was slow, and how many answers came in time since.
   var slips = 0
   var timely = 0

@@ -33,7 +33,7 @@ extension Swarm {
 
   private func canPassOn(_ peer: Peer) -> Bool {
     peer.readsID != 0 && !peer.isSeed && !peer.peerChoking && !peer.isSnubbed && peer.canBeAsked
-      && peer.isSlowUntil.map { $0 <= now } ?? true
+      && !peer.isSlow(now)
   }
 
   /// A block came through the peer.
@@ -54,8 +54,8 @@ extension Swarm {
   /// What goes through the peer was late: nothing does for a while.
   func noteSlow(_ peer: Peer) {
     // All that it was asked for is late then: that is no news.
-    guard peer.isSlowUntil.map({ $0 <= now }) ?? true else { return }
-    peer.isSlowUntil = now + ReadLimits.slowTime * (1 << peer.slips)
+    guard peer.slow.map({ $0.until <= now }) ?? true else { return }
+    peer.slow = (now, now + ReadLimits.slowTime * (1 << peer.slips))
     peer.slips = min(peer.slips + 1, ReadLimits.slips - 1)
     peer.timely = 0
   }

@@ -305,8 +305,12 @@ extension Swarm {
 extension Peer {
   /// Whether it told that it will have the block, and was not late of late.
   func passesOn(_ block: BlockIndex, _ now: Duration) -> Bool {
-    promised.contains(block) && !peerChoking && isSlowUntil.map { $0 <= now } ?? true
-      && !hasDeclined(block, now)
+    promised.contains(block) && !peerChoking && !isSlow(now) && !hasDeclined(block, now)
+  }
+
+  /// Whether it was late of late, or has said nothing at all since.
+  func isSlow(_ now: Duration) -> Bool {
+    slow.map { $0.until > now || lastReceived <= $0.since } ?? false
   }
 
   /// Whether it rejected the block just now, which it was to get for us.

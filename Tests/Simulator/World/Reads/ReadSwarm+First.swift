@@ -17,7 +17,7 @@ extension ReadSwarm {
     do {
       let scenario = try Scenario(seed: seed) { random in
         try Dataset(
-          kind: .v2, sizes: [10 << 20], pieceLength: pieceLength, random: &random)
+          kind: .v2, sizes: [4 << 20], pieceLength: pieceLength, random: &random)
       }
       defer { scenario.tearDown() }
       let giver = Self.seed(scenario)
@@ -47,6 +47,6 @@ extension ReadSwarm {
       node.world.after(.microseconds(100)) { readWhenPossible(node, ended: ended) }
       return
     }
-    node.beginRead(5_000_000..<5_004_096, of: file, timeout: .seconds(10), ended: ended)
+    node.beginRead(3_000_000..<3_004_096, of: file, timeout: .seconds(10), ended: ended)
   }
 }
