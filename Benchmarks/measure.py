@@ -3,6 +3,7 @@ contestants: programs that seed and fetch. Uses the interop scripts' clients."""
 import json
 import os
 import platform
+import shutil
 import statistics
 import subprocess
 import sys
@@ -100,6 +101,29 @@ class Table:
             ratios = (f"{key} {self.median(best, key) / max(self.median(ours, key), 1e-9):.2f}"
                       for key in (by, *also))
             print(f"{ours}: times less than {best}, the fastest: " + ", ".join(ratios))
+
+
+def transfer(contestant, seed_place, leech_place, target, check=lambda: None):
+    """One seed, and one leech that brings all into `target`, which is made and removed. Figures of both, from the
+    start of the leech until it has all; `check` is called while both are still there."""
+    os.mkdir(target)
+    seed = contestant.seed(seed_place)
+    leech = None
+    try:
+        before = cpu(seed.pid)
+        leech = contestant.leech(target, leech_place, [seed_place])
+        wall, start_up = contestant.finish(leech)
+        cpu_leech, cpu_seed = cpu(leech.pid) - start_up, cpu(seed.pid) - before
+        peaks = [memory(each.pid) for each in (leech, seed)]
+        check()
+        return {"wall s": wall, "CPU s": cpu_leech + cpu_seed, "leech CPU s": cpu_leech,
+                "seed CPU s": cpu_seed, "leech MiB": peaks[0][0], "seed MiB": peaks[1][0],
+                "leech anon MiB": peaks[0][1], "seed anon MiB": peaks[1][1]}
+    finally:
+        for each in (leech, seed):
+            if each:
+                each.kill() if hasattr(each, "kill") else each.stop()
+        shutil.rmtree(target, ignore_errors=True)
 
 
 class Ours:

@@ -6,7 +6,6 @@ peak resident memory. Asserts nothing about time. In a network of its own: root.
 """
 import argparse
 import os
-import shutil
 import sys
 import tempfile
 
@@ -78,24 +77,6 @@ def contestants(scratch, path):
     return found
 
 
-def once(contestant, target):
-    os.mkdir(target)
-    seed = contestant.seed(SEED)
-    leech = None
-    try:
-        before = measure.cpu(seed.pid)
-        leech = contestant.leech(target, LEECH, [SEED])
-        wall, start_up = contestant.finish(leech)
-        return {"wall s": wall, "leech CPU s": measure.cpu(leech.pid) - start_up,
-                "seed CPU s": measure.cpu(seed.pid) - before,
-                "leech MiB": measure.memory(leech.pid)[0], "seed MiB": measure.memory(seed.pid)[0]}
-    finally:
-        for each in (leech, seed):
-            if each:
-                each.kill() if hasattr(each, "kill") else each.stop()
-        shutil.rmtree(target, ignore_errors=True)
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--size", type=measure.size, default=1 << 30, help="bytes; 1G without")
@@ -117,7 +98,7 @@ def main():
         for _ in range(options.runs):
             for name, each in list(cases.items()):
                 try:
-                    table.add(name, **once(each, os.path.join(scratch, "target")))
+                    table.add(name, **measure.transfer(each, SEED, LEECH, os.path.join(scratch, "target")))
                 except (RuntimeError, OSError) as error:
                     print(f"{name}: FAILED: {error}", file=sys.stderr)
                     del cases[name]

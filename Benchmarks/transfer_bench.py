@@ -6,7 +6,6 @@ leech's whole; peak resident memory. Asserts nothing about time. In a network of
 """
 import argparse
 import os
-import shutil
 import sys
 import tempfile
 
@@ -45,27 +44,11 @@ def contestants(scratch, path, tracker, with_transmission):
 
 
 def once(contestant, path, target, is_compared):
-    os.mkdir(target)
-    seed = contestant.seed(SEED)
-    leech = None
-    try:
-        before = measure.cpu(seed.pid)
-        leech = contestant.leech(target, LEECH, [SEED])
-        wall, start_up = contestant.finish(leech)
-        cpu_leech, cpu_seed = measure.cpu(leech.pid) - start_up, measure.cpu(seed.pid) - before
-        peaks = [measure.memory(each.pid) for each in (leech, seed)]
-        if is_compared:
-            wrong = contents.difference_soon(path, os.path.join(target, os.path.basename(path)))
-            if wrong:
-                raise RuntimeError(wrong)
-        return {"wall s": wall, "CPU s": cpu_leech + cpu_seed, "leech CPU s": cpu_leech,
-                "seed CPU s": cpu_seed, "leech MiB": peaks[0][0], "seed MiB": peaks[1][0],
-                "leech anon MiB": peaks[0][1], "seed anon MiB": peaks[1][1]}
-    finally:
-        for each in (leech, seed):
-            if each:
-                each.kill() if hasattr(each, "kill") else each.stop()
-        shutil.rmtree(target, ignore_errors=True)
+    def compare():
+        wrong = contents.difference_soon(path, os.path.join(target, os.path.basename(path)))
+        if wrong:
+            raise RuntimeError(wrong)
+    return measure.transfer(contestant, SEED, LEECH, target, *([compare] if is_compared else []))
 
 
 def bench(base, tracker, options):

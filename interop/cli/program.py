@@ -12,6 +12,7 @@ import sys
 import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
+import node
 import trees
 from report import Report
 from swarm import PROGRAM, run, run_json
@@ -307,6 +308,20 @@ def arguments():
     report.check("nothing was written", not os.path.exists("never"))
 
 
+def hidden_words():
+    """A read key that was given as a word is hidden from who looks at the program's words (/proc), and no more."""
+    key, secret = "ab" * 32, "cd" * 32
+    link = f"magnet:?xs=urn:btpk:{key}&x.rk={secret}&dn=records"
+    with node.Node("join", link, "--state", "state", "--listen", "127.0.0.1:0", "--no-dht", "--no-lan",
+                   "--no-mapping") as joining:
+        joining.wait("started", 30)
+        with open(f"/proc/{joining.pid}/cmdline", "rb") as file:
+            words = file.read().split(b"\0")
+        report.check("the program runs", joining.is_alive() and b"join" in words, joining.said())
+        report.check("a read key is not among its words", secret.encode() not in b"\0".join(words))
+        report.check("all else is", link.replace(secret, "*" * 64).encode() in words, repr(words))
+
+
 with tempfile.TemporaryDirectory(prefix="swarm-program-") as scratch:
     PROGRAM = os.path.abspath(PROGRAM)
     os.chdir(scratch)
@@ -328,6 +343,6 @@ with tempfile.TemporaryDirectory(prefix="swarm-program-") as scratch:
     os.mkfifo("pipe")
     os.symlink("pipe", "to-pipe")
     for test in (json_documentation, targets, streams, interrupted, readable, changing, holes,
-                 same_infohash, libraries, arguments):
+                 same_infohash, libraries, arguments, hidden_words):
         test()
 report.finish()

@@ -9,10 +9,12 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 import termios
 import threading
 import time
 
+import isolate
 from swarm import PROGRAM
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -31,6 +33,17 @@ def image():
         subprocess.run([SCRIPT, made], check=True, timeout=400)
         os.rename(made, found)
     return os.path.realpath(found)
+
+
+def isolated():
+    """isolate.isolated(), once the machine's files were made out there, where the network is. Needs root."""
+    if os.environ.get(isolate.MARK) != "inside":
+        if os.geteuid() != 0:
+            print("SKIPPED: only root can make the machine")
+            print("0 passed, 0 failed", flush=True)
+            sys.exit(0)
+        image()
+    isolate.isolated()
 
 
 def md5(path):
