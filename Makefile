@@ -32,7 +32,7 @@ uninstall: ## Takes away what install put there
 	@Scripts/install.sh uninstall
 test: deps ## All tests of the package
 	$(SWIFT) test --parallel --disable-xctest
-check: lint test build sim interop ## What CI runs: lint, tests with the fuzzers' corpora, release build, simulator, interop
+check: lint test build docs sim interop ## What CI runs: lint, tests with the fuzzers' corpora, release build, documentation, simulator, interop
 lint: ## Swift format, shellcheck, Python syntax
 	@Scripts/deps.sh --lint
 	$(SWIFT) format lint -r --strict $(SWIFT_SOURCES)
