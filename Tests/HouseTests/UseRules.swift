@@ -115,8 +115,8 @@ enum UseRules {
 
   /// Folders that a line of a picture names: "Core" for `Core/`.
   private static func folders(in line: Substring) -> [String] {
-    line.split { " ,;:".contains($0) }.filter { $0.count > 1 && $0.last == "/" }
-      .map { String($0.dropLast()) }
+    let parts: [Substring] = line.split(whereSeparator: { " ,;:".contains($0) })
+    return parts.filter { $0.count > 1 && $0.last == "/" }.map { String($0.dropLast()) }
   }
 
   private static func isMissing(
