@@ -22,28 +22,30 @@ build: deps ## The program in release, with no Swift needed to run it: .build/re
 demo: build ## A dataset shared, followed and updated; a machine that boots from the swarm: minutes, and nothing stays
 	@Scripts/deps.sh --demo
 	Scripts/demo.sh
-docs: build ## Man pages and shell completions, in .build/share
+docs: build ## Man pages and shell completions, in .build/share; the libraries as HTML, in .build/share/doc
 	@Scripts/deps.sh --docs
 	python3 -B Scripts/manual.py .build/release/swarm .build/share
+	Scripts/libraries.sh .build/release .build/share/doc
 install: ## Program, man pages, completions, systemd units: sudo make install PREFIX=/usr/local (after make build)
 	@Scripts/install.sh install
 uninstall: ## Takes away what install put there
 	@Scripts/install.sh uninstall
 test: deps ## All tests of the package
 	$(SWIFT) test --parallel --disable-xctest
-check: lint test build sim interop ## What CI runs: lint, tests with the fuzzers' corpora, release build, simulator, interop
+check: lint test build docs sim interop ## What CI runs: lint, tests with the fuzzers' corpora, release build, documentation, simulator, interop
 lint: ## Swift format, shellcheck, Python syntax
 	@Scripts/deps.sh --lint
 	$(SWIFT) format lint -r --strict $(SWIFT_SOURCES)
 	shellcheck .ci/run $(call scripts,sh)
 	python3 -B Scripts/python_syntax.py $(call scripts,py)
+	python3 -B Benchmarks/figures.py --check README.md
 sim: deps ## Simulated swarms with all that goes wrong: SEEDS=1-200; SEED=7 prints the events of one
 	$(SWIFT) build -c release --product swarm-sim
 	.build/release/swarm-sim $(SEED)
 	@[ "$(SEED)" != "$(SEEDS)" ] || { .build/release/swarm-sim --crowd 1 && .build/release/swarm-sim --heads 1-3 && .build/release/swarm-sim --dht 1-2 && .build/release/swarm-sim --dht 3-3 --nodes 200 && .build/release/swarm-sim --reads 1-2 && .build/release/swarm-sim --terabyte; }
 fuzz: deps ## Each fuzzer for FUZZ_SECONDS (60) seconds
 	Tests/Fuzz/fuzz.sh $(FUZZ_SECONDS)
-bench: build ## Figures beside other programs'; BENCH_ARGUMENTS="--size 256M --runs 3"
+bench: build ## Every figure beside other programs', and one table at the end; BENCH_ARGUMENTS="--quick" is small
 	Benchmarks/run.sh $(BENCH_ARGUMENTS)
 interop: build ## Against programs that others wrote
 	$(SWIFT) build -c release --static-swift-stdlib --product swarm-map

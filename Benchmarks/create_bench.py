@@ -140,7 +140,7 @@ def measure(cases, output, options):
 def record(options, **figures):
     if options.json:
         with open(options.json, "a") as file:
-            file.write(json.dumps({"bytes": options.size, **figures}) + "\n")
+            file.write(json.dumps({"bench": "create", "bytes": options.size, **figures}) + "\n")
 
 
 def timed(command):

@@ -65,12 +65,20 @@ def fill(path, byte_count):
             left -= file.write(os.urandom(min(left, 1 << 22)))
 
 
-class Table:
-    """Figures by case; medians, and each single one as JSON where asked for."""
+def medium(folder):
+    """"tmpfs", or "disk" for everything else."""
+    said = subprocess.run(["stat", "-f", "-c", "%T", folder], capture_output=True, text=True, check=True)
+    return "tmpfs" if said.stdout.strip() == "tmpfs" else "disk"
 
-    def __init__(self, path=None):
+
+class Table:
+    """Figures by case; medians, and each single one as JSON where asked for: figures.py reads them.
+    `where` tells those apart that are measured in several places."""
+
+    def __init__(self, path=None, where=""):
         self.rows = {}
-        self.path = path
+        self.path, self.where = path, where
+        self.bench = os.path.basename(sys.argv[0]).removesuffix("_bench.py")
 
     def add(self, case, **figures):
         self.rows.setdefault(case, []).append(figures)
@@ -78,7 +86,7 @@ class Table:
               file=sys.stderr, flush=True)
         if self.path:
             with open(self.path, "a", encoding="utf-8") as file:
-                file.write(json.dumps({"case": case, **figures}) + "\n")
+                file.write(json.dumps({"bench": self.bench, "where": self.where, "case": case, **figures}) + "\n")
 
     def median(self, case, key):
         return statistics.median(row[key] for row in self.rows[case])

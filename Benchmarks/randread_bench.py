@@ -69,9 +69,9 @@ def main():
         cases = {name: each for name, each in cases.items()
                  if any(word in name for word in options.only.split(","))}
     for rtt in map(int, options.rtt.split(",")):
-        table = measure.Table(options.json)
         with tempfile.TemporaryDirectory(prefix="swarm-reads-", dir=options.folder) as scratch, \
                 wan.Network(2, rtt, options.rate, scratch) as net:
+            table = measure.Table(options.json, net.title)
             path = os.path.join(scratch, "seed", "disk.img")
             measure.fill(path, options.size)
             tracker = disks.tracker(net)

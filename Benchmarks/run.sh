@@ -20,7 +20,11 @@
 #   first      until a node has its first verified bytes; --rtt --runs
 #   huge       a sparse image of 1 TiB: time and memory; --runs --reads --piece
 #
-# All of them without a name; then the options are those that each knows: --runs, --size, --json.
+# All of them without a name; then the options are those that each knows: --runs, --size, --json. At the end
+# comes one table with every figure that README quotes (figures.py; also of files that --json wrote before).
+#
+#   Benchmarks/run.sh --quick      all of them, small: whether they run. Its figures tell little.
+#
 # All but create make a network of their own, and so need root.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -51,4 +55,56 @@ for each in "${benches[@]}"; do
     exit
   fi
 done
-for each in "${benches[@]}"; do bench "$each" "$@"; done
+
+# What each does when it need not tell much.
+quick() {
+  case $1 in
+    create | private) echo --size 64M --runs 1 ;;
+    transfer) echo --size 64M --runs 1 --folders /dev/shm ;;
+    fanout) echo --size 32M --runs 1 ;;
+    compression) echo --size 32M --image-size 32M --runs 1 ;;
+    idle) echo --torrents 100 --seconds 2 --minutes 0 --runs 1 ;;
+    discovery) echo --parts joins,items --runs 1 ;;
+    update) echo --size 64M --folders /dev/shm --runs 1 ;;
+    nbd) echo --size 64M --seconds 1 --runs 1 ;;
+    randread) echo --size 64M --reads 30 --seconds 5 --rtt 40 --runs 1 ;;
+    boot) echo --only local,swarm --runs 1 ;;
+    first) echo --size 64M --runs 2 ;;
+    huge) echo --reads 500 --runs 1 ;;
+    *) echo --runs 1 ;;
+  esac
+}
+
+recorded=$(mktemp)
+trap 'rm -f "$recorded"' EXIT
+is_quick=""
+arguments=()
+while [ $# -gt 0 ]; do
+  case $1 in
+    --quick) is_quick=yes ;;
+    --json)
+      trap - EXIT
+      rm -f "$recorded"
+      recorded=$2
+      shift
+      ;;
+    *) arguments+=("$1") ;;
+  esac
+  shift
+done
+failed=()
+for each in "${benches[@]}"; do
+  name=${each%_bench.py}
+  echo "== $name"
+  small=()
+  if [ "$is_quick" ]; then read -ra small < <(quick "$name"); fi
+  # One that fails takes nothing from the others' figures.
+  bench "$each" "${small[@]}" "${arguments[@]}" --json "$recorded" || failed+=("$name")
+done
+echo "== every figure that README quotes"
+"${python[@]}" Benchmarks/figures.py "$recorded"
+if [ -n "$is_quick" ]; then echo "All of it was small (--quick): nothing to be quoted."; fi
+if [ ${#failed[@]} -gt 0 ]; then
+  echo "not to their end: ${failed[*]}" >&2
+  exit 1
+fi

@@ -52,7 +52,7 @@ def once(contestant, path, target, is_compared):
 
 
 def bench(base, tracker, options):
-    table = measure.Table(options.json)
+    table = measure.Table(options.json, measure.medium(base))
     with tempfile.TemporaryDirectory(prefix="swarm-bench-", dir=base) as scratch:
         path = os.path.join(scratch, "seed", "content.bin")
         measure.fill(path, options.size)

@@ -167,7 +167,7 @@ def main():
     measure.describe_machine()
     measure.say_load()
     for base in chosen.folders.split(","):
-        table = measure.Table(chosen.json)
+        table = measure.Table(chosen.json, measure.medium(base))
         for _ in range(chosen.runs):
             try:
                 table.add(f"swarm, {base}", **once(base, chosen.size))

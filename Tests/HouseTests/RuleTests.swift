@@ -110,6 +110,26 @@ import Testing
     #expect(UseRules.links([page], allPaths: paths).map(\.line) == [2, 3])
   }
 
+  @Test func goneName() {
+    let page = SourceFile(
+      path: "ARCHITECTURE.md",
+      text: """
+        `Sources/Store/Tree.swift`, `Tree.swift`, `HashTree`, `HashTree.grow`; `make`, `GitHub2x`, `Range`
+        `Sources/Store/` `Sources/Gone/A.swift`
+        `Gone.swift` is not
+        `HashForest` is not, `HashTree.shrink` neither
+        ```
+        Store/  trees; Gone/ was
+        ```
+        `https://example.org/HashForest` `--NoOption` Gone.swift
+        """)
+    let code = SourceFile(
+      path: "Sources/Store/Tree.swift", text: "struct HashTree { func grow() {} }")
+    let known = SourceFile(path: "Tests/a.swift", text: "let GitHub2x = 1")
+    let found = UseRules.names([page, code, known], allPaths: [page.path, code.path])
+    #expect(found.map(\.line) == [2, 3, 4, 4, 6])
+  }
+
   @Test func longFile() {
     let text = String(repeating: "\n", count: TextRules.longestFile)
     #expect(TextRules.length([SourceFile(path: "a.swift", text: text)]).count == 1)

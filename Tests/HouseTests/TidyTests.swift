@@ -23,6 +23,10 @@ import Testing
     expectNone(UseRules.links(Repository.files, allPaths: Repository.paths))
   }
 
+  @Test func whatDocumentsNameIsThere() {
+    expectNone(UseRules.names(Repository.files, allPaths: Repository.paths))
+  }
+
   @Test func filesAreShort() { expectNone(TextRules.length(Repository.files)) }
 
   @Test func linesAreClean() { expectNone(TextRules.lines(Repository.files)) }

@@ -65,6 +65,85 @@ enum UseRules {
     }
   }
 
+  /// What a Markdown file names in backquotes is there: paths below the folders of code, files of
+  /// code by their names, types by theirs. In ARCHITECTURE.md also the folders of the house's picture.
+  static func names(_ files: [SourceFile], allPaths: [String]) -> [Finding] {
+    var known = Set(allPaths)
+    for path in allPaths {
+      let parts = path.split(separator: "/")
+      known.insert(String(parts.last ?? ""))
+      for count in 1..<max(1, parts.count) {
+        known.insert(parts[..<count].joined(separator: "/"))
+        known.insert(String(parts[count - 1]))
+      }
+    }
+    let words = Set(
+      files.filter { $0.isSwift || $0.isScript }.flatMap {
+        $0.text.utf8.split { !isWord($0) }.map { String(Substring($0)) }
+      })
+    return files.filter { $0.path.hasSuffix(".md") }.flatMap { page -> [Finding] in
+      var isPicture = false
+      return zip(1..., page.lines).flatMap { number, line -> [Finding] in
+        if line.hasPrefix("```") {
+          isPicture.toggle()
+          return []
+        }
+        let missing =
+          isPicture
+          ? page.path == "ARCHITECTURE.md" ? folders(in: line).filter { !known.contains($0) } : []
+          : quotations(in: line).filter { isMissing($0, known, words) }
+        return missing.map { Finding(path: page.path, line: number, message: "no \($0)") }
+      }
+    }
+  }
+
+  private static func isWord(_ byte: UInt8) -> Bool {
+    switch byte {
+    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+      UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"):
+      true
+    default: false
+    }
+  }
+
+  /// What stands between backquotes, up to a space.
+  private static func quotations(in line: Substring) -> [String] {
+    line.split(separator: "`", omittingEmptySubsequences: false).enumerated()
+      .filter { $0.offset % 2 == 1 }
+      .map { String($0.element.prefix { $0 != " " }) }
+  }
+
+  /// Folders that a line of a picture names: "Core" for `Core/`.
+  private static func folders(in line: Substring) -> [String] {
+    let parts: [Substring] = line.split(whereSeparator: { " ,;:".contains($0) })
+    return parts.filter { $0.count > 1 && $0.last == "/" }.map { String($0.dropLast()) }
+  }
+
+  private static func isMissing(
+    _ name: String, _ paths: Set<String>, _ words: Set<String>
+  ) -> Bool {
+    let tops = ["Sources/", "Tests/", "interop/", "Benchmarks/", "Scripts/", "docs/", "Packaging/"]
+    let path = name.last == "/" ? String(name.dropLast()) : name
+    if tops.contains(where: name.hasPrefix) { return !paths.contains(path) }
+    let endings = [".swift", ".py", ".sh", ".c", ".h"]
+    if endings.contains(where: name.hasSuffix) {
+      // Neither one of several, as in Routes+….swift, nor a path somewhere else.
+      let isName = name.utf8.allSatisfy { isWord($0) || "+.".utf8.contains($0) }
+      return isName && !paths.contains(name)
+    }
+    let parts = name.split(separator: ".")
+    let isType = parts.first.map(isCamel) ?? false
+    return isType && !parts.allSatisfy { words.contains(String($0)) }
+  }
+
+  /// A name of a type of two words or more, such as PieceGeometry. One word may be anything.
+  private static func isCamel(_ name: Substring) -> Bool {
+    let letters = Array(name)
+    guard letters.count > 3, name.utf8.allSatisfy(isWord), !name.contains("_") else { return false }
+    return letters[0].isUppercase && letters[1].isLowercase
+      && letters.dropFirst(2).contains(where: \.isUppercase)
+  }
+
   /// The path below the root that a link leads to; nil for a web address or a place in the page.
   private static func resolve(_ target: String, from page: String) -> String? {
     let path = target.prefix { $0 != "#" }

@@ -18,6 +18,7 @@ from isolate import isolated
 
 isolated()
 import node
+import reference
 from report import Report
 
 report = Report()
@@ -299,6 +300,18 @@ def prometheus():
     report.equal("one dataset", figure("swarm_datasets", families), 1.0)
 
 
+def documents():
+    """The pages of docs/ say what this daemon says."""
+    said = {"api.md": reference.api(get("/v1/openapi.json")),
+            "operations.md": reference.figures(ask("GET", "/metrics")[2].decode())}
+    for name, right in said.items():
+        found = (reference.stands(name) or "").split("\n")
+        wanted = right.strip("\n").split("\n")
+        other = [each for each in zip(found, wanted) if each[0] != each[1]][:1]
+        report.check(f"docs/{name} is as interop/lib/reference.py makes it", found == wanted,
+                     (len(found), len(wanted), other))
+
+
 def schemathesis(forwarder):
     """Requests of all kinds, right and wrong, held against the document. In two runs: with ids that it
     makes up, and with those of the dataset that is there."""
@@ -373,6 +386,7 @@ with tempfile.TemporaryDirectory() as scratch:
         resources()
         events()
         prometheus()
+        documents()
         bad_clients()
         schemathesis(Forwarder(api))
         report.check("a signal ends it", daemon.stop() in node.STOPPED, daemon.said())
