@@ -108,11 +108,13 @@ final class Member {
     if let meeting { for peer in plan.peers { host.node.resolve(peer, for: meeting) } }
   }
 
-  /// Takes part in a torrent: in one of a private dataset by its read key alone.
+  /// Takes part in a torrent: in one of a private dataset by its read key alone, and in none of a private dataset
+  /// that is known here without.
   func add(
     _ request: TorrentRequest,
     folders: @escaping (InfoDictionary, PieceLayers) throws -> TorrentFolders
-  ) throws(SwarmError) -> TorrentID {
+  ) throws -> TorrentID {
+    if plan.readKey == nil { try state.refusePrivate(request) }
     var request = request
     request.readKey = plan.readKey
     return try host.node.add(request, folders: folders)
