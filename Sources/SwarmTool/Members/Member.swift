@@ -98,7 +98,8 @@ final class Member {
     let head = dataset.head?.item
     // Of what is published here the DHT is told at once.
     host.node.follow(
-      dataset.key, salt: dataset.salt, head: dataset.isOurs ? nil : head, readKey: plan.readKey)
+      dataset.key, salt: dataset.salt, head: dataset.isOurs ? nil : head, readKey: plan.readKey,
+      sealedHead: plan.readKey == nil ? nil : state.dataset(dataset.key).sealedHead())
     if dataset.isOurs, let head { offer(head) }
     let request = TorrentRequest(meeting: dataset.key, salt: dataset.salt)
     let meeting = try? add(request) { _, _ in
