@@ -98,6 +98,21 @@ import Wire
     #expect(node.rejects[peer] == [node.blocks[1]] && node.isIdle)
   }
 
+  @Test func whoTakesFramesNoMoreGetsBlocks() throws {
+    let node = try FrameNode(isSeed: true)
+    node.endsJobs = false
+    let peer = try node.connect(1)
+    node.say(peer, .interested)
+    for block in node.blocks[..<3] { node.say(peer, .request(block)) }
+    var hello = ExtensionHandshake()
+    hello.extensions = [.zstd: 0]
+    node.say(peer, .extended(id: 0, byteCount: hello.encoded.count), hello.encoded)
+    #expect(node.session(peer)?.zstdID == 0)
+    node.endJobs()
+    #expect(node.plain[peer] == Array(node.blocks[..<3]) && node.frames[peer] == nil)
+    #expect(node.isIdle)
+  }
+
   @Test func chokeWhileCompressingRejects() throws {
     let node = try FrameNode(isSeed: true, blocks: 100)
     node.endsJobs = false
