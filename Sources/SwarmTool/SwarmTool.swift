@@ -27,7 +27,7 @@ struct SwarmTool: ParsableCommand {
     do {
       let arguments = BytePath.arguments
       // A link with it is best not given there at all (`LinkInput`).
-      ProgramArguments.hide("x.rk=")
+      ProgramArguments.hide(parameter: "x.rk")
       var command = try parseAsRoot(arguments)
       try command.run()
     } catch let failure as Failure {

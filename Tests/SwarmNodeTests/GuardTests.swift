@@ -37,6 +37,21 @@ import Testing
   }
 }
 
+@Suite struct ProgramArgumentTests {
+  /// As links are read, so are they hidden: all that would be taken for the parameter.
+  @Test(arguments: [
+    ("x.rk=abc", "x.rk=***"),
+    ("magnet:?xs=u&x.rk=ab&dn=x.r&X.Rk=c", "magnet:?xs=u&x.rk=**&dn=x.r&X.Rk=*"),
+    ("x.rk.1=ab&x.rk.=c&x.rk=", "x.rk.1=**&x.rk.=*&x.rk="), ("x.rk", "x.rk"), ("", ""),
+    ("x.rkk=ab&x.r=c&x.rk.1", "x.rkk=ab&x.r=c&x.rk.1"), ("x.rk=x.rk=a&b", "x.rk=******&b"),
+  ])
+  func readKeysAreOverwritten(word: String, hidden: String) {
+    var bytes = word.utf8.map { CChar(bitPattern: $0) } + [0]
+    carguments_hide_in(&bytes, "x.rk")
+    #expect(bytes.dropLast().map { UInt8(bitPattern: $0) } == Array(hidden.utf8))
+  }
+}
+
 @Suite struct WholeFileTests {
   @Test func fileIsReplacedOrKept() throws {
     let folder = TemporaryFolder()

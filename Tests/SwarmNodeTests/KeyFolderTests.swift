@@ -117,6 +117,53 @@ import Testing
     #expect(try keys.readKey(of: secret.key) == made)
   }
 
+  /// It stays private whatever becomes of the file, of which earlier versions of the program knew nothing else.
+  @Test func aLostReadKeyIsAnError() throws {
+    let state = try StateFolder(temporary("state"))
+    let key = secret.key
+    #expect(try state.keptReadKey(of: key) == nil && state.privateDatasets().isEmpty)
+    // Kept by an earlier version.
+    let made = try state.keys.makeReadKey(of: key)
+    #expect(try state.keptReadKey(of: key) == made && state.privateDatasets() == [key])
+    let file = state.keys.readKeyFile(of: key)
+    func lose() { #expect(file.withCPath { unlink($0) } == 0) }
+    lose()
+    #expect(throws: KeyError.lostReadKey(file, key)) { try state.keptReadKey(of: key) }
+    #expect(throws: KeyError.lostReadKey(file, key)) { try state.makeReadKey(of: key) }
+    #expect(throws: KeyError.otherReadKey(key)) { try state.keep(try readKey(2), of: key) }
+    #expect(try state.privateDatasets() == [key])
+    try state.keep(made, of: key)
+    #expect(try state.keptReadKey(of: key) == made)
+    // Who keeps it leaves a mark at once; one that cannot be read is a mark still.
+    let other = try #require(DatasetKey([UInt8](repeating: 7, count: 32)))
+    let mark = state.dataset(other).privateMarkPath
+    try state.keep(try readKey(2), of: other)
+    #expect(state.keys.readKeyFile(of: other).withCPath { unlink($0) } == 0)
+    try WholeFile.write([], to: mark)
+    #expect(throws: KeyError.self) { try state.keptReadKey(of: other) }
+    try state.keep(try readKey(3), of: other)
+    #expect(try state.keptReadKey(of: other) == readKey(3))
+    var status = stat()
+    _ = mark.withCPath { stat($0, &status) }
+    #expect(status.st_mode & 0o777 == 0o600)
+    #expect(try state.privateDatasets().count == 2)
+  }
+
+  /// A private dataset whose read key is lost gets no version that would be told in the open.
+  @Test func withoutItsReadKeyNothingIsPublished() throws {
+    let state = try StateFolder(temporary("state"))
+    let path = temporary("folder")
+    func publish() throws -> PublishedSource {
+      try state.publish(path, key: nil, name: nil, kind: nil, pieceLength: nil)
+    }
+    let source = try state.publish(
+      path, key: nil, name: nil, kind: nil, pieceLength: nil, isPrivate: true)
+    #expect(try publish() == source)
+    let file = state.keys.readKeyFile(of: source.key)
+    #expect(file.withCPath { unlink($0) } == 0)
+    #expect(throws: PublicationError.self) { try publish() }
+  }
+
   @Test func newOnesAreNeverTheSame() throws {
     let keys = try keys()
     let made = try (1...20).map { number in
@@ -180,6 +227,24 @@ import Testing
     #expect(try dataset.head() == (try head(2)))
     #expect(try dataset.keep(head: try head(7, 1)) == .kept)
     #expect(try self.dataset().head() == (try head(7, 1)))
+  }
+
+  @Test func aSealedHeadIsKeptAndNeverGoesBack() throws {
+    let dataset = try dataset()
+    let readKey = try #require(ReadKey([UInt8](repeating: 3, count: 32)))
+    let box = try #require(SealedHeadBox(try secret().key, readKey))
+    let items = try (1...2).map { try box.seal(try head($0), with: try secret()) }
+    #expect(dataset.sealedHead() == nil)
+    try dataset.keep(sealed: items[1])
+    try dataset.keep(sealed: items[0])
+    let kept = try #require(dataset.sealedHead())
+    #expect(try kept == items[1] && box.open(kept) == head(2))
+    // It is no head of the dataset, and what is damaged is nothing.
+    #expect(try dataset.head() == nil)
+    try WholeFile.write([1, 2, 3], to: dataset.path + Array("/head.sealed".utf8))
+    #expect(dataset.sealedHead() == nil)
+    try dataset.keep(sealed: items[0])
+    #expect(dataset.sealedHead() == items[0])
   }
 
   @Test func aSaltedHeadSurvivesTheDisk() throws {

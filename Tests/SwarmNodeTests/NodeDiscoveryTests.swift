@@ -136,6 +136,11 @@ import Wire
       for node in [publisher, follower, stranger] { node.stop {} }
     }
     stranger.onNotice = { if case .head = $0 { isSeen = true } }
+    var sealed: [MutableItem] = []
+    follower.onSealedHead = { key, item in
+      #expect(key == secret.key)
+      sealed.append(item)
+    }
     publisher.onHeadStored = { item, nodes in if nodes > 0 { stored.append(item) } }
     follower.onNotice = { notice in
       guard case .head(_, let item) = notice else { return }
@@ -148,6 +153,9 @@ import Wire
     follower.follow(secret.key, head: nil, readKey: readKey)
     loop.run()
     #expect(found == [head.item] && !isSeen)
+    // It can be stored again by who has it, from this run or another.
+    let box = try #require(SealedHeadBox(secret.key, readKey))
+    #expect(try !sealed.isEmpty && sealed.allSatisfy { try box.open($0) == head })
     // What is told of it is the head, not its disguise.
     #expect(stored.allSatisfy { $0 == head.item })
   }

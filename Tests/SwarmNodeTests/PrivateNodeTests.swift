@@ -243,6 +243,54 @@ import Wire
     for socket in taken { close(socket) }
   }
 
+  /// When who is not known is closed does not tell how long it took to find that out, nor do those who end what
+  /// they say hear of it sooner.
+  @Test func workIsNotSeen() throws {
+    let loop = EventLoop()
+    var time = Duration.zero
+    let strangers = Strangers(on: loop) { time }
+    var judged = 0
+    strangers.judge = { stranger in
+      judged += 1
+      time += .milliseconds(20 * Int(stranger.bytes[0]))
+      return .hopeless(.milliseconds(100))
+    }
+    let pairs = (0..<3).map { _ in SocketPair() }
+    for (number, pair) in pairs.enumerated() {
+      strangers.admit(pair.give(pair.near), endpoint(UInt32(number)), places: 10)
+    }
+    let bytes = [[UInt8](repeating: 0, count: 104), [UInt8](repeating: 1, count: 104)]
+    func isClosed(_ number: Int) -> Bool { SocketPair.read(pairs[number].far) == nil }
+    var steps: [() -> Void] = [
+      {
+        time = .milliseconds(150)
+        #expect(SocketPair.write(pairs[0].far, bytes[0][...]) == 104)
+      }, {},
+      {
+        time = .milliseconds(150)
+        #expect(SocketPair.write(pairs[1].far, bytes[1][...]) == 104)
+      }, {},
+      {
+        time = .milliseconds(150)
+        #expect(SocketPair.write(pairs[2].far, bytes[0][...]) == 104)
+        shutdown(pairs[2].far, Int32(SHUT_WR))
+      }, {}, {}, { time = .milliseconds(249) }, {}, {},
+      {
+        #expect(judged == 3 && strangers.count == 3)
+        #expect((0..<3).allSatisfy { !isClosed($0) })
+        time = .milliseconds(251)
+      }, {}, {},
+      { #expect((0..<3).allSatisfy(isClosed) && strangers.count == 0) },
+    ]
+    let timer = EventTimer(on: loop, everyMilliseconds: 60) {
+      if steps.isEmpty { return strangers.close() }
+      steps.removeFirst()()
+    }
+    loop.run()
+    timer.cancel()
+    loop.run()
+  }
+
   /// What is spent comes back with time, and never more than at once may be.
   @Test func workIsBounded() throws {
     var budget = WorkBudget(perSecond: 100, atOnce: 50)

@@ -98,6 +98,21 @@ import Wire
     #expect(node.rejects[peer] == [node.blocks[1]] && node.isIdle)
   }
 
+  @Test func whoTakesFramesNoMoreGetsBlocks() throws {
+    let node = try FrameNode(isSeed: true)
+    node.endsJobs = false
+    let peer = try node.connect(1)
+    node.say(peer, .interested)
+    for block in node.blocks[..<3] { node.say(peer, .request(block)) }
+    var hello = ExtensionHandshake()
+    hello.extensions = [.zstd: 0]
+    node.say(peer, .extended(id: 0, byteCount: hello.encoded.count), hello.encoded)
+    #expect(node.session(peer)?.zstdID == 0)
+    node.endJobs()
+    #expect(node.plain[peer] == Array(node.blocks[..<3]) && node.frames[peer] == nil)
+    #expect(node.isIdle)
+  }
+
   @Test func chokeWhileCompressingRejects() throws {
     let node = try FrameNode(isSeed: true, blocks: 100)
     node.endsJobs = false
@@ -258,8 +273,23 @@ import Wire
     let bytes = FrameNode.bytes(node.blocks[0], frame: try node.frame(node.blocks[0]))
     for _ in 0...SwarmLimits.unaskedBlocks { node.receive(peer, bytes) }
     #expect(node.opened == 0 && node.closed == [peer])
-    #expect(try #require(node.status).wastedBytes > 1_000_000)
     #expect(node.isIdle)
+  }
+
+  /// They count as what came over the line: else who sends them would be paid in blocks, and the limit on
+  /// downloads would be passed, for next to nothing.
+  @Test func framesThatNobodyAskedForEarnNothing() throws {
+    let node = try FrameNode(isSeed: false)
+    let peer = try node.connect(1)
+    let session = try #require(node.session(peer))
+    let before = session.download.total
+    let frame = try node.frame(node.blocks[0])
+    let bytes = FrameNode.bytes(node.blocks[0], frame: frame)
+    for _ in 0..<10 { node.receive(peer, bytes) }
+    #expect(node.closed.isEmpty && session.download.total - before == UInt64(10 * (12 + frame.count)))
+    let status = try #require(node.status)
+    #expect(status.wastedBytes == UInt64(10 * (12 + frame.count)))
+    #expect(status.savedDownloadBytes == 0 && node.compression.savedDownloadBytes == 0)
   }
 
   /// While threads do not keep up, or no buffer is free, no more is read.

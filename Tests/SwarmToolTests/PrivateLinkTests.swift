@@ -1,3 +1,4 @@
+import Glibc
 import Metainfo
 import SwarmNode
 import Testing
@@ -81,6 +82,69 @@ import Testing
     var other = try link("urn:btmh:1220\(SHA256Digest(hashing: [2]))")
     try other.unlock(in: state)
     #expect(!other.isPrivate)
+  }
+
+  /// Also by the beginning of its v2 infohash, which stands for it in the DHT.
+  @Test func norByWhatStandsForTheirInfohash() throws {
+    let state = try state()
+    try state.keys.keep(readKey, of: secret.key)
+    let infohash = SHA256Digest(hashing: [1])
+    _ = try state.dataset(secret.key).keep(
+      head: Head(version: 3, infohash: infohash, signedBy: secret))
+    var named = try link("urn:btih:\(infohash.truncated)")
+    #expect(throws: Failure.self) { try named.unlock(in: state) }
+  }
+
+  /// A public dataset whose head leads to a version of a private one: what is known here of it stays here.
+  @Test func anothersHeadDoesNotOpenAPrivateVersion() throws {
+    let state = try state()
+    try state.keys.keep(readKey, of: secret.key)
+    let infohash = SHA256Digest(hashing: [1])
+    _ = try state.dataset(secret.key).keep(
+      head: Head(version: 3, infohash: infohash, signedBy: secret))
+    let other = try #require(DatasetSecret(seed: [UInt8](repeating: 9, count: 32)))
+    let head = try Head(version: 5, infohash: infohash, signedBy: other)
+    func plan() throws -> Member.Plan {
+      try JoinRequest(
+        subject: JoinSubject(parsing: Array("magnet:?xs=urn:btpk:\(other.key)".utf8)),
+        directory: scratch("target")
+      ).plan(in: state, StatusDisplay(isJSON: true, objectsTo: nil)).0
+    }
+    // It comes later, or is known from before.
+    let dataset = try #require(try plan().dataset)
+    let failure = #expect(throws: Failure.self) { _ = try dataset.version(head) }
+    #expect(failure?.message.contains("\(secret.key)@3") == true)
+    _ = try state.dataset(other.key).keep(head: head)
+    #expect(throws: Failure.self) { _ = try plan() }
+  }
+
+  /// A private dataset whose read key is lost is no public one.
+  @Test func withoutItsReadKeyAPrivateDatasetStaysClosed() throws {
+    let state = try state()
+    var first = try link(whole)
+    try first.unlock(in: state)
+    let infohash = SHA256Digest(hashing: [1])
+    _ = try state.dataset(secret.key).keep(
+      head: Head(version: 3, infohash: infohash, signedBy: secret))
+    let file = String(decoding: state.keys.readKeyFile(of: secret.key), as: UTF8.self)
+    #expect(unlink(file) == 0)
+    for text in ["magnet:?xs=urn:btpk:\(secret.key)", "\(secret.key)", "\(secret.key)@3"] {
+      var again = try link(text)
+      let failure = #expect(throws: Failure.self) { try again.unlock(in: state) }
+      #expect(failure?.message.contains("x.rk=") == true)
+      #expect(throws: Failure.self) { try KnownDataset(Array(text.utf8), state: state) }
+    }
+    #expect(throws: Failure.self) { try state.readKey(of: secret.key) }
+    // Nor by the infohash of a version.
+    var named = try link("urn:btmh:1220\(infohash)")
+    #expect(throws: Failure.self) { try named.unlock(in: state) }
+    // Another read key is not its own; the link that has the right one opens it again.
+    var other = try link(
+      "magnet:?xs=urn:btpk:\(secret.key)&x.rk=\(String(repeating: "12", count: 32))")
+    #expect(throws: Failure.self) { try other.unlock(in: state) }
+    var right = try link(whole)
+    try right.unlock(in: state)
+    #expect(try right.readKey == readKey && state.readKey(of: secret.key) == readKey)
   }
 
   /// All that a plan leads to goes by the read key.

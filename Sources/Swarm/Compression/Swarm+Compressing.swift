@@ -51,7 +51,8 @@ extension Swarm {
     }
     peer.packing.removeAll { $0 === packing }
     touch(peer)
-    if let payload {
+    // It may have said meanwhile that it takes none any more. BEP 10.
+    if let payload, peer.zstdID != 0 {
       pool.give(packing.buffer)
       giveBack(payload, packing.request, torrent)
       send(payload, packing.request, to: peer, torrent)

@@ -21,6 +21,12 @@ extension Swarm {
     let gathering = peer.gathering
     peer.gathering = .nothing
     if peer.isClosed { return }
+    guard case .inChunk(let block) = gathering else {
+      // Worth what it took on the line.
+      count(payload.byteCount, from: peer)
+      torrent.wastedBytes += UInt64(payload.byteCount)
+      return
+    }
     let length = Int(message.block.length)
     count(length, from: peer)
     let spared = max(
@@ -31,10 +37,6 @@ extension Swarm {
     // The limits on rates are of bytes on the line.
     downloadBucket.giveBack(spared)
     torrent.downloadBucket.giveBack(spared)
-    guard case .inChunk(let block) = gathering else {
-      torrent.wastedBytes += UInt64(length)
-      return
-    }
     guard admit(block, of: peer, torrent) else { return }
     torrent.frameJobs += 1
     frames.arrived.append(

@@ -19,6 +19,8 @@ final class DiscoveryDriver {
   var onHead: (MutableItem) -> Void = { _ in }
   /// The DHT was given a head to keep; so many of its nodes took it.
   var onStored: (MutableItem, Int) -> Void = { _, _ in }
+  /// Told of the item of the DHT that a head of a private dataset came in.
+  var onSealedHead: (DatasetKey, MutableItem) -> Void = { _, _ in }
   /// How it stands with ports in routers has changed.
   var onMappings: ([Mapping]) -> Void = { _ in }
 
@@ -163,12 +165,18 @@ final class DiscoveryDriver {
   }
 
   /// Follows a dataset. With a read key nothing of it is asked for or told but what follows from that.
-  func follow(_ key: DatasetKey, salt: [UInt8], head: MutableItem?, readKey: ReadKey?) {
+  /// `sealedHead` is from an earlier run, if it is anything.
+  func follow(
+    _ key: DatasetKey, salt: [UInt8], head: MutableItem?, readKey: ReadKey?,
+    sealedHead: MutableItem? = nil
+  ) {
     if let readKey {
       // Of a key that nobody can sign by there is no head to be found, and nothing is asked in the open.
       guard let box = boxes.add(key, salt: salt, readKey) else { return }
+      // What does not open is nothing that is to be stored.
+      let item = sealedHead.flatMap { (try? box.open($0)) == nil ? nil : $0 }
       rendezvous.follow(
-        box.key, salt: box.salt, isUrgent: true, hasSwarm: false, now: Self.now)
+        box.key, salt: box.salt, head: item, isUrgent: true, hasSwarm: false, now: Self.now)
     } else {
       rendezvous.follow(key, salt: salt, head: head, isUrgent: true, now: Self.now)
     }
@@ -260,6 +268,7 @@ final class DiscoveryDriver {
     case .mutable(_, let item):
       // What is in a private dataset's place and does not open is not stored again either.
       guard let head = boxes.opened(item) else { return }
+      if boxes.isPrivate(head.key) { onSealedHead(head.key, item) }
       rendezvous.setHead(item, isOurs: false, now: Self.now)
       onHead(head)
       drain()

@@ -38,8 +38,9 @@ enum NetLimits {
   /// How long who says nothing that we know stays connected. docs/private.md.
   static let silence = Duration.seconds(Int64(PrivateLimits.silenceSeconds))
   /// The same of who says enough to be told from all that we know, where everybody may know us for a node of
-  /// BitTorrent: others' encryption begins so, and who speaks it tries again without when it is closed. More than
-  /// it takes to try all read keys, so that it does not tell how many there are.
+  /// BitTorrent: others' encryption begins so, and who speaks it tries again without when it is closed. And of
+  /// everybody from when its bytes came: more than it takes to try all read keys, so that it does not tell how many
+  /// there are.
   static let refusal = Duration.milliseconds(100)
   /// Bytes of it that are read at once, and in all: more stays in the system's buffers.
   static let swallowedAtOnce = 16 << 10

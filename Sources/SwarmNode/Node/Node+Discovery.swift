@@ -9,14 +9,16 @@ extension Node {
   public var discoveryStatus: DiscoveryStatus? { discovery?.status }
 
   /// Follows a dataset: its newest head comes as `Notice.head`. `head` is what is known already. With a
-  /// read key the dataset is private: nothing of it is asked for or told but what follows from that key.
+  /// read key the dataset is private: nothing of it is asked for or told but what follows from that key; and
+  /// `sealedHead` is what `onSealedHead` was told in an earlier run, which is stored in the DHT again.
   public func follow(
-    _ key: DatasetKey, salt: [UInt8] = [], head: MutableItem?, readKey: ReadKey? = nil
+    _ key: DatasetKey, salt: [UInt8] = [], head: MutableItem?, readKey: ReadKey? = nil,
+    sealedHead: MutableItem? = nil
   ) {
     guard !isStopping else { return }
     let group = readKey.map { PrivateGroup(discoveryID: PrivateKeys($0).discoveryID) }
     swarm.follow(key, salt: salt, group: group, head: head, now: now)
-    discovery?.follow(key, salt: salt, head: head, readKey: readKey)
+    discovery?.follow(key, salt: salt, head: head, readKey: readKey, sealedHead: sealedHead)
     needsTurn = true
   }
 
@@ -53,6 +55,7 @@ extension Node {
       needsTurn = true
     }
     discovery?.onStored = { [unowned self] in onHeadStored($0, $1) }
+    discovery?.onSealedHead = { [unowned self] in onSealedHead($0, $1) }
     discovery?.onMappings = { [unowned self] in onMappings($0) }
     discovery?.onLinkLocal = { [unowned self] in scopes.met($0, on: $1) }
     discovery?.onOwnAddress = { [unowned self] in swarm.learned(ownAddress: $0, now: now) }

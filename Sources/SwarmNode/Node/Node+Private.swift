@@ -79,7 +79,7 @@ extension Node {
     guard
       let initiator = try? PrivateInitiator(
         keys, time: time, dialed: connection.endpoint, using: &random),
-      hellos.remember(own: initiator.helloKey, now: time)
+      hellos.remember(own: initiator.helloKey, of: group.discoveryID, now: time)
     else { return false }
     connection.sealed = SealedTransport(initiator)
     queueToSend(connection)

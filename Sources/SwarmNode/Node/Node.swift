@@ -27,6 +27,10 @@ public final class Node {
   /// Told when the DHT was given a head to keep: how many of its nodes took it. BEP 44.
   public var onHeadStored: (MutableItem, _ nodes: Int) -> Void = { _, _ in }
 
+  /// Told of the item of the DHT that a head of a private dataset came in, as often as it comes: to be kept, and
+  /// given to `follow` the next time.
+  public var onSealedHead: (DatasetKey, MutableItem) -> Void = { _, _ in }
+
   let loop: EventLoop
   let log: Log
   var swarm: Swarm

@@ -5,14 +5,15 @@ import Metainfo
 ///
 ///     keys/<key>.read   the read key in hexadecimal digits, and a line end
 ///
-/// A dataset is private here if and only if there is such a file.
+/// A dataset with such a file is private here. One without is so as well where its own folder says that it was:
+/// `StateFolder.keptReadKey`, by which all but tests go.
 extension KeyFolder {
   /// Where the read key of a dataset is kept.
   public func readKeyFile(of key: DatasetKey) -> [UInt8] {
     path.appending(path: Array("\(key.hex).read".utf8))
   }
 
-  /// The read key of a dataset; nil where the dataset is not a private one that is known here. A file that
+  /// The read key of a dataset; nil where there is none. A file that
   /// cannot be used is an error: whoever took the dataset for a public one would give it away.
   public func readKey(of key: DatasetKey) throws(KeyError) -> ReadKey? {
     let file = readKeyFile(of: key)

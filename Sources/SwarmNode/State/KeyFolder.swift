@@ -142,6 +142,8 @@ public enum KeyError: Error, Hashable, Sendable, CustomStringConvertible {
   case noKey([UInt8])
   /// The file does not hold the read key that it should.
   case noReadKey([UInt8])
+  /// The dataset is private, and the file with its read key is gone.
+  case lostReadKey([UInt8], DatasetKey)
   /// Another read key of this dataset is known.
   case otherReadKey(DatasetKey)
   /// The file holds the secret of another key.
@@ -159,6 +161,9 @@ public enum KeyError: Error, Hashable, Sendable, CustomStringConvertible {
       "\(printable(file)) does not hold the secret of a dataset: 64 hexadecimal digits in a line"
     case .noReadKey(let file):
       "\(printable(file)) does not hold the read key of a private dataset: 64 hexadecimal digits in a line"
+    case .lostReadKey(let file, let key):
+      "the dataset \(key) is private, and its read key is not in \(printable(file)) any more; without it nothing "
+        + "of the dataset is asked for or told: put the file back, or join by the whole link (x.rk=) once more"
     case .otherReadKey(let key):
       "the private dataset \(key) is known here by another read key (x.rk=) than this one: use the link that it "
         + "was joined by, or another --state"

@@ -5,6 +5,8 @@ import Metainfo
 ///
 ///     datasets/<key>/head           the newest signed head that was seen, as the DHT has it
 ///     datasets/<key>/head.damaged   what was found in its place and is none
+///     datasets/<key>/head.sealed    the item of the DHT that a head of a private dataset came in
+///     datasets/<key>/private        of a private dataset: its discovery id in hexadecimal digits
 ///     datasets/<key>/versions/<n>   the v2 infohash of version n in hexadecimal digits
 ///     datasets/<key>/prepared       that of a version which is whole here and was not published yet
 ///     datasets/<key>/shipped/       files of versions that are not in the publisher's folder (boot traces)
@@ -129,6 +131,29 @@ public struct KeyedDataset: Sendable {
         try write(infohash, to: file(of: UInt64(head.version)))
       }
       return result
+    }
+  }
+
+  // MARK: Private datasets
+
+  /// Where it stands that the dataset is private. `StateFolder.keptReadKey`.
+  var privateMarkPath: [UInt8] { path.appending(path: Array("private".utf8)) }
+
+  private var sealedPath: [UInt8] { path.appending(path: Array("head.sealed".utf8)) }
+
+  /// The item that a head of the private dataset came in, from the DHT: whoever has it can store it there again,
+  /// and only the owner can make one. nil where there is none. What it holds is for its reader to judge.
+  public func sealedHead() -> MutableItem? {
+    (try? WholeFile.read(sealedPath, limit: StateLimits.headBytes)).flatMap {
+      MutableItem(stored: $0)
+    }
+  }
+
+  /// Keeps such an item, if it is newer than the one that is there.
+  public func keep(sealed item: MutableItem) throws(SystemError) {
+    try locked { () throws(SystemError) in
+      if let known = sealedHead(), known.key == item.key, known.sequence >= item.sequence { return }
+      try WholeFile.write(item.stored, to: sealedPath)
     }
   }
 

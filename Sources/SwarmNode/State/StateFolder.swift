@@ -13,7 +13,7 @@ import Metainfo
 ///     datasets/<infohash>/traces/              what boots read (`RecordedTraces`)
 ///     datasets/<key>/                          head and versions of a dataset (`KeyedDataset`)
 ///     keys/<key>                               its secret, where it is published (`KeyFolder`)
-///     keys/<key>.read                          the read key of a private dataset
+///     keys/<key>.read                          its read key, where it is private (`StateFolder.keptReadKey`)
 ///     metadata/<infohash>/                     of a version that is shared without content: nothing
 ///     dht.nodes                                nodes of the DHT that an earlier run knew
 ///     sources/<digest>                         what a path became a torrent as, or its key

@@ -138,6 +138,7 @@ extension StateFolder {
             ?? "with pieces whose length was chosen")
       }
       if isPrivate { try makePrivate(source.key) }
+      try checkReadKey(of: source.key)
       return source
     }
     var ownName: [UInt8] = try PublicationError.wrap { () throws(SystemError) in
@@ -161,6 +162,7 @@ extension StateFolder {
     }
     // Before anything is known under the key: whatever stops this, it does not become public.
     if isPrivate { try makePrivate(secret.key) }
+    try checkReadKey(of: secret.key)
     let source = PublishedSource(
       path: path, key: secret.key, name: ownName, kind: kind ?? .v2, pieceLength: pieceLength)
     try PublicationError.wrap { () throws(SystemError) in try remember(source) }
@@ -170,13 +172,17 @@ extension StateFolder {
   /// The dataset of a key has a read key from now on, if nobody can know it as a public one.
   private func makePrivate(_ key: DatasetKey) throws(PublicationError) {
     let dataset = dataset(key)
-    let known = try PublicationError.wrap { [keys] () throws(KeyError) in try keys.readKey(of: key)
-    }
+    let known = try PublicationError.wrap { () throws(KeyError) in try keptReadKey(of: key) }
     if known != nil { return }
     let versions = try PublicationError.wrap { () throws(SystemError) in
       try (dataset.head() != nil, dataset.versions())
     }
     if versions.0 || !versions.1.isEmpty { throw .isPublic(key) }
-    _ = try PublicationError.wrap { [keys] () throws(KeyError) in try keys.makeReadKey(of: key) }
+    _ = try PublicationError.wrap { () throws(KeyError) in try makeReadKey(of: key) }
+  }
+
+  /// Throws where the dataset is private and cannot be opened: no version of it is made then.
+  private func checkReadKey(of key: DatasetKey) throws(PublicationError) {
+    _ = try PublicationError.wrap { () throws(KeyError) in try keptReadKey(of: key) }
   }
 }

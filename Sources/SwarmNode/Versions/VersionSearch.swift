@@ -122,7 +122,9 @@ public final class VersionSearch {
     if head != nil { (headSince, isFromBefore) = (.now, true) }
     // What was found from the head that is here may not be all.
     if case .newest = goal { trail = nil }
-    node.follow(dataset.key, salt: salt, head: head?.item, readKey: readKey)
+    node.follow(
+      dataset.key, salt: salt, head: head?.item, readKey: readKey,
+      sealedHead: readKey == nil ? nil : dataset.sealedHead())
     var request = TorrentRequest(meeting: dataset.key, salt: salt)
     request.readKey = readKey
     meeting = try? node.add(request) { _, _ in

@@ -26,6 +26,7 @@ struct KeyCommand: ParsableCommand {
       let state = try options.stateFolder()
       let keys = try Failure.wrap { try state.keys.keys() }
       let sources = try Failure.wrap { try state.publishedSources() }
+      let isPrivate = Set(try Failure.wrap { try state.privateDatasets() })
       var rows: [(String, String)] = []
       var list: [JSON] = []
       for key in keys {
@@ -37,11 +38,11 @@ struct KeyCommand: ParsableCommand {
             ("dataset_key", .text(key.hex)),
             ("version", head.map { .signed($0.version) } ?? .null),
             ("infohash_v2", .text(orNull: head?.infohashV2?.hex)),
-            ("private_dataset", .bool(try state.readKey(of: key) != nil)),
+            ("private_dataset", .bool(isPrivate.contains(key))),
             ("paths", .list(paths.map { .text($0) })),
           ]))
         let version = head.map { "version \($0.version)" } ?? "nothing published yet"
-        let kind = try state.readKey(of: key) == nil ? [] : ["private"]
+        let kind = isPrivate.contains(key) ? ["private"] : []
         rows.append((key.hex, ([version] + kind + paths).joined(separator: "  ")))
       }
       if options.isJSON {
@@ -126,7 +127,7 @@ struct KeyCommand: ParsableCommand {
     @OptionGroup var options: StateOptions
 
     func run() throws {
-      let keys = try options.stateFolder().keys
+      let state = try options.stateFolder()
       let contents = try Failure.wrap { () throws(KeyError) -> KeyFolder.Contents in
         guard file.bytes == Array("-".utf8) else { return try KeyFolder.contents(of: file.bytes) }
         return try KeyFolder.parse(Console.input(limit: 1_024), from: Array("standard input".utf8))
@@ -134,9 +135,9 @@ struct KeyCommand: ParsableCommand {
       let secret = contents.secret
       // First: what is published under the key stays private.
       if let readKey = contents.readKey {
-        try Failure.wrap { try keys.keep(readKey, of: secret.key) }
+        try Failure.wrap { try state.keep(readKey, of: secret.key) }
       }
-      try Failure.wrap { try keys.keep(secret) }
+      try Failure.wrap { [keys = state.keys] in try keys.keep(secret) }
       if options.isJSON {
         try Console.result(JSON.object([("dataset_key", .text(secret.key.hex))]).rendered)
       } else {

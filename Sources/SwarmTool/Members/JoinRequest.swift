@@ -36,11 +36,13 @@ struct JoinRequest {
     let dataset = subject.link?.datasetKey.map { state.dataset($0) }
     let head = try Failure.wrap { try dataset?.followedHead(teller.warn) } ?? nil
     let known = try known(subject, head, state)
-    if let info = known?.info, dataset == nil {
+    let isPrivate = subject.link?.readKey != nil
+    if let info = known?.info, !isPrivate {
       try state.refusePrivate(v1: info.infohashV1, v2: info.infohashV2)
     }
     var link = subject.link ?? known.map { MagnetLink($0.info, key: nil) } ?? MagnetLink()
     if let infohash = head?.infohashV2 { (link.v1Infohash, link.v2Infohash) = (nil, infohash) }
+    if !isPrivate { try state.refusePrivate(v1: link.v1Infohash, v2: link.v2Infohash) }
     let isNamed = link.v1Infohash != nil || link.v2Infohash != nil
     let newest = head?.infohashV2 == nil ? nil : head.map { UInt64(clamping: $0.version) }
     let place = try isNamed ? place(link, known, number: newest, state, teller) : nil
@@ -133,6 +135,10 @@ struct JoinRequest {
           }
         }
         if let infohash = newer.infohashV2, infohash == joined { return nil }
+        // A head can lead to anything: not to what somebody was told in confidence.
+        if link.readKey == nil {
+          try state.refusePrivate(v1: newer.infohash, v2: newer.infohashV2)
+        }
         // Until its files are known it may be none of the dataset's: 64 digits can be a key, too.
         if stays, newest?.torrent != nil {
           teller.note("version \(number) is published; it is for the next time")

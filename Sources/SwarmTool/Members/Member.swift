@@ -101,7 +101,8 @@ final class Member {
     let head = dataset.head?.item
     // Of what is published here the DHT is told at once.
     host.node.follow(
-      dataset.key, salt: dataset.salt, head: dataset.isOurs ? nil : head, readKey: plan.readKey)
+      dataset.key, salt: dataset.salt, head: dataset.isOurs ? nil : head, readKey: plan.readKey,
+      sealedHead: plan.readKey == nil ? nil : state.dataset(dataset.key).sealedHead())
     if dataset.isOurs, let head { offer(head) }
     let request = TorrentRequest(meeting: dataset.key, salt: dataset.salt)
     let meeting = try? add(request) { _, _ in
@@ -111,11 +112,13 @@ final class Member {
     if let meeting { for peer in plan.peers { host.node.resolve(peer, for: meeting) } }
   }
 
-  /// Takes part in a torrent: in one of a private dataset by its read key alone.
+  /// Takes part in a torrent: in one of a private dataset by its read key alone, and in none of a private dataset
+  /// that is known here without.
   func add(
     _ request: TorrentRequest,
     folders: @escaping (InfoDictionary, PieceLayers) throws -> TorrentFolders
-  ) throws(SwarmError) -> TorrentID {
+  ) throws -> TorrentID {
+    if plan.readKey == nil { try state.refusePrivate(request) }
     var request = request
     request.readKey = plan.readKey
     return try host.node.add(request, folders: folders)

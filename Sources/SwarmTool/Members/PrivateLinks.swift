@@ -1,4 +1,5 @@
 import Metainfo
+import Swarm
 import SwarmNode
 
 /// How links of private datasets are used (docs/private.md): the read key goes to the state folder, and from
@@ -18,19 +19,18 @@ extension MagnetLink {
       }
       return try state.refusePrivate(v1: v1Infohash, v2: v2Infohash)
     }
-    let known = try Failure.wrap { [keys = state.keys] in try keys.readKey(of: key) }
-    if let readKey, known == nil {
-      let head = try Failure.wrap { [dataset = state.dataset(key)] in try dataset.head() }
-      if head != nil {
+    if readKey != nil, try !state.isPrivate(key) {
+      let isKnown = try Failure.wrap { [dataset = state.dataset(key)] in
+        try dataset.head() != nil || !dataset.versions().isEmpty
+      }
+      if isKnown {
         throw Failure(
           "the dataset \(key) is known here as a public one, and the link says that it is private: it "
             + "cannot be both; use another --state")
       }
-      try Failure.wrap { try state.keys.keep(readKey, of: key) }
-    } else if let readKey {
-      try Failure.wrap { try state.keys.keep(readKey, of: key) }
     }
-    readKey = readKey ?? known
+    if let readKey { try Failure.wrap { try state.keep(readKey, of: key) } }
+    readKey = try state.readKey(of: key)
     guard isPrivate else { return }
     // 64 digits alone may have been either, and a key stands nowhere in the open.
     if v2Infohash?.bytes == key.bytes { v2Infohash = nil }
@@ -56,12 +56,16 @@ extension StateFolder {
     if v2 == nil, let v1, let name = DatasetName(v1: v1, v2: nil) {
       v2 = (try? knownTorrent(name))??.info.infohashV2
     }
-    guard let v2 else { return }
-    let keys = try Failure.wrap { [keys = self.keys] in try keys.privateKeys() }
+    let keys = try Failure.wrap { try privateDatasets() }
     for key in keys {
       let dataset = dataset(key)
       let numbers = try Failure.wrap { try dataset.versions() }
-      if let number = numbers.first(where: { dataset.version($0) == v2 }) {
+      // A v2 infohash is known by its beginning, too. BEP 52.
+      func isMeant(_ number: UInt64) -> Bool {
+        guard let infohash = dataset.version(number) else { return false }
+        return infohash == v2 || infohash.truncated == v1
+      }
+      if let number = numbers.first(where: isMeant) {
         throw Failure(
           "that is version \(number) of the private dataset \(key), which by its infohash would be told to "
             + "everybody: name it by its key, \(key)@\(number)")
@@ -69,8 +73,22 @@ extension StateFolder {
     }
   }
 
-  /// The read key of a dataset; nil for a public one.
+  /// As `refusePrivate`, of what is about to be taken part in where everybody may.
+  func refusePrivate(_ request: TorrentRequest) throws(Failure) {
+    switch request.source {
+    case .infohash(let v1, let v2): try refusePrivate(v1: v1, v2: v2)
+    case .torrent(let info, _): try refusePrivate(v1: info.infohashV1, v2: info.infohashV2)
+    case .dataset: break
+    }
+  }
+
+  /// The read key of a dataset; nil for a public one. That of a private one which is lost is an error.
   func readKey(of key: DatasetKey) throws(Failure) -> ReadKey? {
-    try Failure.wrap { [keys] in try keys.readKey(of: key) }
+    try Failure.wrap { try keptReadKey(of: key) }
+  }
+
+  /// Whether the dataset is known here as private, be its read key there or lost.
+  fileprivate func isPrivate(_ key: DatasetKey) throws(Failure) -> Bool {
+    try Failure.wrap { try privateDatasets() }.contains(key)
   }
 }

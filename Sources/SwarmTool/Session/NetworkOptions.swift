@@ -54,7 +54,10 @@ struct NetworkOptions: ParsableArguments {
     func make(_ addresses: [ListenAddress]) throws(NodeError) -> Node {
       var configuration = NodeConfiguration(swarm: core, listen: addresses, log: log)
       configuration.discovery = discovery
-      return try Node(on: loop, configuration: configuration)
+      let node = try Node(on: loop, configuration: configuration)
+      // So that whoever has it can store it in the DHT again after a new start, too.
+      node.onSealedHead = { _ = try? state.dataset($0).keep(sealed: $1) }
+      return node
     }
     do throws(NodeError) {
       if !listen.isEmpty { return try make(listen.flatMap(\.addresses)) }

@@ -137,6 +137,9 @@ struct VersionLookup {
       try? state.keep(KnownTorrent(info: info, pieceLayers: layers))
     }
     for (torrent, files) in wanted where !files.isEmpty {
+      if readKey == nil {
+        try state.refusePrivate(v1: torrent.info.infohashV1, v2: torrent.info.infohashV2)
+      }
       var request = TorrentRequest(
         source: .torrent(torrent.info, torrent.pieceLayers), content: .inPlace(claimsAll: false))
       request.dataset = dataset.key

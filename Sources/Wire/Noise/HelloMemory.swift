@@ -4,8 +4,10 @@
 public struct HelloMemory: Sendable {
   /// Messages that were written before it are refused: what was answered before a start is not known.
   private var begin: UInt64
-  /// When each was written.
-  private var seen: [[UInt8]: UInt64] = [:]
+  /// When each was written, and to which group, named by its discovery id.
+  private var seen: [[UInt8]: (time: UInt64, group: [UInt8])] = [:]
+  /// How many there are of each group.
+  private var counts: [[UInt8]: Int] = [:]
   private var lastSweep: UInt64
 
   /// A memory that begins now, in seconds since 1970 (UTC).
@@ -19,22 +21,36 @@ public struct HelloMemory: Sendable {
 
   /// Whether a message with this ephemeral key is to be answered: written within five minutes, not before this
   /// memory began, not seen, and there is room to remember it. Then it is remembered.
-  public mutating func admit(_ key: [UInt8], sentAt time: UInt64, now: UInt64) -> Bool {
+  ///
+  /// - Parameter group: the discovery id of those whose read key opened it. Members of one cannot use up the room
+  ///   of all.
+  public mutating func admit(
+    _ key: [UInt8], of group: [UInt8], sentAt time: UInt64, now: UInt64
+  ) -> Bool {
     sweep(now)
-    guard time >= begin, Self.isTimely(time, now), seen[key] == nil,
-      seen.count < PrivateLimits.rememberedHellos
-    else { return false }
-    seen[key] = time
+    guard time >= begin, Self.isTimely(time, now), seen[key] == nil, hasRoom(for: group) else {
+      return false
+    }
+    note(key, group, time)
     return true
   }
 
   /// Remembers a message of our own, so that it is not answered when somebody sends it back. Where there is no
   /// room for it, it is not to be sent.
-  public mutating func remember(own key: [UInt8], now: UInt64) -> Bool {
+  public mutating func remember(own key: [UInt8], of group: [UInt8], now: UInt64) -> Bool {
     sweep(now)
-    guard seen.count < PrivateLimits.rememberedHellos else { return false }
-    seen[key] = now
+    guard hasRoom(for: group) else { return false }
+    note(key, group, now)
     return true
+  }
+
+  private func hasRoom(for group: [UInt8]) -> Bool {
+    seen.count < PrivateLimits.rememberedHellos
+      && counts[group, default: 0] < PrivateLimits.hellosOfGroup
+  }
+
+  private mutating func note(_ key: [UInt8], _ group: [UInt8], _ time: UInt64) {
+    if seen.updateValue((time, group), forKey: key) == nil { counts[group, default: 0] += 1 }
   }
 
   private static func isTimely(_ time: UInt64, _ now: UInt64) -> Bool {
@@ -49,10 +65,12 @@ public struct HelloMemory: Sendable {
       if lastSweep - now > window { self = HelloMemory(now: now) }
       return
     }
-    let isFull = seen.count >= PrivateLimits.rememberedHellos
+    let isFull = seen.count >= PrivateLimits.hellosOfGroup
     guard now > lastSweep, now - lastSweep >= 10 || isFull else { return }
     lastSweep = now
     begin = max(begin, now >= window ? now - window : 0)
-    seen = seen.filter { $0.value >= begin }
+    seen = seen.filter { $0.value.time >= begin }
+    counts = [:]
+    for (_, group) in seen.values { counts[group, default: 0] += 1 }
   }
 }

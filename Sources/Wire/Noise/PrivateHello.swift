@@ -181,7 +181,10 @@ public struct PrivateResponder: Sendable {
     }
     guard let found else { return nil }
     if let places, !places.contains(found.opened.hello.dialed) { return nil }
-    guard memory.admit(found.key, sentAt: found.opened.hello.time, now: time) else { return nil }
+    let group = keys[found.opened.keyIndex].discoveryID
+    guard
+      memory.admit(found.key, of: group, sentAt: found.opened.hello.time, now: time)
+    else { return nil }
     return found.opened
   }
 

@@ -25,6 +25,9 @@ public enum PrivateLimits {
   /// First messages that are remembered, so that none is answered twice: one each 37 milliseconds for the ten
   /// minutes that count. Only who has a read key can fill it.
   public static let rememberedHellos = 16_384
+  /// Those of one read key among them: its members keep out nobody but each other. Seven a second are more than
+  /// begin at once in any swarm that one node serves.
+  public static let hellosOfGroup = rememberedHellos / 4
   /// Read keys that a node tries on a first message: about 4 milliseconds of work.
   public static let readKeys = 1_024
   /// Seconds after which a connection is closed that never began with anything known, whatever it sent.

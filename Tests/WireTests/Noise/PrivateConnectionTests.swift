@@ -210,25 +210,46 @@ private let now: UInt64 = 1_800_000_000
 
   @Test mutating func ownMessageSentBackGetsNothing() throws {
     let message = try dial()
-    #expect(memory.remember(own: message.helloKey, now: now) == true)
+    #expect(memory.remember(own: message.helloKey, of: [1], now: now) == true)
     #expect(open(message.hello) == nil)
   }
 
   @Test mutating func memoryIsBoundedAndForgets() {
     for number in 0..<PrivateLimits.rememberedHellos {
-      #expect(memory.admit(PrivateHello.bytes(number), sentAt: now, now: now) == true)
+      let group = [UInt8(number % 4)]
+      #expect(memory.admit(PrivateHello.bytes(number), of: group, sentAt: now, now: now) == true)
     }
-    #expect(memory.admit([1], sentAt: now, now: now) == false)
-    #expect(memory.remember(own: [1], now: now + 300) == false)
+    #expect(memory.admit([1], of: [9], sentAt: now, now: now) == false)
+    #expect(memory.remember(own: [1], of: [9], now: now + 300) == false)
     #expect(memory.count == PrivateLimits.rememberedHellos)
-    #expect(memory.admit([1], sentAt: now + 301, now: now + 301) && memory.count == 1)
+    #expect(
+      memory.admit([1], of: [9], sentAt: now + 301, now: now + 301) && memory.count == 1)
     // A clock that goes back a little forgets nothing, and answers nothing that was forgotten.
-    #expect(memory.admit([1], sentAt: now + 301, now: now + 200) == false)
-    #expect(memory.admit(PrivateHello.bytes(5), sentAt: now, now: now + 200) == false)
+    #expect(memory.admit([1], of: [9], sentAt: now + 301, now: now + 200) == false)
+    #expect(memory.admit(PrivateHello.bytes(5), of: [1], sentAt: now, now: now + 200) == false)
     // One that was a day ahead begins anew.
-    #expect(memory.admit([2], sentAt: now + 86_400, now: now + 86_400) == true)
-    #expect(memory.admit([3], sentAt: now + 400, now: now + 400) == true)
-    #expect(memory.admit([4], sentAt: now + 399, now: now + 400) == false)
+    #expect(memory.admit([2], of: [9], sentAt: now + 86_400, now: now + 86_400) == true)
+    #expect(memory.admit([3], of: [9], sentAt: now + 400, now: now + 400) == true)
+    #expect(memory.admit([4], of: [9], sentAt: now + 399, now: now + 400) == false)
+  }
+
+  /// Who has the read key of one dataset cannot keep out the members of another.
+  @Test mutating func aGroupFillsItsOwnPartAlone() {
+    let most = PrivateLimits.hellosOfGroup
+    for number in 0..<(most + 100) {
+      let isRoom = memory.admit(PrivateHello.bytes(number), of: [1], sentAt: now, now: now)
+      #expect(isRoom == (number < most))
+    }
+    #expect(memory.remember(own: [1], of: [1], now: now) == false)
+    #expect(memory.admit([2], of: [2], sentAt: now, now: now) == true)
+    #expect(memory.remember(own: [3], of: [2], now: now) == true)
+    // What is too old makes room for all, and is counted no more.
+    for number in 0..<(most + 1) {
+      let isRoom = memory.admit(
+        PrivateHello.bytes(number), of: [1], sentAt: now + 301, now: now + 301)
+      #expect(isRoom == (number < most))
+    }
+    #expect(memory.count == most)
   }
 
   // MARK: Frames

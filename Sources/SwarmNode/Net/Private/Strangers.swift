@@ -10,8 +10,9 @@ final class Stranger {
   fileprivate(set) var socket: Int32
   /// The first bytes it sent, at most 104.
   fileprivate(set) var bytes: [UInt8] = []
-  /// What it sent is nothing that we know: it gets no answer.
-  fileprivate var isHopeless = false
+  /// When it had sent what it was judged by, before that was begun: what it sent is nothing that we know, and it gets
+  /// no answer.
+  fileprivate var hopelessSince: Duration?
   /// When it is closed, if nothing comes of it.
   fileprivate var end: Duration
   /// It waits for its message to be tried.
@@ -30,6 +31,9 @@ final class Stranger {
 /// byte, and is closed 30 seconds after it came, when it closes itself, or when it was judged that it shall be.
 /// docs/private.md, "Which of both".
 ///
+/// Invariant: who was judged is closed no sooner than a fixed time after its bytes came, which is longer than any
+/// judgment takes: so how long that took is not seen.
+///
 /// Where they are too many the one that came first goes, whatever it has sent: so that nobody is kept out by those
 /// who say nothing, and when a connection ends tells nothing of what was sent over it.
 final class Strangers {
@@ -39,7 +43,8 @@ final class Strangers {
     case taken
     /// It is to be judged again when this time is over: there is too much to do.
     case later(Duration)
-    /// It gets nothing, and is closed when so much time has passed since it came.
+    /// It gets nothing, and is closed when so much time has passed since it came, but not before
+    /// `NetLimits.refusal` has passed since it said what it was judged by.
     case hopeless(Duration)
   }
 
@@ -125,7 +130,7 @@ final class Strangers {
 
   private func ready(_ stranger: Stranger, _ events: SocketPoll.Events?) {
     guard events != nil else { return drop(stranger) }
-    if stranger.isHopeless || stranger.isWaiting { return swallow(stranger) }
+    if stranger.hopelessSince != nil || stranger.isWaiting { return swallow(stranger) }
     var room = [UInt8](repeating: 0, count: PrivateLimits.helloBytes - stranger.bytes.count)
     let count = recv(stranger.socket, &room, room.count, 0)
     if count < 0, errno == EAGAIN || errno == EINTR { return }
@@ -143,18 +148,29 @@ final class Strangers {
     guard waiting.isEmpty || FirstBytes(stranger.bytes) == .bitTorrent else {
       return wait(stranger)
     }
+    let start = now()
     switch judge(stranger) {
     case .taken: break
-    case .hopeless(let time): giveUp(stranger, time)
+    case .hopeless(let time): giveUp(stranger, time, since: start)
     case .later(let time):
       nextTry = now() + time
       wait(stranger)
     }
   }
 
-  private func giveUp(_ stranger: Stranger, _ time: Duration) {
-    stranger.isHopeless = true
-    stranger.end = stranger.since + time
+  private func giveUp(_ stranger: Stranger, _ time: Duration, since start: Duration) {
+    stranger.hopelessSince = start
+    stranger.end = max(stranger.since + time, start + NetLimits.refusal)
+    setTimer()
+  }
+
+  /// It will say no more.
+  private func ended(_ stranger: Stranger) {
+    guard let start = stranger.hopelessSince, start + NetLimits.refusal > now() else {
+      return drop(stranger)
+    }
+    stranger.poll?.watch([])
+    stranger.end = start + NetLimits.refusal
     setTimer()
   }
 
@@ -172,7 +188,7 @@ final class Strangers {
       byteCount: NetLimits.swallowedAtOnce, alignment: 16
     ) { recv(stranger.socket, $0.baseAddress, $0.count, 0) }
     if count < 0, errno == EAGAIN || errno == EINTR { return }
-    guard count > 0 else { return drop(stranger) }
+    guard count > 0 else { return ended(stranger) }
     stranger.forgotten += count
     if stranger.forgotten >= NetLimits.swallowed { stranger.poll?.watch([]) }
   }
@@ -183,13 +199,14 @@ final class Strangers {
     let time = now()
     for stranger in all where stranger.end <= time { drop(stranger) }
     while nextTry <= time, let first = waiting.first {
+      let start = now()
       switch judge(first) {
       case .taken: break
       case .hopeless(let most):
         first.isWaiting = false
         waiting.removeFirst()
         first.poll?.watch(.readable)
-        giveUp(first, most)
+        giveUp(first, most, since: start)
       case .later(let more): nextTry = time + more
       }
     }
