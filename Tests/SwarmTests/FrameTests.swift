@@ -286,9 +286,10 @@ import Wire
     let frame = try node.frame(node.blocks[0])
     let bytes = FrameNode.bytes(node.blocks[0], frame: frame)
     for _ in 0..<10 { node.receive(peer, bytes) }
-    #expect(node.closed.isEmpty && session.download.total - before == UInt64(10 * (12 + frame.count)))
+    let came = UInt64(10 * (12 + frame.count))
+    #expect(node.closed.isEmpty && session.download.total - before == came)
     let status = try #require(node.status)
-    #expect(status.wastedBytes == UInt64(10 * (12 + frame.count)))
+    #expect(status.wastedBytes == came)
     #expect(status.savedDownloadBytes == 0 && node.compression.savedDownloadBytes == 0)
   }
 
