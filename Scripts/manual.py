@@ -4,7 +4,7 @@
 
 Writes FOLDER/man/man1/swarm.1, swarm-COMMAND.1 and so on, and FOLDER/bash-completion/completions/swarm,
 FOLDER/zsh/site-functions/_swarm and FOLDER/fish/vendor_completions.d/swarm.fish: below PREFIX/share that is
-where they are looked for. SOURCE_DATE_EPOCH is the pages' date, else the program's own.
+where they are looked for. What exit statuses mean is taken from docs/operations.md. SOURCE_DATE_EPOCH is the pages' date, else the program's own.
 """
 import json
 import os
@@ -16,22 +16,15 @@ import time
 COMPLETIONS = {"bash": "bash-completion/completions/swarm", "zsh": "zsh/site-functions/_swarm",
                "fish": "fish/vendor_completions.d/swarm.fish"}
 
-# What holds for every command, and is told by no definition of one.
+# Where exit statuses are told, for every command.
+OPERATIONS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../docs/operations.md")
+
+# What holds for every command besides, and is told by no definition of one.
 COMMON = """
-.SH EXIT STATUS
-.TP
-.B 0
-All is well, and what was asked for is there.
-.TP
-.B 1
-Something was wrong with what was asked for, or content differs. The message says what.
-.TP
-.B 64
-The command line could not be understood.
-.TP
-.BR 130 ", " 143
-Ended by Ctrl\\-C or SIGTERM before all that was asked for was there: 128 and the signal's number.
 .SH ENVIRONMENT
+.TP
+.B NO_COLOR
+There is no colour on terminals either.
 .TP
 .B XDG_DATA_HOME
 The state folder is
@@ -63,6 +56,19 @@ def paragraphs(words):
             lines += [".PP", ".EX", *(text(line) or "\\&" for line in part.split("\n")), ".EE"]
         else:
             lines += [".PP", *(text(line) for line in part.split("\n"))]
+    return lines
+
+
+def exit_statuses():
+    """The section on exit statuses, of the table in docs/operations.md."""
+    with open(OPERATIONS, encoding="utf-8") as file:
+        section = file.read().split("\n## Exit statuses\n")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| ([^|]+) \| ([^|]+) \|$", section, re.M)
+    lines = [".SH EXIT STATUS"]
+    for status, meaning in rows:
+        if status != "status":
+            words = text(meaning.replace("`", "")[:1].upper() + meaning.replace("`", "")[1:])
+            lines += [".TP", f"\\fB{text(status.replace('`', ''))}\\fR", words + "."]
     return lines
 
 
@@ -132,7 +138,7 @@ def page(path, command, version, date):
             lines.append(f".SH {heading}")
             for each in chosen:
                 lines += described(each)
-    lines += COMMON.strip().split("\n")
+    lines += exit_statuses() + COMMON.strip().split("\n")
     others = ["-".join(path[:count]) for count in range(1, len(path))]
     others += [f"{title}-{each['commandName']}" for each in inner]
     if others:

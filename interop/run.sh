@@ -36,6 +36,7 @@ side_by_side=(
   cli/history.py
   cli/documents.py
   cli/doctor.py
+  cli/terminal.py
   cli/kill.py
   daemon/datasets.py
   compression/frames.py

@@ -12,7 +12,7 @@ struct SwarmTool: ParsableCommand {
     discussion: """
       Results go to standard output, everything else to standard error. The exit status is 0 when \
       all is well, 1 when something was wrong with what was asked for, 64 when the command line \
-      could not be understood.
+      could not be understood. There is colour on terminals only, and none with NO_COLOR.
       """,
     version: "0.1.0",
     subcommands: [
@@ -28,17 +28,51 @@ struct SwarmTool: ParsableCommand {
       let arguments = BytePath.arguments
       // A link with it is best not given there at all (`LinkInput`).
       ProgramArguments.hide(parameter: "x.rk")
+      if let unknown = unknownCommand(in: arguments) {
+        Console.fail(readable(unknown))
+        Glibc.exit(ExitCode.validationFailure.rawValue)
+      }
       var command = try parseAsRoot(arguments)
       try command.run()
     } catch let failure as Failure {
-      Console.note("swarm: \(failure.message)")
+      Console.fail(failure.message)
       Glibc.exit(1)
     } catch {
       let code = exitCode(for: error)
       guard code == .validationFailure else { exit(withError: error) }
-      Console.note(readable(fullMessage(for: error)))
+      Console.fail(ownStyle(readable(fullMessage(for: error))))
       Glibc.exit(code.rawValue)
     }
+  }
+
+  /// What is said where the first word is the name of no command; nil where it is one, or none is given.
+  static func unknownCommand(in arguments: [String]) -> String? {
+    let commands = configuration.subcommands
+    guard let word = arguments.first, !word.hasPrefix("-"), word != "help" else { return nil }
+    let names = commands.map { $0._commandName }
+    guard let chosen = commands.first(where: { $0._commandName == word }) else {
+      return text(unknown: word, among: names, of: "swarm")
+    }
+    let inner = chosen.configuration.subcommands.map { $0._commandName }
+    guard !inner.isEmpty, arguments.count > 1, !arguments[1].hasPrefix("-"),
+      !inner.contains(arguments[1])
+    else { return nil }
+    return text(unknown: arguments[1], among: inner, of: "swarm \(word)")
+  }
+
+  private static func text(unknown word: String, among names: [String], of parent: String) -> String
+  {
+    let near = Suggestion.nearest(to: word, among: names).map { "; did you mean '\($0)'?" } ?? ""
+    return "there is no command '\(word)'\(near)\n  See '\(parent) --help' for more information."
+  }
+
+  /// The parser's message as all others are: the program's name is before it, so no "Error:" is.
+  static func ownStyle(_ message: String) -> String {
+    let sign = "Error: "
+    guard message.hasPrefix(sign) else { return message }
+    let rest = message.dropFirst(sign.count)
+    let isWord = rest.dropFirst().first?.isLowercase == true
+    return (isWord ? rest.prefix(1).lowercased() : String(rest.prefix(1))) + rest.dropFirst()
   }
 
   /// The parser's message, which repeats arguments: their bytes as they came, safe for a terminal.

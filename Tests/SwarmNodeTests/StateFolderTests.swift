@@ -201,9 +201,36 @@ import Testing
 
   @Test func aFileWhereAFolderBelongsIsAnError() {
     temporary.write([1], to: "file")
-    let error = #expect(throws: SystemError.self) { try StateFolder(temporary("file")) }
-    #expect(error?.number == ENOTDIR)
-    #expect(throws: SystemError.self) { try StateFolder(temporary("file/below")) }
+    let error = #expect(throws: StateError.self) { try StateFolder(temporary("file")) }
+    guard case .system(let failure)? = error else {
+      Issue.record("\(String(describing: error))")
+      return
+    }
+    #expect(failure.number == ENOTDIR)
+    #expect(throws: StateError.self) { try StateFolder(temporary("file/below")) }
+  }
+
+  @Test func aFolderSaysItsFormatAndOneThatSaysNothingGetsIt() throws {
+    let state = try state()
+    let file = state.path.appending(path: Array("format".utf8))
+    #expect(try WholeFile.read(file, limit: 10) == Array("\(StateFolder.format)\n".utf8))
+    #expect(unlink(String(decoding: file, as: UTF8.self)) == 0)
+    _ = try self.state()
+    #expect(try WholeFile.read(file, limit: 10) == Array("\(StateFolder.format)\n".utf8))
+  }
+
+  @Test(arguments: ["2\n", "18446744073709551615", "99999999999999999999999", "x", ""])
+  func aFolderOfANewerProgramIsRefusedAndLeftAlone(format: String) throws {
+    let path = try state().path
+    try WholeFile.write(Array(format.utf8), to: path.appending(path: Array("format".utf8)))
+    let before = Set(try FolderScanner.scan(path).items.map(\.names))
+    let error = #expect(throws: StateError.self) { try StateFolder(path) }
+    guard case .newer(let folder, _)? = error else {
+      Issue.record("\(String(describing: error))")
+      return
+    }
+    #expect(folder == path && error?.description.contains("newer swarm") == true)
+    #expect(Set(try FolderScanner.scan(path).items.map(\.names)) == before)
   }
 
   @Test func aSourceIsKnownByAllThatDecides() throws {

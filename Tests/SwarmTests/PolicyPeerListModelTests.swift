@@ -65,7 +65,7 @@ private struct SlowPeerList {
   mutating func fail(_ endpoint: PeerEndpoint, _ now: Duration) {
     guard var peer = peers[endpoint] else { return }
     var wait = peer.isNamed ? 1 : 5
-    for _ in 0..<peer.failures { wait = min(wait * 2, peer.isNamed ? 30 : 600) }
+    for _ in 0..<peer.failures { wait = min(wait * 2, peer.isNamed ? 15 : 600) }
     peer.notBefore = now + .seconds(wait)
     peer.failures += 1
     peers[endpoint] = peer

@@ -124,7 +124,8 @@ extension PeerList {
       let given = list.next(now)
       #expect(given == peer)
       list.failed(peer, now: now)
-      let wait = Duration.seconds(attempt < 5 ? 1 << attempt : 30)
+      let wait = Duration.seconds(attempt < 4 ? 1 << attempt : 15)
+      #expect(NamedRetry.wait(after: attempt + 1) == wait)
       #expect(list.nextDeadline(now: now) == now + wait)
       now += wait
     }

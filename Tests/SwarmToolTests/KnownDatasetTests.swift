@@ -100,6 +100,11 @@ import Testing
         == "looking for the newest version of \(key): asking the DHT (3 nodes), the local network")
     #expect(try view(2, dht: nil).text.hasSuffix("asking the local network, 2 peers"))
     #expect(try view(dht: 0).text.contains("none of its nodes answers yet"))
+    var named = try view(dht: nil)
+    named.named = 1
+    #expect(named.text.hasSuffix("asking the local network, 1 named peer (it does not answer yet)"))
+    named.peers = 1
+    #expect(named.text.hasSuffix("asking the local network, 1 peer"))
   }
 
   @Test func adviceComesAfterAWhileAndOnlyWithoutPeers() throws {
@@ -110,6 +115,10 @@ import Testing
       advice.hasPrefix("no peers found after 15 s: check the key") && advice.contains("--peer"))
     #expect(!advice.contains("UDP"))
     #expect(try view(seconds: 15, dht: 0).advice?.contains("UDP") == true)
+    #expect(advice.contains("swarm doctor"))
+    // All of it is seen on a small terminal.
+    let shown = try view(seconds: 15).lines(width: 60).joined(separator: " ")
+    #expect(shown.hasSuffix(advice))
     for line in try view(seconds: 15).lines(width: 40) { #expect(line.count < 40) }
   }
 }

@@ -48,6 +48,13 @@ import Testing
         == "waiting for a peer: none is known; name one with --peer HOST:PORT")
     figures.knownPeers = 1
     #expect(figures.waitingText == "waiting for a peer: 1 peer known, none answers; trying again")
+    figures.isLonely = true
+    #expect(figures.waitingText?.contains("swarm doctor") == true)
+    figures.knownPeers = 0
+    #expect(figures.waitingText?.contains("check the link") == true)
+    // All of it is seen on a small terminal.
+    let shown = figures.lines(width: 60).dropFirst().joined(separator: " ")
+    #expect(shown == figures.waitingText)
     figures.isFinished = true
     #expect(figures.waitingText == nil)
     for waiting in Self.allWaiting where waiting != .nothing {

@@ -55,7 +55,7 @@ def fault(arguments, folder, may_show=False):
     lines = err.decode(errors="replace").rstrip("\n").split("\n")
     if status == USAGE:
         lines = [line for line in lines if not line.startswith(("Usage: ", "Help: ", "  See "))]
-    if len(lines) != 1 or not lines[0].startswith(("swarm: ", "Error")) or len(lines[0]) > 1500:
+    if len(lines) != 1 or not lines[0].startswith("swarm: ") or len(lines[0]) > 1500:
         return f"standard error is {err[:500]!r}"
     if out and not may_show:
         return f"standard output is {out[:300]!r}"

@@ -299,7 +299,7 @@ def arguments():
                           ("--comment", b"\xff"), ("--piece-length", "x"), ("--format", "v3")):
         result = run("create", "content", "-o", "never", option, value)
         report.check(f"{option} {value!r}", result.returncode == 64 and not result.stdout
-                     and result.stderr.startswith(b"Error: ") and b"\x1b" not in result.stderr,
+                     and result.stderr.startswith(b"swarm: ") and b"\x1b" not in result.stderr,
                      f"{result.returncode} {result.stderr[:200]!r}")
     for name in ("a/b", "..", ""):
         refused(f"--name {name!r}", run("create", "content", "--name", name), "choose another")

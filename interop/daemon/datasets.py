@@ -152,7 +152,7 @@ with tempfile.TemporaryDirectory() as scratch:
         report.equal("the user's folder is as it was", sorted(os.listdir(source)), before)
         is_refused("adding it twice", first.run("add", source), "already")
         is_refused("a path that is not there", first.run("add", os.path.join(scratch, "none")),
-                   "No such file")
+                   "there is no such file")
         is_refused("a link that is none", first.run("add", "magnet:?xt=urn:btih:12"), "xt")
         is_refused("a dataset that is not there", first.run("status", "nothing"), "swarm ls")
         is_refused("a folder's place", first.run("add", source, scratch), "where it is")

@@ -225,10 +225,10 @@ extension PeerList {
     var isGivenUp: Bool { failures >= PolicyLimits.tries && !isNamed }
 
     mutating func fail(_ now: Duration) {
-      let longest = isNamed ? PolicyLimits.longestNamedRetry : PolicyLimits.longestRetry
-      let first = isNamed ? PolicyLimits.firstNamedRetry : PolicyLimits.firstRetry
-      notBefore = now + min(first * (1 << min(failures, 10)), longest)
+      let usual = min(
+        PolicyLimits.firstRetry * (1 << min(failures, 10)), PolicyLimits.longestRetry)
       failures += 1
+      notBefore = now + (isNamed ? NamedRetry.wait(after: failures) : usual)
     }
 
     func goes(before other: Entry) -> Bool {

@@ -29,7 +29,7 @@ enum PolicyLimits {
   /// Endpoints kept of a torrent: 25 times what is connected to, about 250 KB.
   static let knownPeers = 2_000
   /// Peers that the user named and that are therefore never given up: a link can hold any number, and
-  /// each is tried twice a minute for ever. Those beyond are peers like others.
+  /// each is tried four times a minute for ever. Those beyond are peers like others.
   static let namedPeers = 100
   /// Endpoints of one address, as told by others: many machines behind one router are rare, many ports
   /// of one victim are an attack by our connections. Loopback is free of it: there each port is a node.
@@ -43,7 +43,7 @@ enum PolicyLimits {
   /// Before any attempt.
   static let longestRetry = Duration.seconds(600)
   /// Before any attempt to reach a peer that the user named: the user waits for it.
-  static let longestNamedRetry = Duration.seconds(30)
+  static let longestNamedRetry = Duration.seconds(15)
   /// Failures in a row after which a peer is given up: 75 s of attempts, a restart of the other side.
   static let tries = 5
   /// A peer that was given up is tried again when it is told of this much later: people come back.

@@ -81,6 +81,8 @@ public final class Node {
   /// Where link-local peers are.
   var scopes = LinkScopes()
   let lookups: NameLookups
+  /// Until names are asked for again.
+  var nameRetries: [ObjectIdentifier: DeadlineTimer] = [:]
   /// Finds peers and heads; nil where nobody is looked for.
   var discovery: DiscoveryDriver?
   private let start = uv_hrtime()
@@ -160,7 +162,8 @@ public final class Node {
     needsTurn = true
   }
 
-  /// Tells of a peer by its address: a name is asked for of the system first.
+  /// Tells of a peer by its address: a name is asked for of the system first, and again while it is not
+  /// known there, since a host may have to start first.
   public func resolve(_ address: PeerAddress, for torrent: TorrentID) {
     switch address.host {
     case .ipv4(let host):
@@ -168,14 +171,7 @@ public final class Node {
     case .ipv6(let host):
       add(peers: [PeerEndpoint(address: .v6(host), port: address.port)], to: torrent)
     case .name(let name):
-      lookups.start(name) { [unowned self] result in
-        switch result {
-        case .success(let found):
-          add(peers: found.map { PeerEndpoint(address: $0, port: address.port) }, to: torrent)
-        case .failure(let error):
-          log(.warning, "cannot find the peer \(address): \(error)", torrent: torrent)
-        }
-      }
+      lookUp(name, address.port, for: torrent, failures: 0)
     }
   }
 
@@ -213,6 +209,8 @@ public final class Node {
     for listener in listeners { listener.close() }
     strangers.close()
     lookups.close()
+    for timer in nameRetries.values { timer.close() }
+    nameRetries = [:]
     for torrent in torrents.keys { swarm.remove(torrent, now: now) }
     discovery?.stop { [unowned self] in
       discovery = nil

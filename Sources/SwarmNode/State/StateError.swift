@@ -8,6 +8,8 @@ public enum StateError: Error, Hashable, Sendable, CustomStringConvertible {
   case placeTaken(path: [UInt8], by: String)
   /// The newest version of another dataset is found by that path.
   case nameTaken(path: [UInt8], by: String)
+  /// A newer program has written the state folder: in this format.
+  case newer(folder: [UInt8], format: String)
   /// A system call failed.
   case system(SystemError)
 
@@ -24,6 +26,9 @@ public enum StateError: Error, Hashable, Sendable, CustomStringConvertible {
     case .nameTaken(let path, let key):
       "\(printable(path)) leads to the versions of another dataset (key \(key)); name another folder behind "
         + "the link"
+    case .newer(let folder, let format):
+      "the state folder \(printable(folder)) is of a newer swarm (format \(format), and this one reads up to "
+        + "\(StateFolder.format)): use that program, or another folder by --state"
     case .system(let error): error.description
     }
   }

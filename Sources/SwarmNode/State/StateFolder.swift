@@ -4,6 +4,7 @@ import Metainfo
 /// The folder in which the program remembers what it takes part in: plain files that a person can look
 /// at.
 ///
+///     format                                   the number of the folder's format
 ///     datasets/<infohash>/lock                 held by the process that takes part in it
 ///     datasets/<infohash>/versions/1.torrent   info dictionary and the piece layers known so far
 ///     datasets/<infohash>/versions/1.leaves    leaf hashes, where the content was hashed here
@@ -23,10 +24,19 @@ public struct StateFolder: Sendable {
   /// Its path.
   public let path: [UInt8]
 
-  /// The folder at `path`, which is made when it is not there, for its owner alone.
-  public init(_ path: [UInt8]) throws(SystemError) {
+  /// The folder at `path`, which is made when it is not there, for its owner alone. One that a newer
+  /// program has written is refused.
+  public init(_ path: [UInt8]) throws(StateError) {
     self.path = path
-    try Self.make(path, mode: 0o700)
+    do throws(SystemError) {
+      try Self.make(path, mode: 0o700)
+      guard path.withCPath({ access($0, R_OK | X_OK) }) == 0 else {
+        throw SystemError("look into", path)
+      }
+    } catch {
+      throw .system(error)
+    }
+    try settleFormat()
     for folder in [path, keys.path, path.appending(path: Array("sources".utf8))] {
       Leftovers.remove(from: folder)
     }

@@ -1,5 +1,7 @@
 /// Bounds of what is read from the state folder.
 enum StateLimits {
+  /// Bytes in the number of the folder's format: the digits of any 64-bit number, and a line end.
+  static let formatBytes = 32
   /// Bytes in what is kept of a path that became a torrent: two paths and an infohash.
   static let sourceBytes = 1 << 16
   /// Bytes in the list of places: a line of some hundred bytes for each dataset that was ever joined.

@@ -16,7 +16,7 @@ enum JoinSubject: Hashable {
       self = .link(link)
       return
     }
-    let parsed = try Failure.wrap { try LinkArgument(parsing: argument) }
+    let parsed = try LinkAdvice.parse(argument)
     switch parsed {
     case .path(let path): self = .torrent(path)
     case .link(let link): self = .link(link)

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Glibc
 import Metainfo
 import SwarmNode
 import Wire
@@ -52,6 +53,9 @@ struct Add: ParsableCommand {
     switch parsed {
     case .link(let named): link = named.secretURI
     case .torrent(let path):
+      if access(path.map { CChar(bitPattern: $0) } + [0], F_OK) != 0, errno == ENOENT {
+        throw Failure(LinkAdvice.missing(path))
+      }
       let real = try Failure.wrap { try RealPath.resolve(path) }
       if !path.suffix(8).elementsEqual(Array(".torrent".utf8)) { try publish(real) }
       link = printable(real)

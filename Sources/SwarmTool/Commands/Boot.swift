@@ -176,7 +176,8 @@ extension JoinSubject {
     case .link(let link):
       name = link.datasetKey?.hex ?? link.v2Infohash?.hex ?? link.v1Infohash?.hex
     case .torrent(let path):
-      let bytes = try Failure.wrap { try WholeFile.read(path, limit: BencodeLimits.torrent.bytes) }
+      try LinkAdvice.refuseWhatIsNoFile(path)
+      let bytes = try TorrentFile.read(path)
       let info = try Failure.wrap("\(printable(path)): ") {
         try Torrent.inspect(bytes).torrent.info
       }

@@ -65,7 +65,7 @@ struct Create: ParsableCommand {
         path: path.bytes, name: name,
         options: ImportOptions(kind: format, pieceLength: pieceLength.bytes))
     }
-    for warning in source.warnings { Console.note("swarm: warning: \(warning)") }
+    for warning in source.warnings { Console.warn("\(warning)") }
     var description = try source.hash()
     description.isPrivate = isPrivate
     description.trackers = trackers.map { [$0.text] }

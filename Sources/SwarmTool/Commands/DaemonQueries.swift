@@ -92,7 +92,9 @@ struct PeersCommand: ParsableCommand {
   @Argument(help: "A dataset: its id or the beginning of it, its name, or its link.")
   var dataset: BytePath
 
-  @Option(name: .customLong("add"), help: "Connect to a peer, HOST:PORT.")
+  @Option(
+    name: .customLong("add"),
+    help: ArgumentHelp("Connect to a peer, HOST:PORT.", valueName: "host:port"))
   var added: PeerArgument?
 
   @OptionGroup var client: ClientOptions
@@ -103,6 +105,10 @@ struct PeersCommand: ParsableCommand {
     if let added {
       _ = try daemon.post(
         "/v1/datasets/\(id)/peers", .object([("address", .text("\(added.address)"))]))
+      if client.isJSON {
+        try Console.result(
+          JSON.object([("id", .text(id)), ("added", .text("\(added.address)"))]).rendered)
+      }
       return
     }
     let answer = try daemon.get("/v1/datasets/\(id)/peers")

@@ -41,7 +41,9 @@ struct Doctor: ParsableCommand {
           ("checks", .list(found.map(\.json))),
         ]).rendered)
     } else {
-      try Console.result(found.map(\.lines).joined(separator: "\n"))
+      let width = Console.resultsWidth
+      try Console.result(
+        found.map { $0.lines(width: width, .results) }.joined(separator: "\n"))
     }
     if isFaulty { throw ExitCode(1) }
   }

@@ -59,7 +59,11 @@ struct ExportCommand: ParsableCommand {
       return try Console.result(all.map(Self.line).joined(separator: "\n"))
     }
     if remove {
-      return try daemon.delete("/v1/exports/\(ControlClient.escaped(dataset.bytes))")
+      try daemon.delete("/v1/exports/\(ControlClient.escaped(dataset.bytes))")
+      if client.isJSON {
+        try Console.result(JSON.object([("removed", .text(printable(dataset.bytes)))]).rendered)
+      }
+      return
     }
     let found = try client.dataset(dataset.bytes, of: daemon)
     let id = found["id"]?.text ?? ""

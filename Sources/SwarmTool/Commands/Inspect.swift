@@ -20,7 +20,7 @@ struct Inspect: ParsableCommand {
   var isJSON = false
 
   func run() throws {
-    let argument = try Failure.wrap { try LinkArgument(parsing: LinkInput.resolve(subject.bytes)) }
+    let argument = try LinkAdvice.parse(LinkInput.resolve(subject.bytes))
     switch argument {
     case .link(let link): try show(link)
     case .path(let path): try show(torrentAt: path)
@@ -28,7 +28,8 @@ struct Inspect: ParsableCommand {
   }
 
   private func show(torrentAt path: [UInt8]) throws(Failure) {
-    let bytes = try Failure.wrap { try WholeFile.read(path, limit: BencodeLimits.torrent.bytes) }
+    try LinkAdvice.refuseWhatIsNoFile(path)
+    let bytes = try TorrentFile.read(path)
     let inspection = try Failure.wrap("\(printable(path)): ") { try Torrent.inspect(bytes) }
     let view = TorrentView(inspection)
     if isJSON {

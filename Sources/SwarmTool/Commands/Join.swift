@@ -62,6 +62,7 @@ struct Join: ParsableCommand {
 
   func run() throws {
     let display = StatusDisplay(isJSON: options.isJSON)
+    try options.network.checkListening()
     let request = JoinRequest(
       subject: try JoinSubject(parsing: subject.bytes), directory: folder?.bytes ?? Array(".".utf8),
       globs: globs, keep: keep.map { Int($0) }, reading: exports.reading,

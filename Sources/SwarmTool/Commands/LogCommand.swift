@@ -40,7 +40,7 @@ struct LogCommand: ParsableCommand {
         others.shortfall.flatMap { lookup.offline ? nil : $0 }
           ?? "no version of \(dataset.key) is known here")
     }
-    defer { if let text = others.shortfall { Console.note("swarm: warning: \(text)") } }
+    defer { if let text = others.shortfall { Console.warn(text) } }
     let diffs = entries.indices.map { index -> VersionDiff? in
       guard index + 1 < entries.count, let new = entries[index].kept?.torrent,
         let old = entries[index + 1].kept?.torrent,

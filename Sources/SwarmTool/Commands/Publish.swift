@@ -60,6 +60,7 @@ struct Publish: ParsableCommand {
 
   func run() throws {
     let state = try options.stateFolder()
+    try network.checkListening()
     let source = try dataset.source(of: path.bytes, in: state)
     let text = message.map { String(decoding: $0.bytes, as: UTF8.self) } ?? ""
     var warnings: [String] = []
@@ -74,7 +75,7 @@ struct Publish: ParsableCommand {
     // A seed of the folder that runs is to have it at once.
     run.folder = nil
     if !options.isJSON {
-      for warning in warnings { Console.note("swarm: warning: \(warning)") }
+      for warning in warnings { Console.warn(warning) }
     }
     switch run.outcome {
     case .unchanged(let torrent):

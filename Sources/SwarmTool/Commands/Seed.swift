@@ -38,6 +38,7 @@ struct Seed: ParsableCommand {
   func run() throws {
     let display = StatusDisplay(isJSON: options.isJSON)
     let state = try options.stateFolder()
+    try options.network.checkListening()
     let source = try source(display, state)
     let plan = try source.plan(
       in: state, peers: options.network.peers.map(\.address), display)
@@ -58,9 +59,7 @@ struct Seed: ParsableCommand {
               ? "; whoever has the .torrent knows its infohash, so seed its content instead, by its path"
               : ""))
       }
-      let bytes = try Failure.wrap {
-        try WholeFile.read(path.bytes, limit: BencodeLimits.torrent.bytes)
-      }
+      let bytes = try TorrentFile.read(path.bytes)
       let torrent = try Failure.wrap("\(printable(path.bytes)): ") { try Torrent(parsing: bytes) }
       return try .ofTorrent(
         torrent, place: data?.bytes ?? path.bytes.folder, state: state, teller: display)

@@ -115,7 +115,8 @@ struct TraceCommand: ParsableCommand {
     }
     switch try JoinSubject(parsing: text) {
     case .torrent(let path):
-      let bytes = try Failure.wrap { try WholeFile.read(path, limit: BencodeLimits.torrent.bytes) }
+      try LinkAdvice.refuseWhatIsNoFile(path)
+      let bytes = try TorrentFile.read(path)
       return [try Failure.wrap("\(printable(path)): ") { try Torrent.inspect(bytes).torrent.info }]
     case .link(let link):
       if let key = link.datasetKey {

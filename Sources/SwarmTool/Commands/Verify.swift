@@ -24,9 +24,7 @@ struct Verify: ParsableCommand {
   var isJSON = false
 
   func run() throws {
-    let bytes = try Failure.wrap {
-      try WholeFile.read(self.torrent.bytes, limit: BencodeLimits.torrent.bytes)
-    }
+    let bytes = try TorrentFile.read(torrent.bytes)
     let torrent = try Failure.wrap("\(printable(self.torrent.bytes)): ") {
       try Torrent(parsing: bytes)
     }

@@ -53,6 +53,16 @@ struct ControlClient {
     return answer.body
   }
 
+  /// Where the system's service has its socket.
+  private static let service = "/run/swarm"
+
+  /// The system's service, where it runs and was not asked.
+  private static func another(than path: [UInt8]) -> String {
+    let socket = service + "/api.sock"
+    guard path != Array(socket.utf8), access(socket, F_OK) == 0 else { return "" }
+    return "; the system's service is asked by --sockets \(service)"
+  }
+
   private func exchange(_ request: [UInt8]) throws(Failure) -> [UInt8] {
     do throws(SystemError) {
       return try LocalClient.exchange(
@@ -62,7 +72,10 @@ struct ControlClient {
       case ENOENT, ECONNREFUSED:
         throw Failure(
           "no daemon is running here (nobody listens at \(printable(path))); swarm daemon starts one"
-        )
+            + Self.another(than: path))
+      case EACCES, EPERM:
+        throw Failure(
+          "the daemon at \(printable(path)) is another user's: give the command as that user")
       case EAGAIN: throw Failure("the daemon at \(printable(path)) does not answer")
       default: throw Failure("\(error)")
       }

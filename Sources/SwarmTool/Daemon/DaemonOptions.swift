@@ -28,6 +28,19 @@ struct SocketOptions: ParsableArguments {
   }
 }
 
+extension Failure {
+  /// A socket cannot be made; `option` names another place for it.
+  static func ofSocket(_ error: SystemError, option: String) -> Failure {
+    let advice =
+      switch error.number {
+      case EADDRINUSE: "; another swarm serves there: stop it, or choose another place by \(option)"
+      case EACCES, EPERM, EROFS, ENOENT: "; choose another place by \(option)"
+      default: ""
+      }
+    return Failure("\(error)\(advice)")
+  }
+}
+
 /// For commands that talk to a daemon.
 struct ClientOptions: ParsableArguments {
   @OptionGroup var sockets: SocketOptions

@@ -27,7 +27,7 @@ final class DaemonTeller: Teller {
     onEvent("warning", id, [("text", .text(text))])
   }
 
-  func warnPeople(_ text: String) { lines.note("\(label): warning: \(text)") }
+  func warnPeople(_ text: String) { lines.note("\(label): \(Console.warningMark) \(text)") }
 
   func result(_ text: String) { note(text) }
 

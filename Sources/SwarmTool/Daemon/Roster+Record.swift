@@ -51,8 +51,8 @@ extension Roster {
       if let published = state.publishedSource(at: path) { return published.key.hex }
       guard path.suffix(8).elementsEqual(Array(".torrent".utf8)) else {
         throw Failure(
-          "\(printable(path)) is neither a .torrent nor published here: swarm add publishes a folder, "
-            + "and so does swarm publish")
+          "\(printable(path)) is neither a .torrent nor published in the daemon's state folder "
+            + "\(printable(state.path)): swarm add --state of that folder publishes it")
       }
       throw Failure("\(printable(path)) was not read yet")
     }

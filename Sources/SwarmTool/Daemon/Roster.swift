@@ -103,8 +103,10 @@ final class Roster: MemberHost {
           + " has the state folder in use: \(printable(state.path))")
     }
     record = try Self.record(in: state)
-    devices = try Failure.wrap { [devicesPath] in
-      try NBDServer(at: devicesPath, for: node, log: log)
+    do throws(SystemError) {
+      devices = try NBDServer(at: devicesPath, for: node, log: log)
+    } catch {
+      throw .ofSocket(error, option: "--sockets")
     }
     devices.lookUp = { [unowned self] in device(named: $0) }
     devices.onTrace = { [unowned self] export, use in
@@ -187,6 +189,7 @@ final class Roster: MemberHost {
     entry.fault = nil
     let member = Member(planned.plan, of: self, state: state, teller: entry.teller)
     entry.member = member
+    member.tellsOfPeers = network.isVerbose
     member.begin()
   }
 

@@ -44,21 +44,32 @@ struct Diagnosis: Hashable {
   }
 
   /// What people see: a line, and below it what to do.
-  var lines: String {
+  var lines: String { lines(width: nil, Paint(isOn: false)) }
+
+  /// The same for a terminal of so many columns; nil where there is none.
+  func lines(width: Int?, _ paint: Paint) -> String {
     let mark =
       switch verdict {
-      case .fine: "ok     "
-      case .warning: "warning"
-      case .fault: "FAULT  "
+      case .fine: paint("ok     ", .fine)
+      case .warning: paint("warning", .warning)
+      case .fault: paint("FAULT  ", .fault)
       case .skipped: "-      "
       }
+    // Behind the mark, which is as wide as the space before what to do.
+    let indent = 9
+    func wrapped(_ text: String) -> String {
+      guard let width, width > Wrapping.leastWidth + indent else { return text }
+      let gap = "\n" + String(repeating: " ", count: indent)
+      return Wrapping.lines(text, width: width - indent).joined(separator: gap)
+    }
     let name =
       switch check {
       case .dht: "DHT"
       case .localNetwork: "local network"
       default: check.rawValue
       }
-    return "\(mark)  \(name): \(text)" + (advice.map { "\n         \($0)" } ?? "")
+    return "\(mark)  " + wrapped("\(name): \(text)")
+      + (advice.map { "\n         " + wrapped($0) } ?? "")
   }
 
   /// As programs read it (docs/json.md).

@@ -189,7 +189,8 @@ struct JoinRequest {
       guard let name else { return nil }
       return try Failure.wrap { try state.knownTorrent(name) }
     case .torrent(let path):
-      let bytes = try Failure.wrap { try WholeFile.read(path, limit: BencodeLimits.torrent.bytes) }
+      try LinkAdvice.refuseWhatIsNoFile(path)
+      let bytes = try TorrentFile.read(path)
       // Piece layers that are wrong can be had from peers.
       let torrent = try Failure.wrap("\(printable(path)): ") { try Torrent.inspect(bytes).torrent }
       return KnownTorrent(info: torrent.info, pieceLayers: torrent.pieceLayers)

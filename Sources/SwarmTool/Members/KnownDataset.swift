@@ -1,3 +1,4 @@
+import Glibc
 import Metainfo
 import SwarmNode
 
@@ -21,7 +22,7 @@ struct KnownDataset {
   /// The dataset of a key, of a link that has one, or of a path that is published.
   init(_ subject: [UInt8], state: StateFolder) throws(Failure) {
     let subject = try LinkInput.resolve(subject)
-    let argument = try Failure.wrap { try LinkArgument(parsing: subject) }
+    let argument = try LinkAdvice.parse(subject)
     switch argument {
     case .link(var link):
       try link.unlock(in: state)
@@ -34,6 +35,9 @@ struct KnownDataset {
       self.key = key
       (salt, peers, readKey) = (link.salt, link.peers, link.readKey)
     case .path(let path):
+      if access(path.map { CChar(bitPattern: $0) } + [0], F_OK) != 0, errno == ENOENT {
+        throw Failure(LinkAdvice.missing(path))
+      }
       let real = try Failure.wrap { try RealPath.resolve(path) }
       guard let source = state.publishedSource(at: real) else {
         throw Failure(
@@ -46,7 +50,7 @@ struct KnownDataset {
     self.state = state
     dataset = state.dataset(key)
     head = try Failure.wrap { [dataset] in
-      try dataset.followedHead { Console.note("swarm: warning: \($0)") }
+      try dataset.followedHead { Console.warn($0) }
     }
   }
 
@@ -57,14 +61,14 @@ struct KnownDataset {
     readKey = try state.readKey(of: key)
     dataset = state.dataset(key)
     head = try Failure.wrap { [dataset] in
-      try dataset.followedHead { Console.note("swarm: warning: \($0)") }
+      try dataset.followedHead { Console.warn($0) }
     }
   }
 
   /// Looks again what the newest head is.
   mutating func update() throws(Failure) {
     head = try Failure.wrap { [dataset] in
-      try dataset.followedHead { Console.note("swarm: warning: \($0)") }
+      try dataset.followedHead { Console.warn($0) }
     }
   }
 

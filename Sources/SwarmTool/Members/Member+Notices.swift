@@ -47,7 +47,7 @@ extension Member {
       if !isDiskFull { teller.warn("\(failure); waiting for room") }
       isDiskFull = true
     case .diskHasRoom:
-      if isDiskFull { teller.note("swarm: there is room on the disk again") }
+      if isDiskFull { teller.note("there is room on the disk again") }
       isDiskFull = false
     case .diskFailed(_, let failure):
       if !isOver, !isRestarting { warn("\(failure)") }

@@ -28,6 +28,8 @@ final class Member {
   /// it was waited for.
   var heldVersions: [UInt64: (again: ContinuousClock.Instant, pause: Duration)] = [:]
   private let startTime = ContinuousClock.now
+  /// When somebody was connected last; its own beginning where nobody was.
+  private var lastMet = ContinuousClock.now
   /// Which version it is about; nil where no dataset is followed.
   var follower: HeadFollower?
   /// With everything here and no head known: until when one is waited for.
@@ -288,7 +290,8 @@ final class Member {
       what = (follower?.head).map { .version(UInt64(clamping: $0.version)) } ?? .head
     }
     guard let what, let key = plan.dataset?.key ?? plan.search?.key else { return nil }
-    return SearchView(what, of: key, on: host.node, host.network, since: startTime)
+    return SearchView(
+      what, of: key, on: host.node, host.network, named: plan.peers.count, since: startTime)
   }
 
   /// False while there are none.
@@ -296,6 +299,8 @@ final class Member {
     guard let torrent, let status = host.node.status(of: torrent) else { return false }
     figures = TransferFigures(status: status)
     figures.onlySeeds = plan.isSeed
+    if figures.peers > 0 { lastMet = .now }
+    figures.isLonely = ContinuousClock.now - lastMet >= .seconds(SearchView.patience)
     return true
   }
 

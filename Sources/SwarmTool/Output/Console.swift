@@ -29,6 +29,15 @@ enum Console {
   /// A line about the work.
   static func note(_ line: String) { _ = write(line + "\n", to: STDERR_FILENO) }
 
+  /// Something that is not as it should be; the work goes on.
+  static func warn(_ text: String) { note("swarm: \(warningMark) \(text)") }
+
+  /// Why the program ends without having done what was asked for.
+  static func fail(_ text: String) { note(Paint.errors("swarm:", .fault) + " " + text) }
+
+  /// How a warning begins.
+  static var warningMark: String { Paint.errors("warning:", .warning) }
+
   /// Text on standard error without a line end, shown at once.
   static func overwrite(_ text: String) { _ = write(text, to: STDERR_FILENO) }
 
@@ -63,6 +72,14 @@ enum Console {
   static var width: Int {
     var size = winsize()
     let status = ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size)
+    return status == 0 && size.ws_col > 0 ? Int(size.ws_col) : 80
+  }
+
+  /// Columns of the terminal that results go to; nil where they go elsewhere.
+  static var resultsWidth: Int? {
+    var size = winsize()
+    guard isatty(STDOUT_FILENO) == 1 else { return nil }
+    let status = ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size)
     return status == 0 && size.ws_col > 0 ? Int(size.ws_col) : 80
   }
 

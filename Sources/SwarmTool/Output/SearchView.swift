@@ -13,6 +13,8 @@ struct SearchView: Hashable {
   var asksLocalNetwork: Bool
   /// Peers that are connected.
   var peers = 0
+  /// Peers that were named, by the user or by the link.
+  var named = 0
   /// How long it lasts.
   var seconds: Int
 
@@ -29,7 +31,13 @@ struct SearchView: Hashable {
           : "the DHT (\(Quantity.count(dhtNodes, "node")))")
     }
     if asksLocalNetwork { places.append("the local network") }
-    if peers > 0 { places.append(Quantity.count(peers, "peer")) }
+    if peers > 0 {
+      places.append(Quantity.count(peers, "peer"))
+    } else if named > 0 {
+      places.append(
+        "\(Quantity.count(named, "named peer")) (\(named == 1 ? "it does" : "they do") not answer yet)"
+      )
+    }
     return "looking for \(goal): "
       + (places.isEmpty ? "nobody to ask" : "asking " + places.joined(separator: ", "))
   }
@@ -40,12 +48,12 @@ struct SearchView: Hashable {
     var checks = ["the key", "that somebody shares it now"]
     if dhtNodes == 0 { checks.append("that UDP gets out of this network") }
     return "no peers found after \(seconds) s: check " + checks.joined(separator: ", ")
-      + "; or name one with --peer HOST:PORT"
+      + "; swarm doctor looks at this machine; --peer HOST:PORT names one"
   }
 
   /// Both in lines no wider than `width` less one.
   func lines(width: Int) -> [String] {
-    [text, advice].compactMap { $0 }.map { String($0.prefix(max(width - 1, 0))) }
+    [text, advice].compactMap { $0 }.flatMap { Wrapping.lines($0, width: width) }
   }
 
   private var goal: String {
@@ -76,7 +84,7 @@ extension SearchView {
   /// As a node is doing.
   init(
     _ waiting: VersionSearch.Waiting, of key: DatasetKey, on node: Node,
-    _ network: NetworkOptions, since start: ContinuousClock.Instant
+    _ network: NetworkOptions, named: Int = 0, since start: ContinuousClock.Instant
   ) {
     self.init(
       key: key, waiting: waiting, asksLocalNetwork: !network.hasNoLocalNetwork,
@@ -85,5 +93,6 @@ extension SearchView {
       dhtNodes = (dht.v4?.goodNodes ?? 0) + (dht.v6?.goodNodes ?? 0)
     }
     peers = node.status(of: key)?.peers ?? 0
+    self.named = named
   }
 }

@@ -22,6 +22,14 @@ final class StatusDisplay: Teller {
 
   private var lastSearch: (time: ContinuousClock.Instant, view: SearchView)?
 
+  /// How lines of the log begin that people are warned by.
+  private enum Level: String, CaseIterable {
+    case warning = "warning:"
+    case error = "error:"
+
+    var ink: Paint.Ink { self == .warning ? .warning : .fault }
+  }
+
   /// Seconds between plain lines.
   private static let plainInterval = Duration.seconds(10)
 
@@ -96,28 +104,29 @@ final class StatusDisplay: Teller {
 
   /// A line of the node's log, as "warning: what is wrong". With `--json` warnings are events, too.
   func log(_ line: String) {
-    for level in ["warning: ", "error: "] where line.hasPrefix(level) {
-      return warn(String(line.dropFirst(level.count)), as: level)
+    for level in Level.allCases where line.hasPrefix(level.rawValue + " ") {
+      return warn(String(line.dropFirst(level.rawValue.count + 1)), as: level)
     }
     note("swarm: " + line)
   }
 
   /// Something that is not as it should be.
-  func warn(_ text: String) { warn(text, as: "warning: ") }
+  func warn(_ text: String) { warn(text, as: .warning) }
 
-  private func warn(_ text: String, as level: String) {
+  private func warn(_ text: String, as level: Level) {
     event("warning", [("text", .text(text))])
     warnPeople(text, as: level)
   }
 
   /// The same, where an event tells of it with `--json`.
-  func warnPeople(_ text: String) { warnPeople(text, as: "warning: ") }
+  func warnPeople(_ text: String) { warnPeople(text, as: .warning) }
 
-  private func warnPeople(_ text: String, as level: String) {
+  private func warnPeople(_ text: String, as level: Level) {
     if isJSON { return }
     clear()
     // Of another program's terminal it is not known where the cursor is.
-    Console.note((isQuiet ? "\r\n" : "") + "swarm: \(level)\(text)")
+    let mark = Paint.errors(level.rawValue, level.ink)
+    Console.note((isQuiet ? "\r\n" : "") + "swarm: \(mark) \(text)")
   }
 
   /// A line of results; with `--json` nothing, since an event says it.

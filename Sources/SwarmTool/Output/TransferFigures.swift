@@ -8,6 +8,8 @@ struct TransferFigures: Hashable {
   var status = TorrentStatus()
   /// What block devices did; nil where none is offered.
   var reads: BlockExportFigures?
+  /// Whether nobody was connected for so long that it is time to say what to look at.
+  var isLonely = false
   /// Whether nothing is to come, whatever is here.
   var onlySeeds = false
 
@@ -33,12 +35,12 @@ struct TransferFigures: Hashable {
 
   // MARK: For people
 
-  /// What a terminal shows: the second line only when there is something to say in it. None wider
+  /// What a terminal shows: more than one line only when there is something to say besides. None wider
   /// than `width` less one, since a line that wraps cannot be written anew.
   func lines(width: Int) -> [String] {
     let most = max(width - 1, 0)
     var lines = [figures(fitting: most)]
-    if let waitingText { lines.append(String(waitingText.prefix(most))) }
+    if let waitingText { lines += Wrapping.lines(waitingText, width: width) }
     return lines
   }
 
@@ -60,7 +62,10 @@ struct TransferFigures: Hashable {
       if hasAll {
         nil
       } else if status.knownPeers == 0 {
-        "waiting for a peer: none is known; name one with --peer HOST:PORT"
+        isLonely
+          ? "waiting for a peer: none found; check the link and that somebody shares it now, let swarm doctor "
+            + "look at this machine, or name a peer with --peer HOST:PORT"
+          : "waiting for a peer: none is known; name one with --peer HOST:PORT"
       } else {
         waitingForKnownPeers
       }
@@ -96,7 +101,10 @@ struct TransferFigures: Hashable {
   }
 
   private var waitingForKnownPeers: String {
-    "waiting for a peer: \(Quantity.count(status.knownPeers, "peer")) known, none answers; trying again"
+    let known = Quantity.count(status.knownPeers, "peer")
+    return "waiting for a peer: \(known) known, none answers; trying again"
+      + (isLonely
+        ? ". Does it run, and does its firewall let others in? swarm doctor looks there" : "")
   }
 
   /// The figures, the least important left out where room lacks.

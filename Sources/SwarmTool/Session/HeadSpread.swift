@@ -27,7 +27,7 @@ struct HeadSpread {
       if item == head.item { stored = max(stored, nodes) }
     }
     var contradiction: String?
-    node.onNotice = { notice in
+    run.onNotice = { notice in
       switch notice {
       case .keyUsedTwice(key, let number) where number == head.version:
         contradiction =

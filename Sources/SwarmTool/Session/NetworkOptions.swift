@@ -9,22 +9,25 @@ import Wire
 struct NetworkOptions: ParsableArguments {
   @Option(
     name: .customLong("peer"),
-    help: "A peer to connect to, HOST:PORT; can be repeated.")
+    help: ArgumentHelp(
+      "A peer to connect to, HOST:PORT; can be repeated.", valueName: "host:port"))
   var peers: [PeerArgument] = []
 
   @Option(
-    help: """
+    help: ArgumentHelp(
+      """
       Where peers connect to us: ADDR:PORT, or a port at all addresses; can be repeated. \
       (default: the first free port from 6881 on)
-      """)
+      """, valueName: "addr:port"))
   var listen: [ListenArgument] = []
 
   @Option(
     name: .customLong("dht-node"),
-    help: """
+    help: ArgumentHelp(
+      """
       A node of the DHT to begin with, HOST:PORT; can be repeated. With it only these are asked, and \
       the rules that guard the public DHT (BEP 42) are off.
-      """)
+      """, valueName: "host:port"))
   var dhtNodes: [PeerArgument] = []
 
   @Flag(name: .customLong("no-dht"), help: "Take no part in the DHT.")
@@ -34,6 +37,11 @@ struct NetworkOptions: ParsableArguments {
     name: .customLong("no-lan"),
     help: "Neither look for others on the local network nor tell it (mDNS, BEP 14).")
   var hasNoLocalNetwork = false
+
+  @Flag(
+    name: [.customShort("v"), .customLong("verbose")],
+    help: "Tell of every peer that comes and goes.")
+  var isVerbose = false
 
   /// How many ports at random are tried when all of the usual ones are taken: each has to be free for TCP and
   /// for UDP, in both families.
@@ -74,6 +82,15 @@ struct NetworkOptions: ParsableArguments {
         }
       }
       return try make(ListenArgument.everywhere(port: 0))
+    } catch {
+      throw Failure(error.description + Self.advice(error))
+    }
+  }
+
+  /// Refuses addresses to listen at that were asked for and cannot be had: before work that takes long.
+  func checkListening() throws(Failure) {
+    do throws(NodeError) {
+      try ListenCheck.run(listen.flatMap(\.addresses))
     } catch {
       throw Failure(error.description + Self.advice(error))
     }

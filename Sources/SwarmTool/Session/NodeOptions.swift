@@ -38,10 +38,8 @@ struct NodeOptions: ParsableArguments {
   @Flag(name: .customLong("json"), help: "Print one JSON object a line (docs/json.md).")
   var isJSON = false
 
-  @Flag(
-    name: [.customShort("v"), .customLong("verbose")],
-    help: "Tell of every peer that comes and goes.")
-  var isVerbose = false
+  /// Whether every peer is told of.
+  var isVerbose: Bool { network.isVerbose }
 
   /// The state folder, made where it is not there.
   func stateFolder() throws(Failure) -> StateFolder {

@@ -10,12 +10,15 @@ final class ShortRun {
   let node: Node
   /// When it began.
   let start = ContinuousClock.now
+  /// Told what the node tells.
+  var onNotice: (Notice) -> Void = { _ in }
 
   private let loop: EventLoop
   private let lines: LogLines
   /// nil where nothing is shown meanwhile.
   private let display: StatusDisplay?
   private var timer: EventTimer?
+  private let isVerbose: Bool
 
   /// How often it is looked whether the end is reached, in milliseconds.
   private static let interval: UInt64 = 250
@@ -25,9 +28,14 @@ final class ShortRun {
   ) throws(Failure) {
     let (loop, lines) = (EventLoop(), LogLines())
     (self.loop, self.lines, self.display) = (loop, lines, display)
+    isVerbose = network.isVerbose
     node = try network.node(
       NetworkOptions.core, on: loop, state: state, mapsPorts: mapsPorts,
-      log: lines.log(isVerbose: false))
+      log: lines.log(isVerbose: network.isVerbose))
+    node.onNotice = { [unowned self] notice in
+      if isVerbose { tellPeer(notice) }
+      onNotice(notice)
+    }
   }
 
   /// Seconds since it began.
@@ -37,11 +45,27 @@ final class ShortRun {
   func run(atMost limit: Int, isDone: @escaping () -> Bool) {
     Console.clearLineWhenInterrupted()
     timer = EventTimer(on: loop, everyMilliseconds: Self.interval) { [unowned self] in
-      for line in lines.take() { display?.log(line) }
+      for line in lines.take() { tell(line) }
       if isDone() || seconds >= limit { stop() }
     }
     loop.run()
     display?.clear()
+  }
+
+  private func tellPeer(_ notice: Notice) {
+    let text: String
+    switch notice {
+    case .peerConnected(_, _, let endpoint): text = "peer \(endpoint) connected"
+    case .peerGone(_, _, let endpoint, let end): text = "peer \(endpoint) gone: \(end.text)"
+    default: return
+    }
+    if let display { display.note(text) } else { Console.note(text) }
+  }
+
+  private func tell(_ line: String) {
+    if let display { return display.log(line) }
+    // What was asked for by -v; else programs are told what matters by what is asked for.
+    if isVerbose { Console.note("swarm: " + line) }
   }
 
   private func stop() {

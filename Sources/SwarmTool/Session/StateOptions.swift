@@ -24,6 +24,11 @@ struct StateOptions: ParsableArguments {
         "there is no place to remember things: neither XDG_DATA_HOME nor HOME has an absolute path; "
           + "give a folder by --state")
     }
-    return try Failure.wrap { try StateFolder(path) }
+    do throws(StateError) {
+      return try StateFolder(path)
+    } catch {
+      guard case .system = error else { throw Failure("\(error)") }
+      throw Failure("the state folder cannot be used: \(error); name another by --state")
+    }
   }
 }

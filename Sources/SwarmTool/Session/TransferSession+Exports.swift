@@ -54,6 +54,8 @@ extension TransferSession {
         display.note("block devices are at \(printable(wanted.socket))")
       }
       task.machine?.begin(in: self)
+    } catch let error as SystemError {
+      fail(Failure.ofSocket(error, option: "--nbd").message)
     } catch {
       fail(Member.text(of: error))
     }

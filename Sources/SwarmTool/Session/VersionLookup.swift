@@ -51,7 +51,7 @@ struct VersionLookup {
   mutating func find(_ goal: VersionSearch.Goal) throws(Failure) {
     let search = VersionSearch(
       goal, of: dataset, salt: salt, readKey: readKey, state: state, asking: peers)
-    search.warn = { Console.note("swarm: warning: \($0)") }
+    search.warn = { Console.warn($0) }
     do throws(VersionSearchError) {
       if try search.findHere() != nil, options.offline || !asksForNewer(goal) { return }
     } catch {
@@ -71,15 +71,17 @@ struct VersionLookup {
       if case .failure(let error) = $0 { failure = error }
       isDone = true
     }
-    run.node.onNotice = { search.take($0) }
+    run.onNotice = { search.take($0) }
     search.start(on: run.node)
     var waited = search.waiting
-    run.run(atMost: left) { [display, dataset, options] in
+    run.run(atMost: left) { [display, dataset, options, peers] in
       search.tick()
       if search.waiting != .nothing { waited = search.waiting }
       if isDone { return true }
       display?.show(
-        SearchView(search.waiting, of: dataset.key, on: run.node, options.network, since: run.start)
+        SearchView(
+          search.waiting, of: dataset.key, on: run.node, options.network, named: peers.count,
+          since: run.start)
       )
       return false
     }
