@@ -17,7 +17,8 @@ import Wire
     /// The hash of each layer, from the leaves on.
     let layers: [SHA256Digest]
 
-    init() throws {
+    /// - Parameter speaksReads: the seed speaks `sw_reads`, so it is one of ours.
+    init(speaksReads: Bool = false) throws {
       var layers = [SHA256Digest(hashing: [UInt8](repeating: 0, count: blockLength))]
       for layer in 0..<6 {
         let below = layers[layer].bytes
@@ -40,6 +41,14 @@ import Wire
       node.drain()
       seed = try node.join(1, try #require(info.infohashV2?.truncated))
       node.receive(seed, node.message(.haveAll) + node.message(.unchoke))
+      if speaksReads {
+        var handshake = ExtensionHandshake()
+        handshake.extensions = [.reads: 9]
+        let payload = handshake.encoded
+        node.receive(
+          seed,
+          node.message(.extended(id: 0, byteCount: payload.count), body: payload))
+      }
       node.drain()
     }
 
@@ -57,10 +66,13 @@ import Wire
     }
 
     /// What the seed was asked for hashes of leaves since it was looked last.
-    func askedLeaves() -> [HashRequest] {
+    func askedLeaves() -> [HashRequest] { asked().filter { $0.baseLayer == 0 } }
+
+    /// What it was asked for hashes since then.
+    func asked() -> [HashRequest] {
       defer { node.sends[seed] = [] }
       return node.sends[seed, default: []].joined().compactMap {
-        if case .hash(.request(let request)) = $0, request.baseLayer == 0 { request } else { nil }
+        if case .hash(.request(let request)) = $0 { request } else { nil }
       }
     }
 
@@ -126,6 +138,20 @@ import Wire
     #expect(peer.readingTime == ReadLimits.readingTime * 2)
     try world.giveBlock()
     #expect(world.askedLeaves().count == 1)
+  }
+
+  /// What others would send before the block need not be asked of ours with it.
+  @Test(arguments: [false, true])
+  func firstBlockOfOursComesWithoutThePieceLayer(isOurs: Bool) throws {
+    let world = try World(speaksReads: isOurs)
+    let read = world.read(5)
+    let asked = world.asked()
+    #expect(asked.count { $0.baseLayer == 2 } == (isOurs ? 0 : 1))
+    try world.giveBlock()
+    world.answer(try #require(asked.first { $0.baseLayer == 0 }))
+    #expect(world.node.ended[read] == .some(nil))
+    _ = world.read(21)
+    #expect(world.asked().count { $0.baseLayer == 2 } == (isOurs ? 1 : 0))
   }
 
   @Test func whoRefusesForGoodIsAskedTwiceAndNoMore() throws {

@@ -7,13 +7,12 @@ import Wire
 /// The first read of a node that has just started.
 extension ReadSwarm {
   /// How many times the way there and back passes, rounded down, from the start of a sparse node that
-  /// knows one seed until its first read of 4 KiB is answered; how many bytes it got until then; and what
-  /// went wrong, if anything did.
+  /// knows one seed until its first read of 4 KiB is answered; and what went wrong, if anything did.
   ///
   /// - Parameter isLink: it knows the infohash only.
   public static func firstRead(
     seed: UInt64, isLink: Bool
-  ) -> (roundTrips: Int?, bytes: Int, failure: String?) {
+  ) -> (roundTrips: Int?, failure: String?) {
     do {
       let scenario = try Scenario(seed: seed) { random in
         try Dataset(
@@ -26,17 +25,16 @@ extension ReadSwarm {
       scenario.nameTheHonest()
       let start = scenario.world.now
       var end: Duration?
-      var bytes = 0
       reader.start()
       readWhenPossible(reader) { failure in
-        if failure == nil { (end, bytes) = (scenario.world.now, reader.receivedBytes) }
+        if failure == nil { end = scenario.world.now }
       }
       scenario.world.run(until: start + .seconds(20), unless: { end != nil })
       scenario.stop()
       let count = end.map { Int(($0 - start).inSeconds / roundTrip.inSeconds) }
-      return (count, bytes, scenario.world.failure?.description)
+      return (count, scenario.world.failure?.description)
     } catch {
-      return (nil, 0, "\(error)")
+      return (nil, "\(error)")
     }
   }
 
