@@ -1,6 +1,7 @@
 """A private dataset between two hosts, with everything on the line recorded by a third party: transfer,
 multicast DNS, local discovery, DHT. What is recorded says nothing of it; the same search in a record of a
-public dataset finds all. Then somebody on the same line with the dataset's key and no read key."""
+public dataset finds all. Then somebody on the same line with the dataset's key and no read key; then transfers
+between daemons."""
 import base64
 import filecmp
 import hashlib
@@ -206,6 +207,67 @@ def transfer(name, *extra):
     return capture, link, [started, published], content, seed
 
 
+class Daemon(node.Node):
+    """A daemon on a host, and the commands that talk to it."""
+
+    def __init__(self, host):
+        self.host, self.sockets = host, ("--sockets", os.path.join(host.home, "sockets"))
+        super().__init__("daemon", *self.sockets, *options(host), prefix=host.prefix, cwd=host.home)
+
+    def run(self, command, *words):
+        result = self.host.run(command, *words, *self.sockets)
+        report.check(f"swarm {command} at a daemon", result.returncode == 0, repr(result.stderr))
+        return result.stdout
+
+    def dataset(self, name):
+        return json.loads(self.run("status", name, "--json") or b"{}")
+
+    def until(self, name, version):
+        """The dataset when that version of it is here whole, or as it was last."""
+        found = {}
+
+        def is_here():
+            found.update(self.dataset(name))
+            return found.get("version") == version and (found["transfer"] or {}).get("finished")
+        hosts.wait_for(is_here)
+        return found
+
+
+def by_daemons(name, *extra):
+    """The same between two daemons, which are told of the folder and of the link by `swarm add`. The record, and
+    what must not be in it if it is private: words, and content."""
+    folder = make_records(one.home, name)
+    content = windows(folder)
+    capture = Capture(os.path.join(scratch, name))
+    with capture, Daemon(one) as sharing, Daemon(two) as fetching:
+        for each in (sharing, fetching):
+            report.check(f"{name}: a daemon starts", each.wait("started", hosts.PATIENCE), each.said())
+        key = json.loads(sharing.run("add", name, "--format", "hybrid", *extra, "--json"))["id"]
+        first = sharing.dataset(name)
+        link = sharing.run("status", "--link", name).decode().strip()
+        with open(os.path.join(two.home, "link"), "w", encoding="ascii") as text:
+            text.write(link + "\n")
+        fetching.run("add", "@link")
+        came = fetching.until(key, 1)
+        report.equal(f"{name}: version 1 comes", came.get("version"), 1)
+        report.equal(f"{name}: whether it is private", came.get("private_dataset"), "x.rk=" in link)
+        second = publish(name, one, sharing, folder)
+        content |= windows(folder)
+        came = fetching.until(key, 2)
+        report.check(f"{name}: version 2 follows, byte for byte", came.get("version") == 2
+                     and hosts._differs(folder, came["path"]) is None, fetching.said())
+        if "x.rk=" in link:
+            digits = link.partition("x.rk=")[2][:64]
+            for each in (sharing, fetching):
+                report.check(f"{name}: no daemon tells the read key", not each.has_said(digits))
+        for each in (sharing, fetching):
+            # Else it is shared again with the next one.
+            each.run("rm", key)
+            report.equal(f"{name}: a daemon ends well", each.stop(signal.SIGTERM), 0)
+    wanted = needles([each | {"dataset_key": key} for each in (first, second)], name, read_key_of(link))
+    return capture, wanted, content
+
+
 def boot(name, link, folder):
     """Another machine reads the image as a disk, of which it has nothing."""
     sparse = os.path.join(two.home, "machine-" + name)
@@ -298,6 +360,13 @@ with tempfile.TemporaryDirectory(prefix="swarm-capture-") as scratch:
                 again.said())
             stranger(link, started, wanted, seed, again)
     seed.stop()
+    capture, wanted, content = by_daemons("open-folder")
+    has_marks("public, by daemons", capture, wanted, content)
+    capture, wanted, content = by_daemons("closed-folder", "--private")
+    report.check("private, by daemons: the link has the read key", wanted["read key"])
+    report.equal("private, by daemons: the record shows nothing", seen(capture, wanted, content), set())
+    report.equal("private, by daemons: tshark recognises no BitTorrent",
+                 capture.read("bittorrent", "frame.number")[:5], [])
     for each in crowd:
         each.stop()
 report.finish()
