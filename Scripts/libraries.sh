@@ -37,7 +37,9 @@ for library in "${libraries[@]}"; do
   "$tools/docc" convert "Sources/$library/$library.docc" --fallback-display-name "$library" \
     --fallback-bundle-identifier "swarmnode.$library" --additional-symbol-graph-dir "$scratch/$library" \
     --output-path "$output/$library.doccarchive" >"$scratch/said" 2>&1 || { cat "$scratch/said" >&2 && exit 1; }
-  if grep -E '^(warning|error): ' "$scratch/said" | grep -qv "^warning: Parameter '.*' is missing documentation$"; then
+  faults=$(grep -E '^(warning|error): ' "$scratch/said" |
+    grep -v "^warning: Parameter '.*' is missing documentation$" || true)
+  if [ -n "$faults" ]; then
     cat "$scratch/said" >&2
     exit 1
   fi
