@@ -45,7 +45,7 @@ enum BoundaryRules {
         return [Finding(path: file.path, message: "\(target) is not in the table of imports")]
       }
       let isPure = pureTargets.contains(target)
-      return SwiftCode(file.text).imports.compactMap { module, line in
+      return file.code.imports.compactMap { module, line in
         guard !allowed.contains(module), isPure || ours.contains(module) else { return nil }
         return Finding(path: file.path, line: line, message: "\(target) may not import \(module)")
       }
@@ -55,7 +55,7 @@ enum BoundaryRules {
   /// No clock, task or ambient randomness in pure targets.
   static func purity(_ files: [SourceFile]) -> [Finding] {
     files.filter { $0.isSwift && pureTargets.contains($0.sourceTarget ?? "") }.flatMap { file in
-      let code = SwiftCode(file.text)
+      let code = file.code
       let tokens = impureTokens.flatMap { token in
         code.places(of: token).map {
           Finding(path: file.path, line: code.line(of: $0), message: "\(token) in a pure target")
@@ -75,7 +75,7 @@ enum BoundaryRules {
   /// Indices are made from numbers only where the table says.
   static func minting(_ files: [SourceFile]) -> [Finding] {
     files.filter { $0.isSwift && $0.sourceTarget != nil }.flatMap { file in
-      let code = SwiftCode(file.text)
+      let code = file.code
       return mints.sorted { $0.key < $1.key }.flatMap { index, places -> [Finding] in
         if places.contains(where: file.path.hasPrefix) { return [] }
         return (code.places(of: "\(index)(") + code.places(of: "\(index).init")).map {
@@ -88,7 +88,7 @@ enum BoundaryRules {
   /// Our own code has no way to stop the node on what came from outside.
   static func traps(_ files: [SourceFile]) -> [Finding] {
     files.filter { $0.isSwift && $0.sourceTarget != nil }.flatMap { file in
-      let code = SwiftCode(file.text)
+      let code = file.code
       return ["try!", "as!", "fatalError("].flatMap { token in
         code.places(of: token).map {
           Finding(path: file.path, line: code.line(of: $0), message: "\(token) in Sources")

@@ -4,6 +4,14 @@ import Foundation
 struct SourceFile: Sendable {
   let path: String
   let text: String
+  /// What of it is code, for rules about Sources.
+  let code: SwiftCode
+
+  init(path: String, text: String) {
+    self.path = path
+    self.text = text
+    code = SwiftCode(path.hasPrefix("Sources/") && path.hasSuffix(".swift") ? text : "")
+  }
 
   var lines: [Substring] {
     // Not by Character: a carriage return and a line feed are one.

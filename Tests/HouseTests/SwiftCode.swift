@@ -1,6 +1,8 @@
+import Foundation
+
 /// Swift source with comments and the insides of string literals blanked, line for line, so that a
 /// rule about code does not stumble over prose.
-struct SwiftCode {
+struct SwiftCode: Sendable {
   /// The code, in bytes; as many lines as the source.
   private(set) var bytes: [UInt8] = []
 
@@ -16,14 +18,27 @@ struct SwiftCode {
     guard let first = token.first, let last = token.last, bytes.count >= token.count else {
       return []
     }
-    return (0...(bytes.count - token.count)).filter { start in
-      guard bytes[start] == first, bytes[start..<(start + token.count)].elementsEqual(token) else {
-        return false
-      }
+    return occurrences(of: token).filter { start in
       let end = start + token.count
       let joinsBefore = isName(first) && start > 0 && isName(bytes[start - 1])
       let joinsAfter = isName(last) && end < bytes.count && isName(bytes[end])
       return !joinsBefore && !joinsAfter
+    }
+  }
+
+  /// By the C library: tests are not optimised, and the house is large.
+  private func occurrences(of token: [UInt8]) -> [Int] {
+    bytes.withUnsafeBytes { bytes in
+      guard let base = bytes.baseAddress else { return [] }
+      let last = bytes.count - token.count
+      var found: [Int] = []
+      var next = 0
+      while next <= last, let place = memchr(base + next, CInt(token[0]), last - next + 1) {
+        let start = UnsafeRawPointer(place) - base
+        if memcmp(place, token, token.count) == 0 { found.append(start) }
+        next = start + 1
+      }
+      return found
     }
   }
 
@@ -83,19 +98,25 @@ private struct Reader {
   mutating func code(until close: UInt8?) {
     var depth = 0
     while position < input.count {
-      if has("//") {
+      let byte = input[position]
+      switch byte {
+      case UInt8(ascii: "/") where has("//"):
         while position < input.count, input[position] != UInt8(ascii: "\n") { blank() }
-      } else if has("/*") {
+        continue
+      case UInt8(ascii: "/") where has("/*"):
         blockComment()
-      } else if let hashes = literalStart() {
-        literal(hashes: hashes)
-      } else {
-        let byte = input[position]
-        if byte == UInt8(ascii: "(") { depth += 1 }
-        if byte == UInt8(ascii: ")") { depth -= 1 }
-        copy()
-        if close == byte, depth < 0 { return }
+        continue
+      case UInt8(ascii: "#"), UInt8(ascii: "\""):
+        if let hashes = literalStart() {
+          literal(hashes: hashes)
+          continue
+        }
+      case UInt8(ascii: "("): depth += 1
+      case UInt8(ascii: ")"): depth -= 1
+      default: break
       }
+      copy()
+      if close == byte, depth < 0 { return }
     }
   }
 
@@ -112,6 +133,10 @@ private struct Reader {
     let quote = has("\"\"\"") ? "\"\"\"" : "\""
     for _ in 0..<quote.utf8.count { copy() }
     while position < input.count {
+      guard input[position] == UInt8(ascii: "\"") || input[position] == UInt8(ascii: "\\") else {
+        blank()
+        continue
+      }
       if has(quote + pounds) {
         for _ in 0..<quote.utf8.count { copy() }
         for _ in 0..<hashes { blank() }

@@ -15,9 +15,15 @@ public struct SplitMix64: RandomNumberGenerator {
     return z ^ (z >> 31)
   }
 
-  /// Random bytes.
-  public mutating func bytes(_ count: Int) -> [UInt8] {
-    (0..<count).map { _ in UInt8.random(in: 0...255, using: &self) }
+  /// Random bytes; with few bits in `mask`, such as compress.
+  public mutating func bytes(_ count: Int, mask: UInt8 = 0xff) -> [UInt8] {
+    // By hand: tests draw megabytes of them, and are not optimised.
+    [UInt8](unsafeUninitializedCapacity: count) { bytes, filled in
+      while filled < count {
+        (bytes.baseAddress! + filled).initialize(to: UInt8(truncatingIfNeeded: next()) & mask)
+        filled += 1
+      }
+    }
   }
 
   /// Whether something with a chance of one in `n` happens.

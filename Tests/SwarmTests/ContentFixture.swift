@@ -22,8 +22,7 @@ struct ContentFixture {
     var byLength: [Int: [UInt8]] = [:]
     files = lengths.map { length in
       if let same = byLength[length] { return same }
-      // With few values in its bytes it compresses.
-      byLength[length] = random.bytes(length).map { $0 & mask }
+      byLength[length] = random.bytes(length, mask: mask)
       return byLength[length]!
     }
     let hasher = LayerHasher()

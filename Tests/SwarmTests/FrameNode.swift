@@ -256,6 +256,9 @@ final class FrameNode {
 
   var status: TorrentStatus? { swarm.status(of: torrent) }
   var compression: CompressionFigures { swarm.compression }
+  /// The first of the frames for which there is no buffer.
+  var waitingFrame: ArrivedFrame? { swarm.frames.arrived.first }
+  var hasWaitingFrame: Bool { !swarm.frames.arrived.isEmpty }
   func session(_ id: ConnectionID) -> Peer? { swarm.slots[Int(id.slot)] }
   func wantsInput(_ id: ConnectionID) -> Bool { swarm.wantsInput(id) }
 
