@@ -30,8 +30,9 @@ install: ## Program, man pages, completions, systemd units: sudo make install PR
 	@Scripts/install.sh install
 uninstall: ## Takes away what install put there
 	@Scripts/install.sh uninstall
+# Lines for debuggers and an index of the system's modules take time to build, and no test uses them.
 test: deps ## All tests of the package
-	$(SWIFT) test --parallel --disable-xctest
+	$(SWIFT) test --parallel --disable-xctest -debug-info-format none -Xswiftc -index-ignore-system-modules
 check: lint test build docs sim interop ## What CI runs: lint, tests with the fuzzers' corpora, release build, documentation, simulator, interop
 lint: ## Swift format, shellcheck, Python syntax
 	@Scripts/deps.sh --lint

@@ -49,13 +49,17 @@ import Testing
     let lengths = [16_000, 400, 0, 3, 16_384, 16_384, 1, 40_000, 9]
     for kind in TorrentKind.allCases {
       let info = try torrent(kind, lengths).info
+      var pieces: [Set<Int>] = []
+      if kind == .v1 {
+        let offsets = try #require(info.v1Layout?.offsets)
+        pieces = lengths.indices.map { file in
+          Set((0..<lengths[file]).lazy.map { (Int(offsets[file]) + $0) / 16_384 })
+        }
+      }
       for mask in 0..<(1 << lengths.count) {
         let wanted = lengths.indices.map { mask >> $0 & 1 == 1 }
         var expected = wanted
-        if kind == .v1, let offsets = info.v1Layout?.offsets {
-          let pieces = lengths.indices.map { file in
-            Set((0..<lengths[file]).lazy.map { (Int(offsets[file]) + $0) / 16_384 })
-          }
+        if kind == .v1 {
           for file in lengths.indices {
             for other in lengths.indices where wanted[other] {
               if !pieces[file].isDisjoint(with: pieces[other]) { expected[file] = true }

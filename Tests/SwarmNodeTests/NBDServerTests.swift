@@ -23,7 +23,7 @@ import Wire
       (999_000, 1_002),
     ]
     let (answers, status) = try run(kind, reads, hasSeed: true, timeout: .seconds(60))
-    let image = content(Self.image)
+    let image = pattern(Self.image)
     #expect(answers.count == reads.count)
     for ((offset, count), answer) in zip(reads, answers).dropLast() {
       #expect(answer == .success(Array(image[Int(offset)..<(Int(offset) + count)])))
@@ -48,7 +48,7 @@ import Wire
   @Test func theSocketIsOursAlone() throws {
     let folder = TemporaryFolder()
     let loop = EventLoop()
-    let node = try node(on: loop, 1)
+    let node = try loopbackNode(on: loop, 1)
     let path = folder("s.sock")
     let left = try LocalListener(at: path, on: loop, log: .standardError()) { _ in }
     #expect(throws: SystemError.self) { try NBDServer(at: path, for: node, log: .standardError()) }
@@ -73,7 +73,7 @@ import Wire
     _ kind: TorrentKind, _ reads: [(UInt64, Int)], hasSeed: Bool, timeout: Duration
   ) throws -> ([Result<[UInt8], NBDFault>], (figures: BlockExportFigures, have: UInt64)) {
     let folder = TemporaryFolder()
-    folder.write(content(Self.image), to: "data/image")
+    folder.write(pattern(Self.image), to: "data/image")
     let loop = EventLoop()
     let importer = try ContentImport(
       path: folder("data"), name: Array("data".utf8),
@@ -83,13 +83,13 @@ import Wire
     loop.run()
     let torrent = try Torrent(parsing: #require(description).encoded().bytes)
     var nodes: [Node] = []
-    let leech = try node(on: loop, 2)
+    let leech = try loopbackNode(on: loop, 2)
     nodes.append(leech)
     var request = TorrentRequest(
       source: .torrent(torrent.info, torrent.pieceLayers),
       content: .proven(leaves: importer.leaves))
     if hasSeed {
-      let seed = try node(on: loop, 1)
+      let seed = try loopbackNode(on: loop, 1)
       nodes.append(seed)
       _ = try seed.add(request) { info, _ in
         try .inPlace(info, at: folder("data"), maps: folder("seed-maps"))
@@ -140,18 +140,5 @@ import Wire
     }
     loop.run()
     return (answers.list.withLock { $0 ?? [] }, (server.figures, have))
-  }
-
-  private func node(on loop: EventLoop, _ number: UInt8) throws -> Node {
-    let name = try #require(PeerID([UInt8](repeating: number, count: 20)))
-    return try Node(
-      on: loop,
-      configuration: NodeConfiguration(
-        swarm: SwarmConfiguration(peerID: name),
-        listen: [ListenAddress(address: .v4(IPv4Address(rawValue: 0x7f00_0001)), port: 0)]))
-  }
-
-  private func content(_ count: Int) -> [UInt8] {
-    (0..<count).map { UInt8(truncatingIfNeeded: ($0 &* 2_654_435_761) >> 13) }
   }
 }

@@ -28,8 +28,8 @@ import Wire
     let encoded = try #require(description).encoded()
     let torrent = try Torrent(parsing: encoded.bytes)
 
-    let seed = try node(on: loop, 1)
-    let leech = try node(on: loop, 2)
+    let seed = try loopbackNode(on: loop, 1)
+    let leech = try loopbackNode(on: loop, 2)
     var request = TorrentRequest(
       source: .torrent(torrent.info, torrent.pieceLayers),
       content: .proven(leaves: importer.leaves))
@@ -66,16 +66,7 @@ import Wire
     }
   }
 
-  private func node(on loop: EventLoop, _ number: UInt8) throws -> Node {
-    let name = try #require(PeerID([UInt8](repeating: number, count: 20)))
-    return try Node(
-      on: loop,
-      configuration: NodeConfiguration(
-        swarm: SwarmConfiguration(peerID: name),
-        listen: [ListenAddress(address: .v4(IPv4Address(rawValue: 0x7f00_0001)), port: 0)]))
-  }
-
   private func content(_ count: Int, _ number: Int) -> [UInt8] {
-    (0..<count).map { UInt8(truncatingIfNeeded: ($0 &* 2_654_435_761) >> 13 &+ number) }
+    Array(pattern(count + 4_096 * number).suffix(count))
   }
 }

@@ -17,15 +17,6 @@ import Wire
     return ReadKey(using: &random)
   }
 
-  private func node(on loop: EventLoop, _ number: UInt8) throws -> Node {
-    let name = try #require(PeerID([UInt8](repeating: number, count: 20)))
-    return try Node(
-      on: loop,
-      configuration: NodeConfiguration(
-        swarm: SwarmConfiguration(peerID: name),
-        listen: [ListenAddress(address: Self.loopback, port: 0)]))
-  }
-
   private func seed(
     _ node: Node, _ torrent: Torrent, _ folder: TemporaryFolder, _ readKey: ReadKey?
   ) throws -> TorrentID {
@@ -57,7 +48,7 @@ import Wire
     folder.write(pattern(70_001), to: "top/small")
     let torrent = try makeTorrent(folder("top"), kind: .v2, pieceLength: 65_536)
     let loop = EventLoop()
-    let nodes = try (1...4).map { try node(on: loop, $0) }
+    let nodes = try (1...4).map { try loopbackNode(on: loop, $0) }
     let seeding = try seed(nodes[0], torrent, folder, Self.key(1))
     // A public torrent is there, too: a handshake is read.
     folder.write(pattern(100_000), to: "other")
@@ -106,7 +97,7 @@ import Wire
   /// no answer is not closed either.
   @Test func onlyAFreshMessageOfAMemberIsAnswered() throws {
     let loop = EventLoop()
-    let node = try node(on: loop, 1)
+    let node = try loopbackNode(on: loop, 1)
     let place = try #require(node.endpoints.first)
     var request = TorrentRequest(
       source: .infohash(v1: nil, v2: SHA256Digest(hashing: [1])), content: .owned)

@@ -132,7 +132,7 @@ import Wire
   ) throws -> Played {
     let folder = TemporaryFolder()
     let loop = EventLoop()
-    let (seed, leech) = (try node(on: loop, 1), try node(on: loop, 2))
+    let (seed, leech) = (try loopbackNode(on: loop, 1), try loopbackNode(on: loop, 2))
     let dataset = try state().dataset(source.key)
     let items = made.record.items + dataset.items(of: made.record.shipped)
     let evidence = Dictionary(items.map { ($0.path, $0.evidence) }) { first, _ in first }
@@ -201,18 +201,7 @@ import Wire
     return played
   }
 
-  private func node(on loop: EventLoop, _ number: UInt8) throws -> Node {
-    let name = try #require(PeerID([UInt8](repeating: number, count: 20)))
-    return try Node(
-      on: loop,
-      configuration: NodeConfiguration(
-        swarm: SwarmConfiguration(peerID: name),
-        listen: [ListenAddress(address: .v4(IPv4Address(rawValue: 0x7f00_0001)), port: 0)]))
-  }
-
-  private static let content = (0..<image).map {
-    UInt8(truncatingIfNeeded: ($0 &* 2_654_435_761) >> 13)
-  }
+  private static let content = pattern(image)
 
   private static func bytes(_ read: (UInt64, Int)) -> [UInt8] {
     Array(content[Int(read.0)..<(Int(read.0) + read.1)])

@@ -58,18 +58,9 @@ struct CrowdWorld {
     return (try description.infoDictionary(), layers)
   }
 
-  func peer(_ id: ConnectionID) throws -> Peer {
-    let found = node.swarm.peer(id)
-    return try #require(found)
-  }
+  func peer(_ id: ConnectionID) throws -> Peer { try node.peer(id) }
 
-  func read(_ block: Int) -> ReadID {
-    let start = UInt64(block * blockLength)
-    let id = node.swarm.read(
-      start..<start + 4_096, of: 0, in: torrent, timeout: .seconds(60), now: node.now)
-    node.drain()
-    return id
-  }
+  func read(_ block: Int) -> ReadID { node.read(block: block, of: torrent) }
 
   /// The reader tells that it reads these blocks.
   func tell(_ reader: Int, _ blocks: [Int]) {

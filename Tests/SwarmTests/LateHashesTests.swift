@@ -52,18 +52,9 @@ import Wire
       node.drain()
     }
 
-    func peer() throws -> Peer {
-      let found = node.swarm.peer(seed)
-      return try #require(found)
-    }
+    func peer() throws -> Peer { try node.peer(seed) }
 
-    func read(_ block: Int) -> ReadID {
-      let start = UInt64(block * blockLength)
-      let id = node.swarm.read(
-        start..<start + 4_096, of: 0, in: torrent, timeout: .seconds(60), now: node.now)
-      node.drain()
-      return id
-    }
+    func read(_ block: Int) -> ReadID { node.read(block: block, of: torrent) }
 
     /// What the seed was asked for hashes of leaves since it was looked last.
     func askedLeaves() -> [HashRequest] { asked().filter { $0.baseLayer == 0 } }

@@ -198,10 +198,10 @@ struct ReviewFindingsTests {
       let id = try node.join(number, infohash)
       node.receive(id, node.message(.haveNone) + node.message(.interested))
       node.drain()
-      let requests = (0..<400).flatMap {
-        node.message(
-          .request(
-            BlockRequest(piece: UInt32($0 / 4), begin: UInt32($0 % 4 * 16_384), length: 16_384)))
+      var requests: [UInt8] = []
+      for block in 0..<400 as Range<UInt32> {
+        let request = BlockRequest(piece: block / 4, begin: block % 4 * 16_384, length: 16_384)
+        requests += node.message(.request(request))
       }
       node.receive(id, requests)
       node.drain()

@@ -90,11 +90,25 @@ final class ReviewNode {
     }
   }
 
+  func peer(_ id: ConnectionID) throws -> Peer {
+    let found = swarm.peer(id)
+    return try #require(found)
+  }
+
+  /// Somebody reads the first bytes of a block of the torrent's first file.
+  func read(block: Int, of torrent: TorrentID) -> ReadID {
+    let start = UInt64(block * blockLength)
+    let id = swarm.read(
+      start..<start + 4_096, of: 0, in: torrent, timeout: .seconds(60), now: now)
+    drain()
+    return id
+  }
+
   func carry(_ torrent: TorrentID, _ operation: DiskOperation) {
     var value = DiskCompletion.Value.done
     switch operation.action {
     case .loadMap: value = .map(nil)
-    case .read(let parts, let reports): if reports { value = .evidence([evidence]) }
+    case .read(_, let reports): if reports { value = .evidence([evidence]) }
     case .examine: value = .evidence([evidence])
     default: break
     }

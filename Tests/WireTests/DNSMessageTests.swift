@@ -11,8 +11,10 @@ import Testing
   /// RFC 1035, 4.1.4: F.ISI.ARPA, FOO.F.ISI.ARPA, ARPA and the root, at the places the text has.
   @Test func readsThePointersOfTheSpecification() throws {
     var bytes: [UInt8] = [0, 0, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0]
-    bytes += [1] + "F".utf8 + [3] + "ISI".utf8 + [4] + "ARPA".utf8 + [0, 0, 1, 0, 1]
-    bytes += [3] + "FOO".utf8 + [0xc0, 12, 0, 1, 0, 1]
+    bytes += "\u{1}F\u{3}ISI\u{4}ARPA\0".utf8
+    bytes += [0, 1, 0, 1]
+    bytes += "\u{3}FOO".utf8
+    bytes += [0xc0, 12, 0, 1, 0, 1]
     bytes += [0xc0, 18, 0, 1, 0, 1]
     bytes += [0, 0, 1, 0, 1]
     let message = try DNSMessage(parsing: bytes)

@@ -370,7 +370,6 @@ private struct SessionHands: EffectHandler {
     case .resumeReading(let id):
       demand(node.links[id] != nil, "\(id) is to be read, and is not there")
     case .prepare(_, let info, _): node.prepare(info)
-    case .keep: break
     case .keep(_, let layers): node.keep(layers)
     case .disk(let id, let operation): node.begin(id, operation)
     case .hash(let id, let job): node.begin(id, job)
