@@ -88,7 +88,8 @@ public struct CompressionPolicy<File: Hashable & Sendable>: Sendable {
 /// How much work compression may take on one link: the slower it is, the more.
 ///
 /// Told every now and then what went out and how long bytes waited that the system would not take. Only a link on
-/// which bytes waited is what holds things up; where they did not, compression may be, so its level falls. But
+/// which bytes waited nearly all the time is what holds things up; where they did not half of it, compression may be,
+/// so its level falls. But
 /// where little goes out, the lowest level stays: it costs next to nothing, and an answer that is shorter comes sooner.
 public struct LinkEffort: Hashable, Sendable {
   /// Levels of libzstd, from none upward, each with the fastest link on which it keeps up, in bytes a second: at
@@ -127,7 +128,13 @@ public struct LinkEffort: Hashable, Sendable {
       step = max(rate <= Self.little ? least : 0, step - 1)
       return
     }
-    let target = Self.steps.lastIndex { rate <= $0.fastest } ?? 0
-    if target > step { step += 1 } else { step = target }
+    // What the line takes, and not what it got: it may have waited for compression, the longer the more that tries.
+    let speed = Double(byteCount) / (blocked / .seconds(1))
+    let target = Self.steps.lastIndex { speed <= $0.fastest } ?? 0
+    if target <= step {
+      step = target
+    } else if blocked * 8 >= interval * 7 {
+      step += 1
+    }
   }
 }

@@ -95,6 +95,18 @@ import Wire
     #expect(effort.level == 6)
   }
 
+  /// Where the processor is busy the line waits for compression, and gets less: that makes it no slower line.
+  @Test func linksThatWaitForCompressionAreNotTakenForSlow() {
+    #expect(level(after: 10, rate: 5_000_000, blocked: 0.6) == 1)
+    var effort = LinkEffort()
+    for _ in 0..<10 {
+      effort.report(byteCount: 5_000_000, blocked: .seconds(1), interval: .seconds(1))
+    }
+    #expect(effort.level == 6)
+    effort.report(byteCount: 4_000_000, blocked: .milliseconds(600), interval: .seconds(1))
+    #expect(effort.level == 3)
+  }
+
   /// Within one machine nothing is compressed until bytes have waited at a rate that is none of a machine's.
   @Test func linksWithinAMachineBeginWithNothing() {
     var effort = LinkEffort(isFast: true)
