@@ -1,9 +1,8 @@
-import CUV
 import Store
 
-/// Disk operations on threads of the pool, which hashing needs too. As long as a disk answers, all
-/// threads may work for it; one that is slow, or hangs, leaves one thread to the others, so that who waits
-/// for a block from a peer does not wait for the disk.
+/// Disk operations on threads of the pool, which hashing needs too. They never have all of its threads: a
+/// disk that is slow, or hangs, keeps those that it has, and who waits for a block from a peer does not wait
+/// for the disk. The pool takes what it is given in order, so it is given no more than may run.
 ///
 /// Belongs to the loop's thread.
 final class DiskJobs {
@@ -15,14 +14,10 @@ final class DiskJobs {
   private let loop: EventLoop
   private let threads: Int
   private var waiting: [Job] = []
-  /// When those that run were begun, in nanoseconds, by their numbers.
-  private var running: [Int: UInt64] = [:]
-  private var begun = 0
-  /// Until when the disk counts as slow.
-  private var slowUntil: UInt64 = 0
+  private var running = 0
 
-  /// - Parameter threads: how many the pool has.
-  init(on loop: EventLoop, threads: Int = EventLoop.poolThreads) {
+  /// - Parameter threads: how many of the pool's it may take.
+  init(on loop: EventLoop, threads: Int = EventLoop.diskThreads) {
     self.loop = loop
     self.threads = threads
   }
@@ -37,30 +32,15 @@ final class DiskJobs {
   }
 
   private func advance() {
-    while !waiting.isEmpty, running.count < max(threads - 1, 1) || !isSlow {
-      start(waiting.removeFirst())
-    }
-  }
-
-  private var isSlow: Bool {
-    let now = uv_hrtime()
-    if running.values.contains(where: { now - $0 > DiskLimits.slowOperation }) {
-      slowUntil = now + DiskLimits.slowTime
-    }
-    return now < slowUntil
-  }
-
-  private func start(_ job: Job) {
-    begun += 1
-    let number = begun
-    running[number] = uv_hrtime()
-    loop.perform(job.work) { [self] result in
-      let now = uv_hrtime()
-      if let since = running.removeValue(forKey: number), now - since > DiskLimits.slowOperation {
-        slowUntil = now + DiskLimits.slowTime
+    while running < threads, !waiting.isEmpty {
+      let job = waiting.removeFirst()
+      running += 1
+      loop.perform(job.work) { [self] result in
+        running -= 1
+        // The thread has work while this is dealt with.
+        advance()
+        job.completion(result)
       }
-      job.completion(result)
-      advance()
     }
   }
 }

@@ -9,8 +9,4 @@ enum DiskLimits {
   /// Nanoseconds: a file stamped within so long after a read began may be changed again without a
   /// trace. Far more than a tick, for the clocks of file servers.
   static let unsettledTime: Int64 = 1_000_000_000
-  /// Nanoseconds after which an operation shows that the disk is slow: one of 1 MiB takes a busy spinning
-  /// disk half of that. And how long the disk counts as slow after it.
-  static let slowOperation: UInt64 = 200_000_000
-  static let slowTime: UInt64 = 30_000_000_000
 }

@@ -8,14 +8,16 @@ import Glibc
 public final class EventLoop {
   let raw: UnsafeMutablePointer<uv_loop_t>
 
-  /// How many threads libuv's pool should have: one a core, since hashing keeps a core busy.
+  /// How many threads work at once on what keeps a core busy, such as hashing: one a core.
   public static let poolThreads = max(1, Int(uv_available_parallelism()))
+  /// How many may wait for a disk: one is begun on while the loop hears of another's end.
+  static let diskThreads = poolThreads + 1
 
   /// A loop with its own libuv state.
   public init() {
-    // Read by libuv when the pool is first used; a value that the user has set stays. A single thread
-    // would leave nothing to hash with while a disk does not answer.
-    setenv("UV_THREADPOOL_SIZE", String(max(2, Self.poolThreads)), 0)
+    // Read by libuv when the pool is first used; a value that the user has set stays. One more than
+    // wait for disks, so that there is one to hash with while a disk does not answer.
+    setenv("UV_THREADPOOL_SIZE", String(Self.diskThreads + 1), 0)
     raw = .allocate(capacity: 1)
     let status = uv_loop_init(raw)
     precondition(status == 0, "libuv cannot make a loop: \(String(cString: uv_strerror(status)))")
