@@ -10,8 +10,8 @@ public final class EventLoop {
 
   /// How many threads work at once on what keeps a core busy, such as hashing: one a core.
   public static let poolThreads = max(1, Int(uv_available_parallelism()))
-  /// How many may wait for a disk: one is begun on while the loop hears of another's end.
-  static let diskThreads = poolThreads + 1
+  /// How many may wait for a disk: more hold each other up when files grow.
+  static let diskThreads = poolThreads
 
   /// A loop with its own libuv state.
   public init() {
