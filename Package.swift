@@ -1,8 +1,8 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-// The dependency picture, one way only (ARCHITECTURE.md, "House"):
-//   Metainfo ← Wire, Store ← Discovery ← Swarm ← SwarmNode ← SwarmTool
+// The dependency picture, one way only (ARCHITECTURE.md, "The house"):
+//   Metainfo ← Wire ← Discovery ← Swarm ← SwarmNode ← SwarmTool, and Metainfo ← Store ← Swarm
 // Everything left of SwarmNode is pure: Tests/HouseTests holds the line.
 
 #if arch(x86_64)

@@ -68,11 +68,16 @@ await() {
     sleep 0.1
   done
 }
+# Says what went wrong, and the end of what programs have said: of all, or of the files that are named.
 give_up() {
+  local files=("${@:2}")
+  if [ ${#files[@]} -eq 0 ]; then files=("$folder"/*.err "$folder"/*.log); fi
   echo "demo: $1" >&2
-  for each in "$folder"/*.err "$folder"/*.log; do
-    echo "-- ${each##*/}" >&2
-    tail -n 5 "$each" >&2
+  for each in "${files[@]}"; do
+    if [ -s "$each" ]; then
+      echo "-- ${each##*/}" >&2
+      tail -n 5 "$each" >&2
+    fi
   done
   exit 1
 }
@@ -131,14 +136,14 @@ awk -F '\t' '{ n = split($3, part, "/"); sum["/" part[2] "/" part[3]] += $1 }
 before=$SECONDS
 typed "publish inventory --message 'by folder'"
 "$swarm" publish "$data" --state "$folder/publisher.state" --message "by folder" --no-spread \
-  "${private[@]:0:2}" >"$folder/publish.log" 2>"$folder/publish.err" || give_up "publish failed"
+  "${private[@]:0:2}" >"$folder/publish.log" 2>"$folder/publish.err" || give_up "publish failed" "$folder/publish.err"
 await "version 2" same "$data" "$folder/copies/inventory@2"
 tell "version 2 is in copies/inventory@2 after $((SECONDS - before)) s, by itself"
 same "$folder/first" "$folder/copies/inventory@1" || give_up "version 1 has changed"
 tell "version 1 is still in copies/inventory@1; copies/inventory leads to $(readlink "$folder/copies/inventory")"
 typed "diff KEY 1 2"
 "$swarm" diff "$(value "$folder/follower" dataset_key)" 1 2 --offline --state "$folder/follower.state" \
-  2>"$folder/diff.err" | sed 's/^/  /' || give_up "diff failed"
+  2>"$folder/diff.err" | sed 's/^/  /' || give_up "diff failed" "$folder/diff.err"
 
 if [ -z "$machine" ]; then
   step "A machine image: a small Debian, made of packages. This takes a minute."
@@ -148,7 +153,7 @@ if [ -z "$machine" ]; then
   setsid "${as_root[@]}" env PATH="$PATH:/usr/sbin:/sbin" TMPDIR="$folder" interop/vm/machine.sh "$machine" \
     >"$folder/make.log" 2>&1 </dev/null &
   maker=$!
-  wait "$maker" || give_up "no machine could be made"
+  wait "$maker" || give_up "no machine could be made" "$folder/make.log"
   maker=
 else
   step "A machine image: $machine."

@@ -95,6 +95,8 @@ STEPS
 # shellcheck disable=SC2016  # what follows is for the shell inside
 alone bash -euo pipefail -c '
   machine=$1 toolchain=$2 checks=$3
+  # Its root is a mount, as everywhere: else unshare fails inside.
+  mount --bind "$machine" "$machine"
   mount -t proc proc "$machine/proc"
   mount -t devpts -o ptmxmode=666 devpts "$machine/dev/pts"
   for folder in "${@:4}"; do
