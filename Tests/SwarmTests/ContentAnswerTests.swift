@@ -46,7 +46,7 @@ import Testing
             let request = HashRequest(
               piecesRoot: root, baseLayer: UInt32(layer), index: index, length: length,
               proofLayers: UInt32.random(in: 0...4, using: &harness.random))
-            harness.content.answer(request, tag: tag)
+            _ = harness.content.answer(request, tag: tag)
             harness.settle { harness.answered[tag] != nil }
             guard let answer = harness.answered[tag] else { continue }
             if case .hashes(let expected) = tree.response(to: request) {
@@ -74,7 +74,7 @@ import Testing
       harness.fixture.trees.values.max { $0.shape.leafCount < $1.shape.leafCount })
     let request = HashRequest(
       piecesRoot: tree.root, baseLayer: 0, index: 0, length: 8, proofLayers: 3)
-    for tag in 0..<20 as Range<UInt64> { harness.content.answer(request, tag: tag) }
+    for tag in 0..<20 as Range<UInt64> { _ = harness.content.answer(request, tag: tag) }
     harness.settle { harness.answered.count == 20 }
     guard case .hashes(let expected) = tree.response(to: request) else {
       Issue.record("no question")
@@ -83,7 +83,7 @@ import Testing
     #expect(harness.answered.values.count { $0 == expected } == 10)
     harness.close()
     // What waits at the end is refused.
-    harness.content.answer(request, tag: 99)
+    _ = harness.content.answer(request, tag: 99)
     harness.takeAll()
     #expect(harness.answered[99] == .some(nil))
   }
@@ -93,7 +93,7 @@ import Testing
     harness.open()
     for tree in harness.fixture.trees.values where tree.shape.leafCount > 1 {
       let tag = UInt64(tree.shape.leafCount)
-      harness.content.answer(
+      _ = harness.content.answer(
         HashRequest(piecesRoot: tree.root, baseLayer: 0, index: 0, length: 2, proofLayers: 0),
         tag: tag)
     }

@@ -18,27 +18,8 @@ import Testing
     try KnownDataset(Array((subject ?? secret.key.hex).utf8), state: try state())
   }
 
-  /// Keeps versions of these numbers and the head of the last; `here` says whose torrents are known.
   private func keep(_ numbers: [UInt64], here: (UInt64) -> Bool = { _ in true }) throws {
-    var previous: SHA256Digest?
-    for number in numbers {
-      let name = try PathElement(Array("data".utf8))
-      var description = TorrentDescription(
-        kind: .v2, name: name, isSingleFile: true, pieceLength: 16_384,
-        files: [
-          FileEntry(
-            path: try ContentPath([name]), length: 1,
-            piecesRoot: SHA256Digest(hashing: Array("\(number)".utf8)))
-        ])
-      description.version = VersionInfo(number: number, previous: previous)
-      let info = try description.infoDictionary()
-      previous = info.infohashV2
-      if here(number) { try state().keep(KnownTorrent(info: info, pieceLayers: [:])) }
-    }
-    let head = try Head(
-      version: Int64(try #require(numbers.last)), infohash: try #require(previous),
-      signedBy: secret)
-    _ = try state().dataset(secret.key).keep(head: head)
+    try keepVersions(numbers, of: secret, in: state(), here: here)
   }
 
   @Test func historyGoesDownByWhatVersionsSay() throws {
