@@ -6,7 +6,7 @@
 # Debian 12 (minbase) with python3, in an ext4 of 400 MiB, and Debian's kernel for virtual machines.
 # The initrd has busybox and what a virtio disk needs. The same packages give the same bytes.
 # What the machine does when it is up is said by the kernel's command line:
-#   (nothing)             a login prompt on the serial console: root, no password
+#   (nothing)             a login prompt on the serial console: root, no password; poweroff ends it
 #   swarm.do=python       prints PROMPT, runs a python3 program, prints PYTHON and its answer, and ends
 #   swarm.do=checksum     the same, then prints CHECKSUM and the MD5 of its whole disk, and ends
 # MIRROR is a Debian mirror other than apt's.
@@ -75,10 +75,6 @@ case " $words " in
 *) mount -o remount,rw / 2>/run/remount ;;
 esac
 say() { echo "$1 at $(cut -d ' ' -f 1 /proc/uptime): $2"; }
-finish() {
-  echo o >/proc/sysrq-trigger
-  sleep 60
-}
 case " $words " in
 *" swarm.do="*)
   say PROMPT "Debian $(cat /etc/debian_version), $(find /usr/bin | wc -l) programs"
@@ -91,11 +87,16 @@ case " $words " in
   ;;
 esac
 case " $words " in
-*" swarm.do="*) finish ;;
+*" swarm.do="*) poweroff ;;
 esac
 while true; do setsid --wait /sbin/agetty --noclear ttyS0 linux; done
 BEGIN
-chmod 755 "$root/sbin/begin"
+cat >"$root/sbin/poweroff" <<'POWEROFF'
+#!/bin/sh
+echo o >/proc/sysrq-trigger
+sleep 60
+POWEROFF
+chmod 755 "$root/sbin/begin" "$root/sbin/poweroff"
 
 # Times of files decide neither a boot nor what the image's bytes are.
 find "$root" -newermt "@$clock" -print0 | xargs -0 -r touch --no-dereference --date "@$clock"
