@@ -9,7 +9,7 @@ import Wire
 /// Seeds that know the leaf hashes of a piece only when they have read it, as libtorrent does that takes its
 /// content for right: before, they refuse. BEP 52, "hash reject".
 @Suite struct LateHashesTests {
-  /// A file of zeros, 16 pieces of four blocks, and a seed.
+  /// A file of zeros, 16 pieces of four blocks or as many as it has, and a seed.
   private struct World {
     let node: ReviewNode
     let torrent: TorrentID
@@ -17,26 +17,35 @@ import Wire
     /// The hash of each layer, from the leaves on.
     let layers: [SHA256Digest]
 
-    /// - Parameter speaksReads: the seed speaks `sw_reads`, so it is one of ours.
-    init(speaksReads: Bool = false) throws {
+    /// - Parameters:
+    ///   - speaksReads: the seed speaks `sw_reads`, so it is one of ours.
+    ///   - isClaimed: all blocks are said to be here.
+    init(speaksReads: Bool = false, blocks: Int = 64, isClaimed: Bool = false) throws {
+      let top = blocks.trailingZeroBitCount
       var layers = [SHA256Digest(hashing: [UInt8](repeating: 0, count: blockLength))]
-      for layer in 0..<6 {
+      for layer in 0..<top {
         let below = layers[layer].bytes
         layers.append(SHA256Digest(hashing: below + below))
       }
       self.layers = layers
       let name = try PathElement(Array("image".utf8))
-      var entry = FileEntry(path: try ContentPath([name]), length: UInt64(64 * blockLength))
-      entry.piecesRoot = layers[6]
+      var entry = FileEntry(path: try ContentPath([name]), length: UInt64(blocks * blockLength))
+      entry.piecesRoot = layers[top]
       let description = TorrentDescription(
         kind: .v2, name: name, isSingleFile: true, pieceLength: UInt32(4 * blockLength),
         files: [entry], pieceLayers: [:])
       let info = try description.infoDictionary()
       node = try ReviewNode()
-      var request = TorrentRequest(source: .torrent(info, [:]), content: .owned)
-      request.reading = .sparse
-      request.reading.readsAhead = false
-      request.reading.completesPieces = false
+      var request = TorrentRequest(
+        source: .torrent(info, [:]), content: isClaimed ? .inPlace(claimsAll: true) : .owned)
+      if isClaimed {
+        node.evidence = FileEvidence(
+          size: UInt64(blocks * blockLength), modified: 1, changed: 1, inode: 1)
+      } else {
+        request.reading = .sparse
+        request.reading.readsAhead = false
+        request.reading.completesPieces = false
+      }
       torrent = try node.swarm.add(request, now: .zero)
       node.drain()
       seed = try node.join(1, try #require(info.infohashV2?.truncated))
@@ -158,5 +167,19 @@ import Wire
     #expect(peer.readingTime == nil)
     #expect(world.node.ended[read] == nil)
     #expect(!world.node.closed.contains(world.seed))
+  }
+
+  /// What is said to be here is proven as soon as somebody comes who knows the hashes, however much it is.
+  @Test(arguments: [64, 2_048])
+  func claimsThatNobodyCouldProveAreProvenWhenSomebodyComes(blocks: Int) throws {
+    let world = try World(blocks: blocks, isClaimed: true)
+    var answered = 0
+    while case let asked = world.asked(), !asked.isEmpty {
+      answered += asked.count
+      for request in asked { world.answer(request) }
+    }
+    #expect(answered > 0)
+    let left = world.node.swarm.status(of: world.torrent).map { $0.wantedBytes - $0.doneBytes }
+    #expect(left == 0 && world.node.now == .zero)
   }
 }

@@ -162,6 +162,7 @@ extension Swarm {
     case .accepted, .notNeeded:
       noteReader(peer, torrent, response.request)
       settleAsking(peer, torrent, response.request, isGood: true)
+      askForWanted(peer, torrent)
       if torrent.data?.layersWanted.isEmpty == false { keepLayers(torrent) }
     case .mismatch:
       ban(peer, torrent, "it sent wrong hashes of \(response.request.piecesRoot) (BEP 52)")
@@ -265,6 +266,29 @@ extension Swarm {
       // Who refused may have learned of them since.
       data.hashAskings[piece] = nil
       askAnother(piece, torrent)
+    }
+  }
+
+  /// Asks a peer, which has just told what it has or has answered, for what was wanted when there was nobody
+  /// to ask, or more than could be asked at once.
+  mutating func askForWanted(_ peer: Peer, _ torrent: Torrent) {
+    guard let data = torrent.data, !data.hashWanted.isEmpty, peer.isActive, peer.isV2 else {
+      return
+    }
+    let wanted = data.hashWanted.prefix(SwarmLimits.hashRequests)
+    data.hashWanted.removeFirst(wanted.count)
+    for piece in wanted
+    where !data.content.hasPiece(piece) && !data.content.hashRequests(for: piece).isEmpty {
+      let asking = data.hashAskings[piece]
+      if asking?.peer != nil { continue }
+      if peer.pieces?.contains(piece) == true, peer.hashRequests < SwarmLimits.hashRequests,
+        asking?.refused.contains(peer.id) != true
+      {
+        ask(peer, torrent, piece)
+      } else {
+        // Behind all others, so that everything has its turn.
+        data.hashWanted.append(piece)
+      }
     }
   }
 

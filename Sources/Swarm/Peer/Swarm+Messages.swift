@@ -118,6 +118,7 @@ extension Swarm {
     torrent.data?.picker.add(pieces)
     updateInterest(peer, torrent)
     closeIfUseless(peer, torrent)
+    askForWanted(peer, torrent)
   }
 
   private mutating func takeHave(_ peer: Peer, _ torrent: Torrent, _ number: UInt32) {
