@@ -144,6 +144,21 @@ extension PeerList {
     #expect(list.connectable(now: now) == PolicyLimits.namedPeers)
   }
 
+  @Test func whoIsReachedAndDoesNotShareIsCounted() {
+    var list = PeerList()
+    let peers = [endpoint("192.0.2.1:5"), endpoint("192.0.2.2:5")]
+    for peer in peers { list.add(peer, source: .user, now: .zero) }
+    #expect(list.next(.zero) == peers[0] && list.next(.zero) == peers[1])
+    list.failed(peers[0], isRefusal: true, now: .zero)
+    list.failed(peers[1], now: .zero)
+    #expect(list.refusing == 1)
+    // Until it turns out otherwise.
+    #expect(list.next(.seconds(5)) == peers[0])
+    #expect(list.refusing == 1)
+    list.connected(peers[0])
+    #expect(list.refusing == 0)
+  }
+
   @Test func usefulPeersAreForgiven() {
     var list = PeerList()
     let peer = endpoint("192.0.2.1:5")

@@ -84,6 +84,10 @@ import Testing
     var named = try view(dht: nil)
     named.named = 1
     #expect(named.text.hasSuffix("asking the local network, 1 named peer (it does not answer yet)"))
+    named.refusing = 1
+    named.seconds = 15
+    #expect(named.text.hasSuffix("1 named peer (it answers and does not share this)"))
+    #expect(named.advice?.contains("x.rk=") == true)
     named.peers = 1
     #expect(named.text.hasSuffix("asking the local network, 1 peer"))
   }

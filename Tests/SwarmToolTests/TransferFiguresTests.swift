@@ -50,7 +50,14 @@ import Testing
     #expect(figures.waitingText == "waiting for a peer: 1 peer known, none answers; trying again")
     figures.isLonely = true
     #expect(figures.waitingText?.contains("swarm doctor") == true)
-    figures.knownPeers = 0
+    (figures.knownPeers, figures.refusingPeers) = (3, 1)
+    #expect(figures.waitingText?.contains("1 of them answering and not sharing this") == true)
+    figures.knownPeers = 1
+    #expect(
+      figures.waitingText
+        == "waiting for a peer: 1 peer answers and does not share this; trying again. Is the link right and complete, "
+        + "and is it still shared there?")
+    (figures.knownPeers, figures.refusingPeers) = (0, 0)
     #expect(figures.waitingText?.contains("check the link") == true)
     // All of it is seen on a small terminal.
     let shown = figures.lines(width: 60).dropFirst().joined(separator: " ")

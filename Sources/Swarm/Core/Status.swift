@@ -87,6 +87,9 @@ public struct TorrentStatus: Hashable, Sendable {
   public var connecting = 0
   /// Peers known, connected or not.
   public var knownPeers = 0
+  /// Of those, peers that were reached last and ended the connection, or said nothing, before a handshake: they
+  /// do not share the torrent.
+  public var refusingPeers = 0
   /// Blocks requested and not here.
   public var requestedBlocks = 0
   /// What it waits for.

@@ -30,6 +30,7 @@ extension Swarm {
     status.seeds = torrent.peers.count { $0.isSeed }
     status.connecting = torrent.connecting
     status.knownPeers = torrent.known.count
+    status.refusingPeers = torrent.known.refusing
     status.requestedBlocks = torrent.peers.reduce(0) { $0 + $1.outstanding.count }
     status.waiting = waiting(torrent)
     status.stalledReads = stalledReads(torrent)

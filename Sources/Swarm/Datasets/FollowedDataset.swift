@@ -68,6 +68,9 @@ public struct DatasetStatus: Sendable {
   public var peers = 0
   /// Of those, peers known to have the newest head.
   public var peersWithHead = 0
+  /// Known peers that were reached last and do not share any torrent of the dataset that they were asked for, as many as
+  /// in the torrent that has most of them. `TorrentStatus.refusingPeers`.
+  public var refusingPeers = 0
 
   init() {}
 }

@@ -56,6 +56,7 @@ extension Swarm {
     status.isKeyUsedTwice = dataset.head.map { dataset.toldTwice == $0.version } ?? false
     var peers: [PeerID: Bool] = [:]
     for torrent in torrents(of: key, in: dataset.group) {
+      status.refusingPeers = max(status.refusingPeers, torrent.known.refusing)
       for peer in torrent.peers where peer.headID != 0 {
         guard let id = peer.peerID else { continue }
         let hasHead =

@@ -191,7 +191,7 @@ extension Swarm {
       torrent.data?.picker.left(peer.id.slot)
       torrent.data?.unsuggested?.append(contentsOf: peer.suggestedToPeer)
       torrent.peers.removeAll { $0 === peer }
-      remember(peer, torrent, reason, wasActive: wasActive)
+      remember(peer, torrent, reason, wasActive: wasActive, wasConnecting: wasConnecting)
       for other in torrent.peers { touch(other) }
       lookForPeers(torrent)
     }
@@ -200,7 +200,8 @@ extension Swarm {
 
   /// Tells the list of known peers how it went.
   private mutating func remember(
-    _ peer: Peer, _ torrent: Torrent, _ reason: Notice.PeerEnd, wasActive: Bool
+    _ peer: Peer, _ torrent: Torrent, _ reason: Notice.PeerEnd, wasActive: Bool,
+    wasConnecting: Bool
   ) {
     guard let endpoint = peer.listening else { return }
     if wasActive {
@@ -209,7 +210,12 @@ extension Swarm {
         endpoint,
         wasUseful: peer.download.total > 0 || peer.upload.total > 0 || isCompanion, now: now)
     } else if !peer.isIncoming {
-      torrent.known.failed(endpoint, now: now)
+      let isRefusal =
+        switch reason {
+        case .connection, .silent: !wasConnecting
+        default: false
+        }
+      torrent.known.failed(endpoint, isRefusal: isRefusal, now: now)
     }
     if reason == .isSelf { exclude(endpoint) }
   }

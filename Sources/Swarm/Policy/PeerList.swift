@@ -53,6 +53,10 @@ struct PeerList: Sendable {
   /// How many are known, connected or not, given up or not.
   var count: Int { entries.count }
 
+  /// How many of them took the last connection and ended it, or said nothing, before a handshake: whoever does
+  /// that does not share the torrent.
+  var refusing: Int { entries.count { $0.hasRefused } }
+
   // MARK: Learning
 
   /// Learns of an endpoint; false if it is known, is no place of a peer, is banned, or is not worth the
@@ -121,15 +125,17 @@ struct PeerList: Sendable {
   mutating func connected(_ endpoint: PeerEndpoint, isIncoming: Bool = false) {
     change(endpoint) { entry in
       if !isIncoming { entry.isAttempting = false }
+      entry.hasRefused = false
       entry.connections += 1
     }
   }
 
-  /// The attempt failed.
-  mutating func failed(_ endpoint: PeerEndpoint, now: Duration) {
+  /// The attempt failed; `isRefusal` says that there was a connection, and no handshake on it.
+  mutating func failed(_ endpoint: PeerEndpoint, isRefusal: Bool = false, now: Duration) {
     change(endpoint) { entry in
       guard entry.isAttempting else { return }
       entry.isAttempting = false
+      entry.hasRefused = isRefusal
       entry.fail(now)
     }
   }
@@ -220,6 +226,7 @@ extension PeerList {
     /// In a row.
     var failures = 0
     var wasUseful = false
+    var hasRefused = false
 
     var isIdle: Bool { !isAttempting && connections == 0 }
     var isGivenUp: Bool { failures >= PolicyLimits.tries && !isNamed }

@@ -15,6 +15,8 @@ struct SearchView: Hashable {
   var peers = 0
   /// Peers that were named, by the user or by the link.
   var named = 0
+  /// Peers that were reached and do not share the dataset.
+  var refusing = 0
   /// How long it lasts.
   var seconds: Int
 
@@ -34,9 +36,11 @@ struct SearchView: Hashable {
     if peers > 0 {
       places.append(Quantity.count(peers, "peer"))
     } else if named > 0 {
-      places.append(
-        "\(Quantity.count(named, "named peer")) (\(named == 1 ? "it does" : "they do") not answer yet)"
-      )
+      let answer =
+        refusing >= named
+        ? "\(named == 1 ? "it answers and does" : "they answer and do") not share this"
+        : "\(named == 1 ? "it does" : "they do") not answer yet"
+      places.append("\(Quantity.count(named, "named peer")) (\(answer))")
     }
     return "looking for \(goal): "
       + (places.isEmpty ? "nobody to ask" : "asking " + places.joined(separator: ", "))
@@ -47,8 +51,13 @@ struct SearchView: Hashable {
     guard peers == 0, seconds >= Self.patience else { return nil }
     var checks = ["the key", "that somebody shares it now"]
     if dhtNodes == 0 { checks.append("that UDP gets out of this network") }
+    if refusing > 0 {
+      let answer = refusing == 1 ? "answers and does" : "answer and do"
+      return "\(Quantity.count(refusing, "peer")) \(answer) not share this: check "
+        + checks.joined(separator: ", ") + "; a private dataset needs the whole link, with x.rk="
+    }
     return "no peers found after \(seconds) s: check " + checks.joined(separator: ", ")
-      + "; swarm doctor looks at this machine; --peer HOST:PORT names one"
+      + "; swarm doctor looks at this machine" + (named > 0 ? "" : "; --peer HOST:PORT names one")
   }
 
   /// Both in lines no wider than `width` less one.
@@ -92,7 +101,8 @@ extension SearchView {
     if let dht = node.discoveryStatus?.dht.status {
       dhtNodes = (dht.v4?.goodNodes ?? 0) + (dht.v6?.goodNodes ?? 0)
     }
-    peers = node.status(of: key)?.peers ?? 0
+    let status = node.status(of: key)
+    (peers, refusing) = (status?.peers ?? 0, status?.refusingPeers ?? 0)
     self.named = named
   }
 }

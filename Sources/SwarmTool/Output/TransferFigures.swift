@@ -102,7 +102,15 @@ struct TransferFigures: Hashable {
 
   private var waitingForKnownPeers: String {
     let known = Quantity.count(status.knownPeers, "peer")
-    return "waiting for a peer: \(known) known, none answers; trying again"
+    let refusing = status.refusingPeers
+    if refusing > 0, refusing == status.knownPeers {
+      let answer = refusing == 1 ? "answers and does" : "answer and do"
+      return "waiting for a peer: \(known) \(answer) not share this; trying again"
+        + (isLonely ? ". Is the link right and complete, and is it still shared there?" : "")
+    }
+    return "waiting for a peer: \(known) known, "
+      + (refusing > 0 ? "\(refusing) of them answering and not sharing this" : "none answers")
+      + "; trying again"
       + (isLonely
         ? ". Does it run, and does its firewall let others in? swarm doctor looks there" : "")
   }
