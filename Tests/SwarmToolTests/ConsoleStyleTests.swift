@@ -70,13 +70,17 @@ import Testing
     (["sed"], "there is no command 'sed'; did you mean 'seed'?"),
     (["frobnicate", "x"], "there is no command 'frobnicate'"),
     (["key", "lst"], "there is no command 'lst'; did you mean 'list'?"),
+    (["help", "sed"], "there is no command 'sed'; did you mean 'seed'?"),
+    (["help", "key", "lst"], "there is no command 'lst'; did you mean 'list'?"),
   ])
   func unknownCommands(arguments: [String], begin: String) {
     #expect(SwarmTool.unknownCommand(in: arguments)?.hasPrefix(begin) == true)
   }
 
   @Test(arguments: [
-    [], ["--help"], ["help", "seed"], ["seed"], ["key"], ["key", "list"], ["key", "-h"],
+    [], ["--help"], ["help", "seed"], ["seed"], ["key"], ["key", "list"], ["key", "-h"], ["help"],
+    ["help", "key"], ["help", "key", "list"], ["help", "--help"], ["seed", "help"],
+    ["key", "list", "x"],
   ])
   func knownCommands(arguments: [String]) {
     #expect(SwarmTool.unknownCommand(in: arguments) == nil)

@@ -40,7 +40,7 @@ import Wire
     #expect(
       found.map(\.lines) == [
         "ok       ports: free: 0.0.0.0:6881, [::]:6881",
-        "ok       mapping: a router leads 203.0.113.7:6881 to this machine",
+        "ok       mapping: a router forwards 203.0.113.7:6881 to this machine",
         "ok       DHT: 42 nodes, which see us at 203.0.113.7",
         "ok       local network: multicast DNS on eth0",
         "ok       clock: 2027-01-15 08:00:00 UTC",

@@ -61,7 +61,7 @@ struct DoctorFacts {
     let places = (node["listening"]?.list ?? []).compactMap(\.text)
     guard !places.isEmpty else {
       return Diagnosis(
-        .ports, .fault, "no port is listened at", advice: "name one that is free by --listen")
+        .ports, .fault, "it listens at no port", advice: "name a free one by --listen")
     }
     return Diagnosis(
       .ports, .fine,
@@ -78,11 +78,11 @@ struct DoctorFacts {
     if let found = first("mapped") {
       let place = "\(found["external_address"]?.text ?? "?"):\(found["external_port"]?.number ?? 0)"
       guard found["behind_another_router"]?.flag == true else {
-        return Diagnosis(.mapping, .fine, "a router leads \(place) to this machine")
+        return Diagnosis(.mapping, .fine, "a router forwards \(place) to this machine")
       }
       return Diagnosis(
         .mapping, .warning, "the router that maps \(place) is itself behind another one",
-        advice: "\(forward) outside too, or share from a machine that others reach")
+        advice: "\(forward) in the outer one too, or share from a machine that others can reach")
     }
     if let found = first("failed") {
       return Diagnosis(
@@ -121,7 +121,7 @@ struct DoctorFacts {
     guard good + other < DoctorLimits.fewNodes else { return Diagnosis(.dht, .fine, text) }
     return Diagnosis(
       .dht, .warning, text + ": few",
-      advice: "a network of one's own is fine with that; else wait a minute and look again")
+      advice: "that is fine in a network of your own; else wait a minute and check again")
   }
 
   private var localNetwork: Diagnosis {
