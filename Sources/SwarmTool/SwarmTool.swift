@@ -87,7 +87,8 @@ struct SwarmTool: ParsableCommand {
 
   private static func text(unknown word: String, among names: [String], of parent: String) -> String
   {
-    let near = Suggestion.nearest(to: word, among: names).map { "; did you mean '\($0)'?" } ?? ""
+    let meant = Suggestion.command(meantBy: word, among: names)
+    let near = meant.map { "; did you mean '\($0)'?" } ?? ""
     return "there is no command '\(word)'\(near)\n  See '\(parent) --help' for more information."
   }
 

@@ -30,7 +30,7 @@ import Wire
 
   static func one(_ check: Check, in facts: DoctorFacts) throws -> Diagnosis {
     let found = facts.diagnoses
-    #expect(found.map(\.check) == Check.allCases)
+    #expect(found.map(\.check) == Check.allCases.filter { $0 != .peers })
     return try #require(found.first { $0.check == check })
   }
 
@@ -109,7 +109,7 @@ import Wire
   ])
   func strangeAnswers(_ text: String) throws {
     let found = try Self.facts(text).diagnoses
-    #expect(found.map(\.check) == Check.allCases)
+    #expect(found.map(\.check) == Check.allCases.filter { $0 != .peers })
     #expect(found.first?.verdict == .fault)
   }
 

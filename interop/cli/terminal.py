@@ -93,6 +93,9 @@ def wrong_words():
     with open("link.txt", "w", encoding="utf-8") as file:
         file.write(f"magnet:?xs=urn:btpk:{KEY}\n")
     run("create", "data", "-o", "data.torrent")
+    os.mkdir("taken")
+    with open("taken/nbd.sock", "w", encoding="ascii"):
+        pass
     for link in (f" '{KEY}' ", f"<magnet:?xs=urn:btpk:{KEY}>", f"“{KEY}”", KEY[:40]):
         report.equal(f"inspect {link}: what is around a link does no harm", run("inspect", link).returncode, 0)
     with open("marked.txt", "wb") as file:
@@ -124,6 +127,14 @@ def wrong_words():
             (["join", KEY[:30] + " " + KEY[30:]], "a blank after character 30", 1),
             (["join", ""], '"" is neither', 1),
             (["inspect", "@data.torrent"], "leave out the @", 1),
+            (["create", "data", "--piece-length", "5"], "--piece-length 5: a power of two", 64),
+            (["create", "data", "-o", "-"], "not to standard output", 64),
+            (["key", "export", KEY, "-", "--json"], "exclude each other", 64),
+            (["boot", KEY, "--wait", "0"], "--wait is at least 1 second", 64),
+            (["boot", KEY, "--qemu", "./data/a"], "cannot be run: Permission denied", 1),
+            (["daemon", *ALONE, "--listen", "127.0.0.1:0", "--sockets", "taken", "--state", "taken/state"],
+             "is a file and not a socket", 1),
+            (["export", "--remove"], "name the export to remove", 64),
             (["log", KEY, "--timeout", "0"], "--timeout 0: at least 1", 64),
             (["join", "magnet:?dn=data"], "quotes", 1),
             (["join", KEY[:-1]], "63 hex digits", 1),
@@ -166,6 +177,23 @@ def colours():
     widths = [len(re.sub(r"\x1b\[[0-9;]*m", "", line)) for line in looked.split("\r\n")]
     report.check("no line is wider than the terminal", max(widths) <= 60, f"{widths} {looked!r}")
     report.check("results in a pipe have none", "\x1b" not in run("doctor", *ALONE, "--timeout", "1").stdout)
+
+
+def named_peers():
+    """`swarm doctor --peer` tries each."""
+    with socket.socket() as there, socket.socket() as gone:
+        for each in (there, gone):
+            each.bind(("127.0.0.1", 0))
+        there.listen()
+        places = [f"127.0.0.1:{each.getsockname()[1]}" for each in (there, gone)]
+        looked = run("doctor", *ALONE, "--timeout", "1", "--peer", places[0], "--json")
+        last = json.loads(looked.stdout)["checks"][-1]
+        report.check("doctor --peer: one that is there", (last["check"], last["verdict"]) == ("peers", "fine"), last)
+        looked = run("doctor", *ALONE, "--timeout", "1", "--peer", places[1])
+        report.check("doctor --peer: one that is not", looked.returncode == 1 and f"{places[1]}: Connection refused"
+                     in looked.stdout, looked.stdout)
+        report.check("what is off is said", all(f"off ({option})" in looked.stdout for option in ALONE),
+                     looked.stdout)
 
 
 def without_daemon():
@@ -233,7 +261,7 @@ def in_background():
     def type_in(line):
         os.write(terminal, line.encode())
 
-    drawing = r"seeding .*up 0 B/s"
+    drawing = r"seeding .*up \d+ bytes/s"
     words = " ".join((PROGRAM, "seed", "data", *ALONE, "--listen", "10.99.0.2:7010", "--state", "background"))
     type_in(f"{words} &\n")
     shown = seen(30, r"listening at +\S+\r\n")
@@ -423,7 +451,7 @@ with tempfile.TemporaryDirectory(prefix="swarm-terminal-") as scratch:
     for each in "ab":
         with open(os.path.join("data", each), "w", encoding="ascii") as target:
             target.write("".join(f"{number}\n" for number in range(30000)))
-    for test in (wrong_words, colours, without_daemon, ports, state_folders, in_background, nobody_there,
+    for test in (wrong_words, colours, named_peers, without_daemon, ports, state_folders, in_background, nobody_there,
                  late_peers):
         test()
     all_commands, all_asked = options(), objects()

@@ -9,8 +9,14 @@ enum LinkAdvice {
     do throws(MagnetError) {
       return try LinkArgument(parsing: text)
     } catch {
+      if isKeyWithoutNumber(text) { throw Failure(missing(text)) }
       throw Failure("\(error)" + (advice(error).map { "; \($0)" } ?? ""))
     }
+  }
+
+  /// Whether something stands behind a key and its @.
+  private static func isKeyWithoutNumber(_ text: [UInt8]) -> Bool {
+    text.count > 64 && text[64] == UInt8(ascii: "@") && text[..<64].allSatisfy(isHexadecimal)
   }
 
   /// What to look at; nil where the error says it all.
@@ -44,7 +50,8 @@ enum LinkAdvice {
   /// A text that a message repeats: no more of it than shows what is meant.
   static func shortened(_ text: [UInt8]) -> String {
     if text.isEmpty { return "\"\"" }
-    return text.count <= mostShown ? printable(text) : printable(Array(text.prefix(mostShown))) + "…"
+    if text.count <= mostShown { return printable(text) }
+    return printable(Array(text.prefix(mostShown))) + "…"
   }
 
   /// Bytes: a key with a version's number, and most paths.

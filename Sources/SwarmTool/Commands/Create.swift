@@ -56,6 +56,10 @@ struct Create: ParsableCommand {
   var isJSON = false
 
   func validate() throws {
+    if output?.bytes == [UInt8(ascii: "-")] {
+      throw ValidationError(
+        "-o - : a torrent is written to a file, not to standard output; ./- is one of that name")
+    }
     if case .exactly(let bytes) = pieceLength,
       bytes < 16 << 10 || bytes > 256 << 20 || bytes.nonzeroBitCount != 1
     {

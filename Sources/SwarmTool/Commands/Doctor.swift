@@ -52,6 +52,9 @@ struct Doctor: ParsableCommand {
   private func gather() -> DoctorFacts {
     var facts = DoctorFacts()
     facts.seconds = timeout
+    facts.peers = network.peers.map { peer in
+      ("\(peer.address)", PeerCheck.fault(of: peer.address, seconds: timeout))
+    }
     facts.limits = SystemFacts.limits
     let path = state.statePath?.bytes ?? StateFolder.standardPath(StateFolder.environment) ?? []
     // Before anything is written there.
@@ -61,11 +64,16 @@ struct Doctor: ParsableCommand {
       folder = try state.stateFolder()
     } catch {
       facts.disk = SystemFacts.disk(at: path, fault: error.message)
-      facts.nodeFault = "not looked at: a node needs a state folder"
+      facts.nodeFault = "a node needs a state folder"
       return facts
     }
     facts.disk = SystemFacts.disk(at: path, fault: nil)
     if let daemon = daemon() {
+      if !network.listen.isEmpty || !network.dhtNodes.isEmpty || network.hasNoDHT
+        || network.hasNoLocalNetwork || hasNoMapping
+      {
+        Console.note("a daemon is running and is asked: options for a trial node do not matter")
+      }
       (facts.node, facts.isDaemon) = (daemon, true)
       return facts
     }
@@ -86,7 +94,7 @@ struct Doctor: ParsableCommand {
   /// How a node of our own is doing when all has settled, or the time is over.
   private func ownNode(in folder: StateFolder) throws(Failure) -> JSON {
     if !state.isJSON {
-      Console.note("no daemon is running; trying with a node of its own for up to \(timeout) s")
+      Console.note("no daemon is running; a trial node runs for up to \(timeout) s")
     }
     let run = try ShortRun(network, state: folder, mapsPorts: !hasNoMapping, display: nil)
     let endpoints = run.node.endpoints

@@ -13,12 +13,14 @@ struct TraceCommand: ParsableCommand {
       after the start. swarm publish --trace ships that with the image, and others that boot it fetch in \
       that order, ahead of the guest. docs/trace.md has the format. The subject may be a file with a trace, \
       which is then shown.
+
+      @FILE reads a link from a file, - from standard input: a private dataset's link is a secret.
       """)
 
   @Argument(
     help: """
       A link, a dataset's key (KEY@3 for its version 3), an infohash, a published path, the path of a \
-      .torrent, or a file with a trace. @FILE reads a link from a file, - from standard input.
+      .torrent, or a file with a trace.
       """, completion: .file())
   var subject: BytePath
 

@@ -36,7 +36,8 @@ extension Failure {
       lstat(error.path.map { CChar(bitPattern: $0) } + [0], &status) == 0,
       status.st_mode & S_IFMT != S_IFSOCK
     {
-      return Failure("\(printable(error.path)) is a file, and no socket: choose another by \(option)")
+      return Failure(
+        "\(printable(error.path)) is a file and not a socket: choose another path by \(option)")
     }
     let advice =
       switch error.number {

@@ -100,7 +100,8 @@ final class Roster: MemberHost {
       guard case .inUse(let process, _) = error else { throw Failure("\(error)") }
       throw Failure(
         "another swarm daemon" + (process.map { ", process \($0)," } ?? "")
-          + " is using the state folder \(printable(state.path)); stop it, or name another by --state")
+          + " is using the state folder \(printable(state.path)); stop it, or name another "
+          + "by --state")
     }
     record = try Self.record(in: state)
     do throws(SystemError) {
@@ -275,7 +276,8 @@ final class Roster: MemberHost {
     }
     if let present = (entries + joining).first(where: { $0.id == id }) {
       throw .conflict(
-        "the daemon already has " + (present.teller.name.isEmpty ? "" : "\(present.teller.name), ") + id
+        "the daemon already has "
+          + (present.teller.name.isEmpty ? "" : "\(present.teller.name), ") + id
       )
     }
     if leaving.contains(where: { $0.id == id }) || dropped.contains(id) {

@@ -97,7 +97,8 @@ final class JoinPlace {
           + (globs.isEmpty
             ? "what the link selects"
             : "--only \(globs.map(\.description).joined(separator: " "))")
-          + "; swarm inspect --files lists them")
+          + ": it has " + info.files.prefix(5).map { "\($0.path)" }.joined(separator: ", ")
+          + (info.files.count > 5 ? " and more" : ""))
     }
     let written = FileChoice.written(choice, in: info)
     let target = try JoinTarget(info, in: directory, as: name) { index, _ in written[index] }
