@@ -24,7 +24,15 @@ COMMON = """
 .SH ENVIRONMENT
 .TP
 .B NO_COLOR
-There is no colour on terminals either.
+If it is set and not empty, terminals get no colour either.
+.TP
+.B TERM
+Where it is
+.BR dumb ,
+terminals get plain lines without colour.
+.TP
+.B UV_THREADPOOL_SIZE
+Threads for disks and hashing. Without it, one more than there are processors.
 .TP
 .B XDG_DATA_HOME
 The state folder is
@@ -38,6 +46,23 @@ The sockets of the daemon lie in
 in it, else in
 .I sockets
 in the state folder.
+.SH FILES
+.TP
+.I ~/.local/share/swarm
+The state folder: keys, versions, what was verified. Its place is
+.IR $XDG_DATA_HOME/swarm ,
+or that of
+.BR \-\-state .
+All of it but
+.I keys
+can be made again.
+.TP
+.I keys
+In the state folder: the secrets of the datasets that are published here, which only you can read. Without its
+secret no further version of a dataset can be published.
+.TP
+.IR api.sock ", " nbd.sock
+The sockets of the daemon: its control API, and block devices.
 """
 
 
@@ -46,6 +71,12 @@ def text(words):
     escaped = words.replace("\\", "\\e").replace("-", "\\-").replace("'", "\\(aq").replace("~", "\\(ti")
     escaped = escaped.replace("^", "\\(ha").replace("`", "\\(ga")
     return re.sub(r"[^\x00-\x7f]", lambda found: f"\\[u{ord(found[0]):04X}]", escaped)
+
+
+def halves(discussion):
+    """What is said of a command, and its examples, a line each."""
+    words, _, examples = discussion.partition("\n\nExamples:\n")
+    return words, [line.strip() for line in examples.split("\n") if line.strip()]
 
 
 def paragraphs(words):
@@ -79,6 +110,8 @@ def name_of(name):
 def shown(argument):
     """A positional argument as a synopsis has it."""
     words = f"\\fI{text(argument.get('valueName', ''))}\\fR"
+    if argument.get("parsingStrategy") == "postTerminator":
+        words = "\\-\\- " + words
     if argument["isRepeating"]:
         words += " ..."
     return f"[{words}]" if argument["isOptional"] else words
@@ -123,10 +156,11 @@ def page(path, command, version, date):
     if any(each["kind"] != "positional" for each in arguments):
         lines.append("[\\fIoptions\\fR]")
     lines += [shown(each) for each in arguments if each["kind"] == "positional"]
-    if command.get("discussion"):
+    discussion, examples = halves(command.get("discussion", ""))
+    if discussion:
         lines.append(".SH DESCRIPTION")
         # The section's head is the first paragraph's break.
-        lines += paragraphs(command["discussion"])[1:]
+        lines += paragraphs(discussion)[1:]
     if inner:
         lines.append(".SH COMMANDS")
         for each in inner:
@@ -139,6 +173,8 @@ def page(path, command, version, date):
             for each in chosen:
                 lines += described(each)
     lines += exit_statuses() + COMMON.strip().split("\n")
+    if examples:
+        lines += [".SH EXAMPLES", ".EX", *(text(line) for line in examples), ".EE"]
     others = ["-".join(path[:count]) for count in range(1, len(path))]
     others += [f"{title}-{each['commandName']}" for each in inner]
     if others:

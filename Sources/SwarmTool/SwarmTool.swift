@@ -10,16 +10,31 @@ struct SwarmTool: ParsableCommand {
     commandName: "swarm",
     abstract: "Share datasets and machine images, verified, over BitTorrent v2.",
     discussion: """
-      Results go to standard output, everything else to standard error. The exit status is 0 when \
-      all is well, 1 when something was wrong with what was asked for, 64 when the command line \
-      could not be understood. There is colour on terminals only, and none with NO_COLOR.
+      Results go to standard output, everything else to standard error. The exit status is 0 if all \
+      went well, 1 if what was asked for could not be done, 64 if the command line could not be \
+      understood, and 128 and the signal's number if a signal ended it early, such as 130 for Ctrl-C. \
+      Only terminals get colour, and none with NO_COLOR.
+
+      Examples:
+        swarm seed photos              share a folder; prints its link
+        swarm join LINK                fetch what a link names, and share it
+        swarm help seed                all about one command
       """,
     version: "0.1.0",
-    subcommands: [
-      Seed.self, Join.self, Boot.self, Publish.self, LogCommand.self, Diff.self, KeyCommand.self,
-      TraceCommand.self, Daemon.self, Add.self, ListCommand.self, StatusCommand.self,
-      PeersCommand.self, Remove.self, ExportCommand.self, Create.self, Inspect.self, Verify.self,
-      Doctor.self,
+    groupedSubcommands: [
+      CommandGroup(
+        name: "Sharing and fetching", subcommands: [Seed.self, Join.self, Publish.self, Boot.self]),
+      CommandGroup(
+        name: "Version and key",
+        subcommands: [LogCommand.self, Diff.self, KeyCommand.self, TraceCommand.self]),
+      CommandGroup(
+        name: "Daemon",
+        subcommands: [
+          Daemon.self, Add.self, ListCommand.self, StatusCommand.self, PeersCommand.self,
+          ExportCommand.self, Remove.self,
+        ]),
+      CommandGroup(name: "Torrent", subcommands: [Create.self, Inspect.self, Verify.self]),
+      CommandGroup(name: "Troubleshooting", subcommands: [Doctor.self]),
     ])
 
   static func main() {
@@ -33,6 +48,7 @@ struct SwarmTool: ParsableCommand {
         Glibc.exit(ExitCode.validationFailure.rawValue)
       }
       var command = try parseAsRoot(arguments)
+      try (command as? any ContentCommand)?.refuseLink()
       try command.run()
     } catch let failure as Failure {
       Console.fail(failure.message)
@@ -40,29 +56,39 @@ struct SwarmTool: ParsableCommand {
     } catch {
       let code = exitCode(for: error)
       guard code == .validationFailure else { exit(withError: error) }
-      Console.fail(ownStyle(readable(fullMessage(for: error))))
+      let message = ParserAdvice.message(fullMessage(for: error), of: BytePath.arguments) { words in
+        do {
+          _ = try parseAsRoot(words)
+          return nil
+        } catch {
+          return fullMessage(for: error)
+        }
+      }
+      Console.fail(ownStyle(readable(message)))
       Glibc.exit(code.rawValue)
     }
   }
 
-  /// What is said where the first word is the name of no command; nil where it is one, or none is given.
+  /// What is said where a word is the name of no command, after `help` too; nil where all are, or none is
+  /// given.
   static func unknownCommand(in arguments: [String]) -> String? {
-    let commands = configuration.subcommands
-    guard let word = arguments.first, !word.hasPrefix("-"), word != "help" else { return nil }
-    let names = commands.map { $0._commandName }
-    guard let chosen = commands.first(where: { $0._commandName == word }) else {
-      return text(unknown: word, among: names, of: "swarm")
+    var words = arguments[...]
+    let isHelp = words.first == "help"
+    if isHelp { words = words.dropFirst() }
+    var (parent, commands) = ("swarm", configuration.subcommands)
+    while let word = words.popFirst(), !word.hasPrefix("-"), !commands.isEmpty {
+      guard let chosen = commands.first(where: { $0._commandName == word }) else {
+        return text(unknown: word, among: commands.map { $0._commandName }, of: parent)
+      }
+      (parent, commands) = ("\(parent) \(word)", chosen.configuration.subcommands)
     }
-    let inner = chosen.configuration.subcommands.map { $0._commandName }
-    guard !inner.isEmpty, arguments.count > 1, !arguments[1].hasPrefix("-"),
-      !inner.contains(arguments[1])
-    else { return nil }
-    return text(unknown: arguments[1], among: inner, of: "swarm \(word)")
+    return nil
   }
 
   private static func text(unknown word: String, among names: [String], of parent: String) -> String
   {
-    let near = Suggestion.nearest(to: word, among: names).map { "; did you mean '\($0)'?" } ?? ""
+    let meant = Suggestion.command(meantBy: word, among: names)
+    let near = meant.map { "; did you mean '\($0)'?" } ?? ""
     return "there is no command '\(word)'\(near)\n  See '\(parent) --help' for more information."
   }
 

@@ -38,6 +38,15 @@ import Testing
     }
   }
 
+  @Test func wideLettersTakeTwoColumns() {
+    #expect("abc".columns == 3 && "données".columns == 7 && "データ".columns == 6)
+    #expect("e\u{301}".columns == 1 && "\u{1F4C1}".columns == 2 && "\u{2764}\u{FE0F}".columns == 2)
+    #expect("aデータ".prefix(columns: 4) == "aデ" && "aデータ".prefix(columns: 0) == "")
+    let lines = Wrapping.lines(String(repeating: "データ", count: 30), width: 50)
+    #expect(lines.count == 4 && lines.allSatisfy { $0.columns < 50 })
+    #expect(lines.joined() == String(repeating: "データ", count: 30))
+  }
+
   @Test func aWordThatIsTooLongGoesOn() {
     let path = String(repeating: "x", count: 100)
     let lines = Wrapping.lines("at \(path) it is", width: 50)
@@ -70,13 +79,21 @@ import Testing
     (["sed"], "there is no command 'sed'; did you mean 'seed'?"),
     (["frobnicate", "x"], "there is no command 'frobnicate'"),
     (["key", "lst"], "there is no command 'lst'; did you mean 'list'?"),
+    (["help", "sed"], "there is no command 'sed'; did you mean 'seed'?"),
+    (["help", "key", "lst"], "there is no command 'lst'; did you mean 'list'?"),
+    (["SEED"], "there is no command 'SEED'; did you mean 'seed'?"),
+    (["list"], "there is no command 'list'; did you mean 'ls'?"),
+    (["remove", "x"], "there is no command 'remove'; did you mean 'rm'?"),
+    (["version"], "there is no command 'version'; did you mean '--version'?"),
   ])
   func unknownCommands(arguments: [String], begin: String) {
     #expect(SwarmTool.unknownCommand(in: arguments)?.hasPrefix(begin) == true)
   }
 
   @Test(arguments: [
-    [], ["--help"], ["help", "seed"], ["seed"], ["key"], ["key", "list"], ["key", "-h"],
+    [], ["--help"], ["help", "seed"], ["seed"], ["key"], ["key", "list"], ["key", "-h"], ["help"],
+    ["help", "key"], ["help", "key", "list"], ["help", "--help"], ["seed", "help"],
+    ["key", "list", "x"],
   ])
   func knownCommands(arguments: [String]) {
     #expect(SwarmTool.unknownCommand(in: arguments) == nil)

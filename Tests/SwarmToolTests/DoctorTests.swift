@@ -30,7 +30,7 @@ import Wire
 
   static func one(_ check: Check, in facts: DoctorFacts) throws -> Diagnosis {
     let found = facts.diagnoses
-    #expect(found.map(\.check) == Check.allCases)
+    #expect(found.map(\.check) == Check.allCases.filter { $0 != .peers })
     return try #require(found.first { $0.check == check })
   }
 
@@ -40,7 +40,7 @@ import Wire
     #expect(
       found.map(\.lines) == [
         "ok       ports: free: 0.0.0.0:6881, [::]:6881",
-        "ok       mapping: a router leads 203.0.113.7:6881 to this machine",
+        "ok       mapping: a router forwards 203.0.113.7:6881 to this machine",
         "ok       DHT: 42 nodes, which see us at 203.0.113.7",
         "ok       local network: multicast DNS on eth0",
         "ok       clock: 2027-01-15 08:00:00 UTC",
@@ -109,7 +109,7 @@ import Wire
   ])
   func strangeAnswers(_ text: String) throws {
     let found = try Self.facts(text).diagnoses
-    #expect(found.map(\.check) == Check.allCases)
+    #expect(found.map(\.check) == Check.allCases.filter { $0 != .peers })
     #expect(found.first?.verdict == .fault)
   }
 

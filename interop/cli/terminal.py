@@ -92,13 +92,49 @@ def refused(name, result, words, status=1):
 def wrong_words():
     with open("link.txt", "w", encoding="utf-8") as file:
         file.write(f"magnet:?xs=urn:btpk:{KEY}\n")
+    run("create", "data", "-o", "data.torrent")
+    os.mkdir("taken")
+    with open("taken/nbd.sock", "w", encoding="ascii"):
+        pass
+    for link in (f" '{KEY}' ", f"<magnet:?xs=urn:btpk:{KEY}>", f"“{KEY}”", KEY[:40]):
+        report.equal(f"inspect {link}: what is around a link does no harm", run("inspect", link).returncode, 0)
+    with open("marked.txt", "wb") as file:
+        file.write(b"\xef\xbb\xbf" + KEY.encode() + b"\r\n")
+    report.equal("nor a mark of the encoding", run("inspect", "@marked.txt").stdout, run("inspect", KEY).stdout)
     for words, said, status in (
             (["sed", "data"], "did you mean 'seed'?", 64),
             (["frobnicate"], "there is no command 'frobnicate'", 64),
             (["key", "lst"], "did you mean 'list'?", 64),
+            (["help", "sed"], "did you mean 'seed'?", 64),
+            (["help", "key", "frobnicate"], "there is no command 'frobnicate'", 64),
+            (["key", "export", "data", "secret"], "is not published by key here", 1),
             (["seed", "data", "--listn", "1"], "Did you mean '--listen'?", 64),
             (["seed"], "missing expected argument", 64),
-            (["join", KEY, "--peer", "nobody"], "'nobody' is invalid", 64),
+            (["join", KEY, "--peer", "nobody"], "--peer nobody: a host and a port", 64),
+            (["join", KEY, "--download-limit", "1.5M"], "--download-limit 1.5M: a whole number", 64),
+            (["join", KEY, "--upload-limit", "0"], "--upload-limit 0: at least 1", 64),
+            (["join", KEY, "--max-peers", "0"], "--max-peers 0: from 1 to", 64),
+            (["join", KEY, "--keep", "-1"], "--keep -1: a whole number", 64),
+            (["seed", "data", "--listen", "localhost:1234"], "--listen localhost:1234: an address", 64),
+            (["seed", "--verison"], "nknown option '--verison'", 64),
+            (["create", "data", "--tracker", "foo"], "--tracker foo: a URL", 64),
+            (["create", "data", "--format", "v3"], "'v3' is invalid", 64),
+            (["diff", KEY, "x"], "<old> x: a version's number", 64),
+            (["seed", "magnet:?xs=urn:btpk:" + KEY], "swarm join fetches", 1),
+            (["verify", "urn:btpk:" + KEY, "data"], "swarm join fetches", 1),
+            (["verify", "data", "data.torrent"], "swarm verify data.torrent data", 1),
+            (["join", KEY + "@x"], "as in KEY@3", 1),
+            (["join", KEY[:30] + " " + KEY[30:]], "a blank after character 30", 1),
+            (["join", ""], '"" is neither', 1),
+            (["inspect", "@data.torrent"], "leave out the @", 1),
+            (["create", "data", "--piece-length", "5"], "--piece-length 5: a power of two", 64),
+            (["create", "data", "-o", "-"], "not to standard output", 64),
+            (["key", "export", KEY, "-", "--json"], "exclude each other", 64),
+            (["boot", KEY, "--wait", "0"], "--wait is at least 1 second", 64),
+            (["boot", KEY, "--qemu", "./data/a"], "cannot be run: Permission denied", 1),
+            (["daemon", *ALONE, "--listen", "127.0.0.1:0", "--sockets", "taken", "--state", "taken/state"],
+             "is a file and not a socket", 1),
+            (["export", "--remove"], "name the export to remove", 64),
             (["log", KEY, "--timeout", "0"], "--timeout 0: at least 1", 64),
             (["join", "magnet:?dn=data"], "quotes", 1),
             (["join", KEY[:-1]], "63 hex digits", 1),
@@ -143,6 +179,23 @@ def colours():
     report.check("results in a pipe have none", "\x1b" not in run("doctor", *ALONE, "--timeout", "1").stdout)
 
 
+def named_peers():
+    """`swarm doctor --peer` tries each."""
+    with socket.socket() as there, socket.socket() as gone:
+        for each in (there, gone):
+            each.bind(("127.0.0.1", 0))
+        there.listen()
+        places = [f"127.0.0.1:{each.getsockname()[1]}" for each in (there, gone)]
+        looked = run("doctor", *ALONE, "--timeout", "1", "--peer", places[0], "--json")
+        last = json.loads(looked.stdout)["checks"][-1]
+        report.check("doctor --peer: one that is there", (last["check"], last["verdict"]) == ("peers", "fine"), last)
+        looked = run("doctor", *ALONE, "--timeout", "1", "--peer", places[1])
+        report.check("doctor --peer: one that is not", looked.returncode == 1 and f"{places[1]}: Connection refused"
+                     in looked.stdout, looked.stdout)
+        report.check("what is off is said", all(f"off ({option})" in looked.stdout for option in ALONE),
+                     looked.stdout)
+
+
 def without_daemon():
     for words in (["ls"], ["status"], ["status", "x"], ["peers", "x"], ["rm", "x"], ["export"], ["export", "x"],
                   ["add", KEY]):
@@ -182,6 +235,64 @@ def state_folders():
         refused("another user's state folder", run("key", "list", "--state", os.path.abspath("private/x"),
                                                    user=NOBODY), "name another by --state")
     refused("a file as state folder", run("key", "list", "--state", "data/a"), "name another by --state")
+
+
+def in_background():
+    """Below a shell with job control: in the background nothing is drawn, in the foreground it is."""
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execve("/bin/bash", ["bash", "--noprofile", "--norc", "-i"],
+                  environment(PS1="$ ", HISTFILE="/dev/null", INPUTRC="/dev/null"))
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 200, 0, 0))
+    os.set_blocking(terminal, False)
+
+    def seen(seconds, until=None):
+        """What the terminal shows from now on, up to a text or for so long."""
+        text, end = b"", time.monotonic() + seconds
+        while time.monotonic() < end and not (until and re.search(until, text.decode(errors="replace"))):
+            try:
+                text += os.read(terminal, 65536)
+            except BlockingIOError:
+                time.sleep(0.05)
+            except OSError:
+                break
+        return text.decode(errors="replace")
+
+    def type_in(line):
+        os.write(terminal, line.encode())
+
+    drawing = r"seeding .*up \d+ bytes/s"
+    words = " ".join((PROGRAM, "seed", "data", *ALONE, "--listen", "10.99.0.2:7010", "--state", "background"))
+    type_in(f"{words} &\n")
+    shown = seen(30, r"listening at +\S+\r\n")
+    report.check("in the background: results are told", "magnet:?" in shown and "listening at" in shown, shown)
+    shown += seen(2)
+    type_in("echo typed-$((40 + 2))\n")
+    shown += seen(10, "typed-42") + seen(1)
+    report.check("in the background: nothing is drawn", "typed-42" in shown and not re.search(drawing, shown),
+                 repr(shown))
+    type_in("fg\n")
+    shown = seen(10, drawing)
+    report.check("in the foreground: it is drawn", re.search(drawing, shown), repr(shown))
+    type_in("\x1a")
+    shown = seen(10, "Stopped")
+    report.check("Ctrl-Z stops it", "Stopped" in shown, repr(shown))
+    seen(0.5)
+    type_in("fg\n")
+    shown = seen(10, drawing)
+    before = shown[:re.search(drawing, shown).start()] if re.search(drawing, shown) else "\x1b[A"
+    report.check("on going on the lines of the shell stay", "\x1b[A" not in before, repr(shown))
+    type_in("\x1a")
+    seen(10, "Stopped")
+    seen(0.5)
+    type_in("bg\n")
+    shown = seen(3)
+    report.check("back in the background: nothing is drawn", not re.search(drawing, shown), repr(shown))
+    type_in("kill %1; wait; exit\n")
+    seen(20)
+    _, status = os.waitpid(pid, 0)
+    report.equal("the shell ends", os.waitstatus_to_exitcode(status), 0)
+    os.close(terminal)
 
 
 def nobody_there():
@@ -257,8 +368,15 @@ def options():
     for path, names in commands.items():
         report.check(f"swarm {' '.join(path)} has --json", "json" in names)
         report.check(f"docs/json.md has swarm {path[0]}", path[0] in documented)
+        # The parser adds a default that it knows.
+        shown = " ".join(run(*path, "--help").stdout.split())
+        report.check(f"swarm {' '.join(path)} --help tells each default once",
+                     not re.search(r"\(default: [^()]*\) \([^()]*default:", shown), shown[:2000])
         if "peer" in names and "dht-node" in names:
             report.check(f"swarm {' '.join(path)} has -v", {"v", "verbose"} <= names)
+    for name in ("seed", "join", "publish", "boot", "add", "export", "log"):
+        report.check(f"swarm {name} --help has examples", re.search(rf"^Examples:\n  swarm {name} ",
+                                                                   run(name, "--help").stdout, re.M))
     return commands
 
 
@@ -286,6 +404,8 @@ def objects():
     is_object("diff", "data", "1", "1", *state)
     is_object("key", "list", *state)
     is_object("key", "export", key, "secret", *state)
+    report.equal("key export takes a path",
+                 is_object("key", "export", "data", "secret-of-data", *state).get("dataset_key"), key)
     is_object("key", "import", "secret", "--state", "other")
     is_object("doctor", *ALONE, "--timeout", "1", *state, statuses=(0, 1))
     daemon = start("daemon", *ALONE, "--listen", "10.99.0.3:7000", *state)
@@ -331,7 +451,8 @@ with tempfile.TemporaryDirectory(prefix="swarm-terminal-") as scratch:
     for each in "ab":
         with open(os.path.join("data", each), "w", encoding="ascii") as target:
             target.write("".join(f"{number}\n" for number in range(30000)))
-    for test in (wrong_words, colours, without_daemon, ports, state_folders, nobody_there, late_peers):
+    for test in (wrong_words, colours, named_peers, without_daemon, ports, state_folders, in_background, nobody_there,
+                 late_peers):
         test()
     all_commands, all_asked = options(), objects()
     missing = {path for path in all_commands if path not in all_asked}

@@ -146,6 +146,10 @@ final class ControlAPI {
     note: "a dataset's id, or enough digits of its beginning that no other dataset has",
     isRequired: true)
 
+  /// Of what cannot be taken back. Fewer digits are answered with the whole id, so that they are let through.
+  static let wholeID = Route.Parameter(
+    name: "id", schema: idSchema, note: "a dataset's whole id", isRequired: true)
+
   /// The dataset that a path names.
   ///
   /// - Parameter isWhole: whether the beginning of an id is too little: what cannot be taken back is done to

@@ -41,7 +41,8 @@ extension ControlAPI {
       }),
     Route(
       method: "DELETE", path: "/v1/datasets/{id}",
-      summary: "Take part in a dataset no more; its content stays where it is", names: [id],
+      summary: "Remove a dataset: stop sharing and following it; its content stays where it is",
+      names: [wholeID],
       answers: [.init(status: 204, note: "it is at rest")],
       handle: { api, call throws(Problem) in
         api.service.remove(try api.dataset(call, isWhole: true).id) { failure in

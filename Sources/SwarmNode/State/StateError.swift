@@ -22,10 +22,13 @@ public enum StateError: Error, Hashable, Sendable, CustomStringConvertible {
         + "another --state"
     case .placeTaken(let path, let infohash):
       "\(printable(path)) has the content of another dataset (infohash \(infohash)), which would be "
-        + "overwritten; name another folder behind the link"
+        + "overwritten; name another folder after the link"
     case .nameTaken(let path, let key):
-      "\(printable(path)) leads to the versions of another dataset (key \(key)); name another folder behind "
+      "\(printable(path)) leads to the versions of another dataset (key \(key)); name another folder after "
         + "the link"
+    case .newer(let folder, let format) where UInt64(format) == nil:
+      "the state folder \(printable(folder)) cannot be used: its file \"format\" is damaged, and says \"\(format)\" "
+        + "instead of \(StateFolder.format); mend it, or name another folder by --state"
     case .newer(let folder, let format):
       "the state folder \(printable(folder)) is of a newer swarm (format \(format), and this one reads up to "
         + "\(StateFolder.format)): use that program, or another folder by --state"

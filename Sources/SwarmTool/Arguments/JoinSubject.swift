@@ -25,7 +25,7 @@ enum JoinSubject: Hashable {
 
   /// 40 digits are a v1 infohash. 64 are a v2 one or a dataset's key: nobody can tell, and both are
   /// looked for.
-  private static func bareInfohash(_ text: [UInt8]) -> MagnetLink? {
+  static func bareInfohash(_ text: [UInt8]) -> MagnetLink? {
     guard let bytes = [UInt8](hex: String(decoding: text, as: UTF8.self)) else { return nil }
     if let digest = SHA1Digest(bytes) { return MagnetLink(v1Infohash: digest) }
     guard let digest = SHA256Digest(bytes) else { return nil }

@@ -9,8 +9,14 @@ enum LinkAdvice {
     do throws(MagnetError) {
       return try LinkArgument(parsing: text)
     } catch {
+      if isKeyWithoutNumber(text) { throw Failure(missing(text)) }
       throw Failure("\(error)" + (advice(error).map { "; \($0)" } ?? ""))
     }
+  }
+
+  /// Whether something stands behind a key and its @.
+  private static func isKeyWithoutNumber(_ text: [UInt8]) -> Bool {
+    text.count > 64 && text[64] == UInt8(ascii: "@") && text[..<64].allSatisfy(isHexadecimal)
   }
 
   /// What to look at; nil where the error says it all.
@@ -41,20 +47,43 @@ enum LinkAdvice {
     "\(printable(path)) is a folder: a link, a key or a .torrent belongs here; swarm seed shares a folder"
   }
 
-  private static func isHexadecimal(_ byte: UInt8) -> Bool {
+  /// A text that a message repeats: no more of it than shows what is meant.
+  static func shortened(_ text: [UInt8]) -> String {
+    if text.isEmpty { return "\"\"" }
+    if text.count <= mostShown { return printable(text) }
+    return printable(Array(text.prefix(mostShown))) + "…"
+  }
+
+  /// Bytes: a key with a version's number, and most paths.
+  private static let mostShown = 120
+
+  static func isHexadecimal(_ byte: UInt8) -> Bool {
     (0x30...0x39).contains(byte) || (0x61...0x66).contains(byte | 0x20)
   }
 
   /// There is no such file.
   static func missing(_ text: [UInt8]) -> String {
-    let shown = printable(text)
+    let shown = shortened(text)
     let lower = text.map { (0x41...0x5A).contains($0) ? $0 | 0x20 : $0 }
     if lower.starts(with: "http://".utf8) || lower.starts(with: "https://".utf8) {
       return
         "\(shown) is an address of the web: a magnet link, a key or the path of a .torrent belongs here"
     }
     let strangers = text.indices.filter { !isHexadecimal(text[$0]) }
+    if strangers.first == 64, text[64] == UInt8(ascii: "@") {
+      return "\(shown) is no key: a version's number belongs after the @, as in KEY@3"
+    }
     if let first = strangers.first, strangers.count <= 4, text.count >= 32 {
+      let name: String? =
+        switch text[first] {
+        case 0x20, 0x09: "a blank"
+        case 0x0A, 0x0D: "a line break"
+        case UInt8(ascii: "'"), UInt8(ascii: "\""): "a quote"
+        default: nil
+        }
+      if let name {
+        return "\(shown) is no key: it has \(name) after character \(first); was it copied whole?"
+      }
       return
         "\(shown) is no key: its character \(first + 1) is no hexadecimal digit; was it copied whole?"
     }
@@ -79,7 +108,7 @@ enum TorrentFile {
 
   /// What is said of a file that is no .torrent: none begins otherwise than as a dictionary (BEP 3).
   static func strange(_ path: [UInt8], _ bytes: [UInt8]) -> String {
-    let shown = printable(path)
+    let shown = LinkAdvice.shortened(path)
     if bytes.isEmpty { return "\(shown) is no .torrent: it is empty" }
     let line = Array(bytes.prefix(4_096).prefix { $0 != UInt8(ascii: "\n") && $0 != 0x0D })
     if case .link? = try? LinkArgument(parsing: line) {

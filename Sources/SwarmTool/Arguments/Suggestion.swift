@@ -11,6 +11,23 @@ enum Suggestion {
     return best.count == 1 ? best[0].name : nil
   }
 
+  /// The command that a word means: by the same letters in another case, by the name that other programs give
+  /// it, or by the nearest one.
+  static func command(meantBy word: String, among names: [String]) -> String? {
+    let lower = word.lowercased()
+    if names.contains(lower) { return lower }
+    if let known = synonyms[lower], names.contains(known) { return known }
+    if lower == "version", names.contains("seed") { return "--version" }
+    return nearest(to: lower, among: names)
+  }
+
+  private static let synonyms = [
+    "list": "ls", "remove": "rm", "delete": "rm", "del": "rm", "info": "inspect",
+    "show": "inspect", "download": "join", "get": "join", "fetch": "join", "clone": "join",
+    "share": "seed", "check": "verify", "history": "log", "start": "boot", "run": "boot",
+    "init": "seed", "commit": "publish", "push": "publish", "make": "create",
+  ]
+
   /// How many letters are to be put in, left out, changed or swapped with their neighbour, to come from one to
   /// the other (optimal string alignment). Both are cut at 64 letters: no name is that long.
   static func distance(_ first: String, _ second: String) -> Int {

@@ -60,7 +60,7 @@ enum TraceArgument: Hashable {
       throw Failure(
         "\(printable(path)) is of a file of \(trace.fileSize) bytes, and "
           + (found.isEmpty ? "none" : "more than one") + " in \(printable(source.path)) has that "
-          + "many: say of which it is, --trace \(printable(path))=PATH")
+          + "many: say which it is of, --trace \(printable(path))=PATH")
     }
     return file
   }

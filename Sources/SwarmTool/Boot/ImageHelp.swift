@@ -6,15 +6,15 @@ enum ImageHelp {
       root.ext4   the disk: byte for byte (*.ext4, *.img, *.raw), *.qcow2, or *.iso
       vmlinuz     a Linux kernel, if the disk does not start itself
       initrd      its first root, where the kernel needs modules to find the disk
-      cmdline     what the kernel is told, such as "console=ttyS0 root=/dev/vda quiet"
+      cmdline     the kernel's command line, such as "console=ttyS0 root=/dev/vda quiet"
 
-    The disk is the file that is named behind the link; else the largest whose name ends as above and
+    The disk is the file that is named after the link; else the largest whose name ends as above and
     does not begin with initrd, initramfs or vmlinuz; else the only file. vmlinuz, initrd and cmdline
     are looked for beside it, then in the dataset's top folder. Without vmlinuz the disk must have a
-    boot loader. Without cmdline the kernel is told "console=ttyS0 root=/dev/vda".
+    boot loader. Without cmdline the kernel gets "console=ttyS0 root=/dev/vda".
 
     The machine has the disk as its first virtio disk (/dev/vda) and its first serial line (ttyS0) as
-    console. What it writes is forgotten when it ends. A qcow2 image must not need other files.
+    console. What it writes is lost when it ends. A qcow2 image must not need other files.
 
     A small Debian, as root (packages debootstrap, e2fsprogs, busybox-static, cpio): the script
     interop/vm/machine.sh of the sources makes one. In short:

@@ -118,9 +118,9 @@ final class Machine {
     let what: String
     switch state {
     case .waiting where session.member.torrent == nil:
-      what = "nobody told which version is the newest"
-    case .waiting: what = "the image's description did not come"
-    case .preparing: what = "what starts the machine did not come"
+      what = "nobody reported which version is the newest"
+    case .waiting: what = "the image's metadata did not arrive"
+    case .preparing: what = "the files that start the machine did not arrive"
     default: return
     }
     let why = session.member.figures.waitingText.map { " (\($0))" } ?? ""
@@ -263,7 +263,7 @@ final class Machine {
     display.event("booted", [("status", .signed(Int64(status)))] + report.json)
     display.note("the machine ended with status \(status) after \(Int(report.seconds.rounded())) s")
     for line in report.lines { display.note(line) }
-    if let place { display.note("what came is kept in \(place): the next boot begins with it") }
+    if let place { display.note("what was fetched is kept in \(place) for the next boot") }
     return status
   }
 }

@@ -66,7 +66,7 @@ struct MachineFiles: Hashable {
     if let largest = images.first { return largest }
     if files.count == 1 { return files[0] }
     throw Failure(
-      "no file of \"\(info.name)\" looks like a disk; name one behind the link"
+      "no file of \"\(info.name)\" looks like a disk; name one after the link"
         + listing([], or: files))
   }
 

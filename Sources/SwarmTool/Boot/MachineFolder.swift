@@ -51,7 +51,8 @@ final class MachineFolder {
     }
     guard isMade else {
       throw Failure(
-        "cannot make a folder in \(printable(parent)): \(String(cString: strerror(errno)))")
+        "cannot make a folder in \(printable(parent)): \(String(cString: strerror(errno)))"
+          + (parent == StateFolder.environment("TMPDIR") ? "; TMPDIR names that folder" : ""))
     }
     return path.dropLast()
   }

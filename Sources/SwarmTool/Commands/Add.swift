@@ -8,11 +8,19 @@ import Wire
 struct Add: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "add",
-    abstract: "Have the daemon take part in a dataset: fetch it, or share a folder.",
+    abstract: "Share a folder, or fetch a dataset, with the daemon.",
     discussion: """
       A link, key, infohash or .torrent is fetched, as swarm join does. A folder or file is shared, as \
-      swarm seed does: it is published first where it was not yet. Prints the dataset's id. It goes on \
-      after a restart of the daemon, until swarm rm.
+      swarm seed does, and published first if it was not yet: --key, --name, --format, --piece-length and \
+      --private are for that alone. Prints the dataset's id, and for a public dataset the link to pass on; \
+      swarm status --link prints that of a private one. It survives a restart of the daemon, until \
+      swarm rm.
+
+      @FILE reads the link from a file, - from standard input: a private dataset's link is a secret.
+
+      Examples:
+        swarm add /srv/photos          share a folder
+        swarm add LINK /srv/data       fetch a dataset to a folder
       """)
 
   @Argument(
@@ -23,13 +31,15 @@ struct Add: ParsableCommand {
 
   @Argument(
     help:
-      "The folder in which the dataset gets its own. (default: a place in the daemon's state folder)",
+      """
+      The folder in which the dataset gets one of its own. (default: a place in the daemon's state folder)
+      """,
     completion: .directory)
   var folder: BytePath?
 
   @Option(
     name: .customLong("only"),
-    help: "Only files that match, as in '*.csv' or 'raw/**'; can be repeated.")
+    help: "Fetch only files that match, as in '*.csv' or 'raw/**'; can be repeated.")
   var globs: [BytePath] = []
 
   @Flag(help: "Fetch only what is read: from block devices, or over the control API.")
@@ -38,7 +48,7 @@ struct Add: ParsableCommand {
   @Option(name: .customLong("peer"), help: "A peer to try first, HOST:PORT; can be repeated.")
   var peers: [PeerArgument] = []
 
-  @Option(help: "How many old versions stay beside the newest. (default: all)")
+  @Option(help: "How many old versions to keep beside the newest. (default: all)")
   var keep: UInt16?
 
   @OptionGroup var dataset: DatasetOptions
@@ -86,7 +96,8 @@ struct Add: ParsableCommand {
   private func publish(_ path: [UInt8]) throws(Failure) {
     if folder != nil || sparse || !globs.isEmpty || keep != nil {
       throw Failure(
-        "\(printable(path)) is shared where it is: no folder, --sparse, --only and --keep with it")
+        "\(printable(path)) is shared where it is: a folder, --sparse, --only and --keep are for what is "
+          + "fetched")
     }
     let state = try StateOptions.stateFolder(at: client.statePath)
     if state.publishedSource(at: path) != nil { return }

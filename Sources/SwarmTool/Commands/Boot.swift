@@ -10,37 +10,48 @@ struct Boot: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "boot",
     abstract: "Start a virtual machine from an image that is not here yet.",
-    usage: "swarm boot [OPTIONS] LINK [PATH] [-- QEMU-ARGUMENTS…]",
+    usage: "swarm boot [<options>] <link> [<path>] [-- <qemu-arguments> ...]",
     discussion: """
-      Fetches only what the machine reads, each block verified, and starts QEMU with the disk that PATH \
-      names in the dataset, or with the one that looks like it, and with the kernel that lies beside it \
-      (--image-help). What the machine writes to its disk is forgotten when it ends. What was fetched is \
-      kept, and shared while the machine runs.
+      Fetches only what the machine reads, each block verified, and starts QEMU with the image at <path> in \
+      the dataset, or with the file that looks like a disk, and with the kernel beside it (--image-help). \
+      What the machine writes to its disk is lost when it ends. What was fetched is kept, and shared while \
+      the machine runs.
 
       The machine's first serial line is the terminal: Ctrl-C goes to the guest, Ctrl-A X ends the \
-      machine. Only warnings are shown while it runs; at its end, what the boot cost. With --json or \
-      --status, objects are written to standard error or to a file, since standard output is the guest's.
+      machine. While it runs only warnings are shown; at its end, what the boot cost. --json writes objects \
+      to standard error, --status to a file, since standard output is the guest's.
 
-      The exit status is QEMU's, or 128 and the signal's number if a signal ended it; 1 if it could not \
-      be started. QEMU's arguments come last, and win.
+      The exit status is QEMU's; 1 if the machine could not be started; 128 and the signal's number if a \
+      signal ended it. Arguments after -- are passed to QEMU, after all others.
+
+      @FILE reads the link from a file, - from standard input: a private dataset's link is a secret.
+
+      Examples:
+        swarm boot LINK
+        swarm boot LINK root.ext4 --memory 2G -- -nic user
       """)
 
   @Argument(
-    help: "The dataset, as for join: a magnet link, a key (KEY@3), an infohash or a .torrent.",
-    completion: .file())
+    help: ArgumentHelp(
+      "The dataset, as for join: a magnet link, a key (KEY@3), an infohash or a .torrent.",
+      valueName: "link"), completion: .file())
   var subject: BytePath?
 
-  @Argument(help: "The image's path in the dataset. (default: what looks like a disk)")
+  @Argument(
+    help: ArgumentHelp(
+      "The image's path in the dataset. (default: what looks like a disk)", valueName: "path"))
   var image: BytePath?
 
-  @Argument(parsing: .postTerminator, help: "What QEMU is told besides.")
+  @Argument(
+    parsing: .postTerminator,
+    help: ArgumentHelp("More arguments for QEMU.", valueName: "qemu-arguments"))
   var arguments: [BytePath] = []
 
   @Option(
     name: .customLong("dir"),
     help: """
-      Where what was fetched is kept for the next time. (default: a folder of its own in machines/ \
-      below the state folder)
+      The folder that keeps what was fetched, for the next time. (default: one of its own in machines/ in \
+      the state folder)
       """, completion: .directory)
   var folder: BytePath?
 
@@ -49,18 +60,18 @@ struct Boot: ParsableCommand {
 
   @Option(
     name: .customLong("accel"),
-    help: "Who runs the guest: kvm (the processor), tcg (QEMU), or auto: kvm where it works.")
+    help: "What runs the guest: kvm (the processor), tcg (QEMU), or auto: kvm where it works.")
   var acceleration = Acceleration.auto
 
-  @Option(help: "Words for the kernel, added to those of cmdline.")
+  @Option(help: "Words added to the kernel's command line.")
   var append: BytePath?
 
-  @Option(help: "QEMU. (default: qemu-system-x86_64)", completion: .file())
+  @Option(help: "The path of QEMU. (default: qemu-system-x86_64)", completion: .file())
   var qemu: BytePath?
 
   @Option(
     name: .customLong("read-timeout"),
-    help: "Seconds after which a read ends with an error if nobody had the bytes. (default: 60)")
+    help: "Seconds after which a read fails if nobody had the bytes. (default: 60)")
   var readTimeout: UInt16?
 
   @Option(
@@ -69,11 +80,12 @@ struct Boot: ParsableCommand {
   var patience: UInt16?
 
   @Option(
-    name: .customLong("status"), help: "Add a JSON object a line to this file (docs/json.md).",
+    name: .customLong("status"),
+    help: "Append JSON objects to this file, one a line (docs/json.md).",
     completion: .file())
   var statusFile: BytePath?
 
-  @Flag(help: "Say how to make a dataset that boots.")
+  @Flag(help: "Explain how to make a dataset that boots.")
   var imageHelp = false
 
   @OptionGroup var options: NodeOptions
@@ -82,6 +94,7 @@ struct Boot: ParsableCommand {
     if subject == nil, !imageHelp {
       throw ValidationError("name the dataset: a link, or a .torrent")
     }
+    if patience == 0 { throw ValidationError("--wait is at least 1 second") }
     if readTimeout == 0 { throw ValidationError("--read-timeout is at least 1 second") }
     if let memory, memory.bytes < 1 << 20 || memory.bytes > 1 << 50 {
       throw ValidationError("--memory is from 1M to 1024T")
@@ -128,7 +141,7 @@ struct Boot: ParsableCommand {
     guard let file else {
       if isJSON, isatty(STDERR_FILENO) == 1 {
         throw Failure(
-          "with --json objects go to standard error, which is the machine's terminal: name a file by "
+          "with --json, objects go to standard error, which is the machine's terminal: name a file by "
             + "--status")
       }
       return isJSON ? STDERR_FILENO : nil
@@ -154,6 +167,10 @@ struct Boot: ParsableCommand {
     let found =
       name.contains(slash) ? name : folders.lazy.map { $0 + [slash] + name }.first(where: isThere)
     if let found, isThere(found) { return found }
+    if name.contains(slash), access(name.map { CChar(bitPattern: $0) } + [0], F_OK) == 0 {
+      _ = isThere(name)
+      throw Failure("\(printable(name)) cannot be run: \(String(cString: strerror(errno)))")
+    }
     throw Failure(
       "there is no \(printable(name)) here, which runs the machine: on Debian, apt-get install "
         + "qemu-system-x86; or name another by --qemu")

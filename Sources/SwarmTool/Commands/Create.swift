@@ -10,7 +10,7 @@ struct Create: ParsableCommand {
     abstract: "Make a .torrent of a folder, a file or a disk image.",
     discussion: """
       The same content with the same options always gives the same infohash. What a torrent cannot \
-      hold, such as an empty folder or a socket, is named and left out.
+      hold, such as an empty folder or a socket, is reported and left out.
       """)
 
   @Argument(help: "The folder or file to share.", completion: .file())
@@ -25,30 +25,46 @@ struct Create: ParsableCommand {
   @Option(help: "The dataset's name. (default: the name of the folder or file)")
   var name: BytePath?
 
-  @Option(help: "Which BitTorrent: v2, hybrid or v1.")
+  @Option(help: "The BitTorrent version.")
   var format: TorrentKind = .v2
 
   @Option(help: "Bytes in a piece, a power of two from 16K to 256M, or \"auto\".")
   var pieceLength: PieceLength = .auto
 
-  @Option(name: .customLong("tracker"), help: "URL of a tracker, with its scheme; can be repeated.")
+  @Option(
+    name: .customLong("tracker"),
+    help: "URL of a tracker (for other clients: swarm asks none); can be repeated.")
   var trackers: [ArgumentURL] = []
 
   @Option(
     name: .customLong("web-seed"),
-    help: "URL that serves the content, with its scheme; can be repeated.")
+    help: "URL that serves the content (for other clients: swarm asks none); can be repeated.")
   var webSeeds: [ArgumentURL] = []
 
-  @Option(help: "A remark for people, outside of what the infohash covers.")
+  @Option(help: "A remark for people; it does not change the infohash.")
   var comment: BytePath?
 
-  @Flag(name: .customLong("private"), help: "Peers from the trackers only (BEP 27).")
+  @Flag(
+    name: .customLong("private"),
+    help: """
+      Mark it as private (BEP 27): clients take peers from its trackers alone. This hides nothing; swarm \
+      seed --private does.
+      """)
   var isPrivate = false
 
   @Flag(name: .customLong("json"), help: "Print one JSON object (docs/json.md).")
   var isJSON = false
 
   func validate() throws {
+    if output?.bytes == [UInt8(ascii: "-")] {
+      throw ValidationError(
+        "-o - : a torrent is written to a file, not to standard output; ./- is one of that name")
+    }
+    if case .exactly(let bytes) = pieceLength,
+      bytes < 16 << 10 || bytes > 256 << 20 || bytes.nonzeroBitCount != 1
+    {
+      throw ValidationError("--piece-length \(bytes): a power of two from 16K to 256M, or auto")
+    }
     if let comment, String(validating: comment.bytes, as: UTF8.self) == nil {
       throw ValidationError("the comment \(printable(comment.bytes)) is not UTF-8")
     }

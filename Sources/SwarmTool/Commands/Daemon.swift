@@ -7,12 +7,16 @@ import SwarmNode
 struct Daemon: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "daemon",
-    abstract: "Run a node that takes part in many datasets, until it is told to stop.",
+    abstract: "Run a node that shares and fetches many datasets, until it is stopped.",
     discussion: """
-      What it takes part in is told by swarm add and swarm rm, or over the control API (docs/api.md) at \
-      the socket api.sock, and goes on after a restart. Files of its datasets are block devices (NBD) at \
-      nbd.sock, by the name KEY[@VERSION]/path or one that swarm export gives. Both sockets are for you \
-      and root alone. SIGTERM and Ctrl-C stop it: what came is put on disk first.
+      swarm add and swarm rm add and remove datasets, as does the control API (docs/api.md) at the socket \
+      api.sock. They survive a restart. Files of its datasets are block devices (NBD) at nbd.sock, by the \
+      name KEY[@VERSION]/path or one that swarm export gives. Only you and root can use the sockets. SIGTERM \
+      and Ctrl-C stop it, once what has arrived is on disk.
+
+      Examples:
+        swarm daemon --listen 6881
+        swarm add LINK                 in another terminal
       """)
 
   @OptionGroup var sockets: SocketOptions

@@ -50,20 +50,27 @@ private struct DatasetLine {
 /// `swarm status`: how the daemon is doing, or one dataset.
 struct StatusCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "status", abstract: "How the daemon is doing, or one of its datasets.")
+    commandName: "status", abstract: "Show how the daemon is doing, or one of its datasets.",
+    discussion: """
+      @FILE reads a link from a file, - from standard input: a private dataset's link is a secret.
+
+      Examples:
+        swarm status
+        swarm status photos --link     the link to pass on
+      """)
 
   @Argument(help: "A dataset: its id or the beginning of it, its name, or its link.")
   var dataset: BytePath?
 
   @Flag(
     name: .customLong("link"),
-    help: "Print the dataset's link and nothing else: that of a private dataset opens it.")
+    help: "Print the dataset's link and nothing else. That of a private dataset is a secret.")
   var printsLink = false
 
   @OptionGroup var client: ClientOptions
 
   func validate() throws {
-    if printsLink, dataset == nil { throw ValidationError("--link is of a dataset: name it") }
+    if printsLink, dataset == nil { throw ValidationError("--link needs a dataset: name it") }
   }
 
   func run() throws {
@@ -87,7 +94,7 @@ struct StatusCommand: ParsableCommand {
 /// `swarm peers`: who shares a dataset with the daemon now.
 struct PeersCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "peers", abstract: "Who shares a dataset with the daemon now.")
+    commandName: "peers", abstract: "List the peers of one of the daemon's datasets, or add one.")
 
   @Argument(help: "A dataset: its id or the beginning of it, its name, or its link.")
   var dataset: BytePath
@@ -123,7 +130,7 @@ struct PeersCommand: ParsableCommand {
 struct Remove: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "rm",
-    abstract: "Have the daemon take part in a dataset no more. Its content stays where it is.")
+    abstract: "Stop sharing and following a dataset. Its content stays.")
 
   @Argument(help: "A dataset: its id or the beginning of it, its name, or its link.")
   var dataset: BytePath
@@ -135,8 +142,8 @@ struct Remove: ParsableCommand {
     let found = try client.dataset(dataset.bytes, of: daemon)
     try daemon.delete("/v1/datasets/\(found["id"]?.text ?? "")")
     if client.isJSON { return try Console.result(found.rendered) }
-    Console.note("the daemon takes part in \(found["name"]?.text ?? "it") no more")
-    if let path = found["path"]?.text { Console.note("what is here of it stays in \(path)") }
+    Console.note("the daemon has removed \(found["name"]?.text ?? "it")")
+    if let path = found["path"]?.text { Console.note("its content stays in \(path)") }
   }
 }
 

@@ -8,9 +8,15 @@ struct Diff: ParsableCommand {
     commandName: "diff",
     abstract: "List the files that differ between two versions of a dataset.",
     discussion: """
-      With the bytes that somebody who has the one must fetch to have the other: whole pieces that \
-      differ at the same place of a file. The exit status says nothing about whether they differ. What is \
-      not known here of the versions is asked of those who share the dataset, and kept.
+      With the bytes to fetch to get from the old version to the new one: whole pieces that differ at the \
+      same place of a file. The exit status is 0 whether they differ or not. What is not known here of the \
+      versions is asked of everyone who shares the dataset, and kept.
+
+      @FILE reads the link from a file, - from standard input: a private dataset's link is a secret.
+
+      Examples:
+        swarm diff photos 1            the first version and the newest
+        swarm diff KEY 3 4
       """)
 
   @Argument(

@@ -6,22 +6,23 @@ import SwarmNode
 /// `swarm doctor`: whether a node can do here what it should.
 struct Doctor: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Look whether a node can work here, and say what to do where it cannot.",
+    abstract: "Check whether a node can work here, and say how to mend what is wrong.",
     discussion: """
-      Looks at ports, ports in routers, the DHT, the local network, the clock, the disk of the state folder \
-      and what the system lets a program have. Where a daemon runs it is asked; else a node runs for some \
-      seconds, with the options that are given here. The exit status is 0 if nothing is at fault, warnings \
-      or not, and 1 if something is.
+      Checks ports, port mappings in routers, the DHT, the local network, the clock, the disk of the state \
+      folder and the system's limits for a program. A daemon is asked if one runs; else a node runs for a few \
+      seconds, with the options given here. The exit status is 1 if there is a fault, and 0 if there are \
+      none, even with warnings.
       """)
 
   @OptionGroup var network: NetworkOptions
   @OptionGroup var sockets: SocketOptions
 
   @Flag(
-    name: .customLong("no-mapping"), help: "Do not ask routers for a way in (PCP, NAT-PMP, UPnP).")
+    name: .customLong("no-mapping"),
+    help: "Do not ask routers to open a port (PCP, NAT-PMP, UPnP).")
   var hasNoMapping = false
 
-  @Option(help: "Seconds for others to answer. (default: 10)")
+  @Option(help: "Seconds for others to answer.")
   var timeout: Int = DoctorLimits.patience
 
   @OptionGroup var state: StateOptions
@@ -51,6 +52,9 @@ struct Doctor: ParsableCommand {
   private func gather() -> DoctorFacts {
     var facts = DoctorFacts()
     facts.seconds = timeout
+    facts.peers = network.peers.map { peer in
+      ("\(peer.address)", PeerCheck.fault(of: peer.address, seconds: timeout))
+    }
     facts.limits = SystemFacts.limits
     let path = state.statePath?.bytes ?? StateFolder.standardPath(StateFolder.environment) ?? []
     // Before anything is written there.
@@ -60,11 +64,16 @@ struct Doctor: ParsableCommand {
       folder = try state.stateFolder()
     } catch {
       facts.disk = SystemFacts.disk(at: path, fault: error.message)
-      facts.nodeFault = "not looked at: a node needs a state folder"
+      facts.nodeFault = "a node needs a state folder"
       return facts
     }
     facts.disk = SystemFacts.disk(at: path, fault: nil)
     if let daemon = daemon() {
+      if !network.listen.isEmpty || !network.dhtNodes.isEmpty || network.hasNoDHT
+        || network.hasNoLocalNetwork || hasNoMapping
+      {
+        Console.note("a daemon is running and is asked: options for a trial node do not matter")
+      }
       (facts.node, facts.isDaemon) = (daemon, true)
       return facts
     }
@@ -85,7 +94,7 @@ struct Doctor: ParsableCommand {
   /// How a node of our own is doing when all has settled, or the time is over.
   private func ownNode(in folder: StateFolder) throws(Failure) -> JSON {
     if !state.isJSON {
-      Console.note("no daemon runs; a node of our own looks around for up to \(timeout) s")
+      Console.note("no daemon is running; a trial node runs for up to \(timeout) s")
     }
     let run = try ShortRun(network, state: folder, mapsPorts: !hasNoMapping, display: nil)
     let endpoints = run.node.endpoints

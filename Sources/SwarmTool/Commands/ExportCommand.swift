@@ -9,43 +9,51 @@ struct ExportCommand: ParsableCommand {
     commandName: "export",
     abstract: "Offer a file of the daemon's datasets as a block device (NBD).",
     discussion: """
-      Prints where it is, as qemu, nbdcopy and others take it. It stays through restarts of the daemon. \
-      Without a dataset the exports are listed.
+      Prints its address, as qemu, nbdcopy and others take it. It survives restarts of the daemon. \
+      Without a dataset, lists the exports.
+
+      Examples:
+        swarm export debian root.ext4 --name root
+        swarm export root --remove
       """)
 
-  @Argument(help: "A dataset: its id or the beginning of it, its name, or its link.")
+  @Argument(
+    help: """
+      A dataset: its id or the beginning of it, its name, or its link. (default: list the exports)
+      """)
   var dataset: BytePath?
 
   @Argument(help: "The file, by its path in the dataset. (default: the largest)")
   var path: BytePath?
 
-  @Option(help: "A short name for it.")
+  @Option(help: "A short name for the export.")
   var name: String?
 
-  @Option(help: "Which version. (default: the one that is here now)")
+  @Option(help: "Which version of the dataset. (default: the one that is here now)")
   var version: UInt64?
 
   @Flag(
     help: """
-      Whichever version is the newest when somebody connects. Not for disks: who reconnects may find \
-      another one.
+      Whichever version is the newest when a client connects. Not for disks: a client that reconnects \
+      may find another one.
       """)
   var newest = false
 
   @Option(
     name: .customLong("read-timeout"),
-    help: "Seconds after which a read ends with an error if nobody had the bytes. (default: 60)")
+    help: "Seconds after which a read fails if nobody had the bytes. (default: 60)")
   var readTimeout: UInt32?
 
-  @Flag(help: "Offer it no more; the export is named instead of the dataset.")
+  @Flag(help: "Remove an export: give its name instead of a dataset.")
   var remove = false
 
   @OptionGroup var client: ClientOptions
 
   func validate() throws {
-    if newest, version != nil { throw ValidationError("--newest or --version") }
+    if newest, version != nil { throw ValidationError("--newest and --version exclude each other") }
     if dataset == nil, remove || newest || name != nil || version != nil || readTimeout != nil {
-      throw ValidationError("name a dataset")
+      throw ValidationError(
+        remove ? "name the export to remove; swarm export lists them" : "name a dataset")
     }
   }
 

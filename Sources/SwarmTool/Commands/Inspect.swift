@@ -8,7 +8,11 @@ struct Inspect: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "inspect",
     abstract: "Show what a .torrent or a link is.",
-    discussion: "The exit status is 1 for a torrent whose piece layers are not right.")
+    discussion: """
+      The exit status is 1 for a torrent whose piece layers are wrong.
+
+      @FILE reads the link from a file, - from standard input: a private dataset's link is a secret.
+      """)
 
   @Argument(help: "A .torrent file, a magnet link, a key or an infohash.", completion: .file())
   var subject: BytePath
@@ -20,7 +24,10 @@ struct Inspect: ParsableCommand {
   var isJSON = false
 
   func run() throws {
-    let argument = try LinkAdvice.parse(LinkInput.resolve(subject.bytes))
+    let text = try LinkInput.resolve(subject.bytes)
+    // 64 digits are shown as a key, 40 can be nothing but a v1 infohash.
+    if text.count == 40, let link = JoinSubject.bareInfohash(text) { return try show(link) }
+    let argument = try LinkAdvice.parse(text)
     switch argument {
     case .link(let link): try show(link)
     case .path(let path): try show(torrentAt: path)

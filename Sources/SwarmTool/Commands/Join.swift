@@ -11,12 +11,18 @@ struct Join: ParsableCommand {
     commandName: "join",
     abstract: "Download what a link or .torrent names, and share it.",
     discussion: """
-      Every byte is verified before it is used. Goes on where it was stopped, and shares what it has \
-      until it is told to stop (Ctrl-C). The exit status is 0 if all that was asked for is there when \
-      it ends, and 128 and the signal's number, as in 130 for Ctrl-C, if not.
+      Every byte is verified before it is used. Continues where it was stopped, and shares what it has \
+      until it is stopped (Ctrl-C). The exit status is 0 if all that was asked for is there when it ends; \
+      if not, 128 and the signal's number, such as 130 for Ctrl-C.
 
       A dataset's key is followed: each version gets a folder of its own, NAME@1, NAME@2 and so on, and \
-      NAME leads to the newest. KEY@3, or a link with x.v=3, takes version 3 and follows nothing.
+      NAME leads to the newest. KEY@3, or a link with x.v=3, fetches version 3 and follows nothing.
+
+      @FILE reads the link from a file, - from standard input: a private dataset's link is a secret.
+
+      Examples:
+        swarm join LINK /srv/data      follow a dataset in a folder
+        swarm join @link.txt --once    fetch it, then end
       """)
 
   @Argument(
@@ -29,15 +35,15 @@ struct Join: ParsableCommand {
   var subject: BytePath
 
   @Argument(
-    help: "The folder in which the dataset gets its own. (default: the current one)",
+    help: "The folder in which the dataset gets one of its own. (default: the current one)",
     completion: .directory)
   var folder: BytePath?
 
   @Option(
     name: .customLong("only"),
     help: """
-      Only files that match, as in '*.csv' or 'raw/**'; can be repeated. With a slash it is the \
-      whole path below the dataset's folder.
+      Fetch only files that match, as in '*.csv' or 'raw/**'; can be repeated. A pattern with a slash must \
+      match the whole path below the dataset's folder.
       """)
   var globs: [Glob] = []
 
@@ -46,8 +52,8 @@ struct Join: ParsableCommand {
 
   @Option(
     help: """
-      How many old versions stay beside the newest: others that the program made are removed when a \
-      newer one is whole, but for what was changed in them. (default: all)
+      How many old versions to keep beside the newest: older ones are removed when a newer one is \
+      complete, except for files that were changed since. (default: all)
       """)
   var keep: UInt16?
 
@@ -86,6 +92,10 @@ struct Join: ParsableCommand {
   private func announce(
     _ link: MagnetLink, _ name: [UInt8]?, _ endpoints: [PeerEndpoint], _ display: StatusDisplay
   ) {
+    var link = link
+    // 64 digits that may be either: no link says that they are both.
+    if let key = link.datasetKey, link.v2Infohash?.hex == key.hex { link.v2Infohash = nil }
+    let isKey = link.datasetKey.map { MagnetLink(datasetKey: $0) == link } == true
     display.event(
       "started",
       [
@@ -97,7 +107,7 @@ struct Join: ParsableCommand {
         ("listening", .list(endpoints.map { .text("\($0)") })),
       ])
     display.note(
-      "joining \(name.map { printable($0) } ?? link.uri), "
+      "joining \(name.map { printable($0) } ?? (isKey ? link.datasetKey?.hex : nil) ?? link.uri), "
         + "listening at " + endpoints.map(\.description).joined(separator: ", "))
   }
 }

@@ -7,12 +7,12 @@ import SwarmNode
 struct KeyCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "key",
-    abstract: "Move the secrets of your datasets' keys to another machine, or list them.",
+    abstract: "List the keys of your datasets, or move them to another machine.",
     discussion: """
-      Whoever has the secret of a key publishes versions of its dataset. It lies in the state folder, \
+      Whoever has the secret of a key can publish versions of its dataset. It lies in the state folder, \
       and is never printed on a terminal.
       """,
-    subcommands: [Export.self, Import.self, List.self])
+    subcommands: [List.self, Export.self, Import.self])
 
   /// `swarm key list`.
   struct List: ParsableCommand {
@@ -61,27 +61,35 @@ struct KeyCommand: ParsableCommand {
       commandName: "export",
       abstract: "Write a key's secret to a new file that only you can read.",
       discussion: """
-        Whoever reads the file can publish in your name, and read the dataset if it is private: take it to the other machine, import it \
-        there, and remove it. Publish from one machine at a time: two versions with the same number \
-        are a key used twice.
+        Whoever reads the file can publish in your name, and read the dataset if it is private: take it to \
+        the other machine, import it there, and remove it. Publish from one machine at a time: otherwise two \
+        versions can get the same number, and others follow one or the other.
         """)
 
-    @Argument(help: "The key, or a link that has it.")
-    var key: KeyArgument
+    @Argument(
+      help: "The key, a link that has it (@FILE for one in a file), or a published path.",
+      completion: .file())
+    var subject: BytePath
 
     @Argument(
-      help: "A file that is not there yet, or - for standard output, which must not be a terminal.",
+      help: "A file that does not exist yet, or - for standard output, if it is no terminal.",
       completion: .file())
     var file: BytePath
 
     @OptionGroup var options: StateOptions
 
+    func validate() throws {
+      if options.isJSON, file.bytes == Array("-".utf8) {
+        throw ValidationError("--json and - exclude each other")
+      }
+    }
+
     func run() throws {
       let state = try options.stateFolder()
-      let keys = state.keys
-      let found = try Failure.wrap { try keys.secret(of: key.key) }
+      let (key, keys) = (try KnownDataset(subject.bytes, state: state).key, state.keys)
+      let found = try Failure.wrap { try keys.secret(of: key) }
       guard let secret = found else {
-        throw Failure("the secret of \(key.key) is not here; swarm key list lists those that are")
+        throw Failure("the secret of \(key) is not here; swarm key list lists those that are")
       }
       let contents = KeyFolder.Contents(
         secret: secret, readKey: try state.readKey(of: secret.key))
@@ -117,8 +125,8 @@ struct KeyCommand: ParsableCommand {
       commandName: "import",
       abstract: "Take a key's secret from a file that swarm key export wrote.",
       discussion: """
-        Before the first publishing here, this machine must know of the versions that there are: \
-        join the dataset first. Then swarm publish PATH --key KEY publishes the next one.
+        Before you first publish here, this machine must know the versions that exist: join the dataset \
+        first. Then swarm publish PATH --key KEY publishes the next one.
         """)
 
     @Argument(help: "The file, or - for standard input.", completion: .file())

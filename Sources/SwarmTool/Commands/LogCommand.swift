@@ -9,14 +9,20 @@ struct LogCommand: ParsableCommand {
     abstract: "List the versions of a dataset, newest first.",
     discussion: """
       With each version's time, message, size, and what was new in it. What is not known here is asked \
-      of those who share the dataset, and kept: each version names the one before it.
+      of everyone who shares the dataset, and kept: each version names the one before it.
+
+      @FILE reads the link from a file, - from standard input: a private dataset's link is a secret.
+
+      Examples:
+        swarm log photos               of a folder that is published here
+        swarm log KEY -n 3 --timeout 60
       """)
 
   @Argument(
     help: "A dataset's key, a link that has it, or a path that is published.", completion: .file())
   var subject: BytePath
 
-  @Option(name: [.customShort("n"), .long], help: "How many versions at the most.")
+  @Option(name: [.customShort("n"), .long], help: "How many versions to list at most.")
   var limit: Int = 1_000
 
   @OptionGroup var lookup: LookupOptions

@@ -7,22 +7,25 @@ import SwarmNode
 struct Publish: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "publish",
-    abstract: "Publish what a folder or file has become as its dataset's next version.",
+    abstract: "Publish a changed folder or file as the next version of its dataset.",
     discussion: """
-      Hashes what changed since the version before, signs the new one, and prints the link, which \
-      stays the same but for the infohash of the newest version. Tells nodes of the DHT and peers of \
-      it, so that everyone who joined by the key follows; a swarm seed of the folder that runs does \
-      that itself, and the content comes from it. Where nothing changed nothing is published, and the \
-      exit status is 0.
+      Hashes what changed since the last version, signs the new one, and prints the link, which stays the \
+      same but for the infohash of the newest version. Announces it to the DHT and to peers, so that \
+      everyone who joined by the key follows; if a swarm seed of the folder is running, that does so, and \
+      shares the content. If nothing changed, nothing is published, and the exit status is 0.
+
+      Examples:
+        swarm publish photos -m "two more days"
+        swarm seed photos              share the new version, if no seed is running
       """)
 
   @Argument(
     help:
-      "The folder or file. One that was never shared gets a key, and is published as version 1.",
+      "The folder or file. If it was never shared, it gets a key and becomes version 1.",
     completion: .file())
   var path: BytePath
 
-  @Option(name: .shortAndLong, help: "What is new, for those who fetch it.")
+  @Option(name: .shortAndLong, help: "What is new, for everyone who fetches it.")
   var message: BytePath?
 
   @Option(
@@ -30,21 +33,21 @@ struct Publish: ParsableCommand {
     help: ArgumentHelp(
       "A boot trace (swarm trace) that goes with the version; can be repeated.",
       discussion: """
-        FILE is of the file that has the size it says, FILE=PATH of PATH in the dataset; "recorded" takes \
-        what boots of the dataset's versions have read here. Your folder is not written to. Traces stay \
-        with later versions.
+        FILE=PATH is a trace of PATH in the dataset; FILE alone, of the one file with the size that the \
+        trace names; "recorded" takes what boots of this dataset have read here. Your folder is not \
+        written to. Later versions keep the traces.
         """,
       valueName: "file[=path]"), completion: .file())
   var traces: [BytePath] = []
 
   @Flag(
-    name: .customLong("drop-traces"), help: "Leave out boot traces that the version before has.")
+    name: .customLong("drop-traces"), help: "Leave out the boot traces of the last version.")
   var dropsTraces = false
 
-  @Flag(name: .customLong("no-spread"), help: "Tell nobody: swarm seed will.")
+  @Flag(name: .customLong("no-spread"), help: "Announce it to nobody now: swarm seed will.")
   var isQuiet = false
 
-  @Option(help: "Seconds to look for others who can be told. (default: 20)")
+  @Option(help: "Seconds to look for others to tell.")
   var timeout: Int = 20
 
   @OptionGroup var dataset: DatasetOptions
@@ -163,10 +166,10 @@ struct Publish: ParsableCommand {
     try Console.result(table(rows))
     guard isNew else { return }
     switch try spread() {
-    case .nobody: Console.note("swarm seed \(printable(source.path)) tells others of it")
+    case .nobody: Console.note("swarm seed \(printable(source.path)) will announce it")
     case .seed(let process):
       let number = process.map { ", process \($0)," } ?? ""
-      Console.note("the swarm seed of it that runs\(number) tells others")
+      Console.note("the running swarm seed of it\(number) announces it")
     case .told(let told):
       Console.note(told.text(version: info.version?.number ?? 0))
       Console.note("swarm seed \(printable(source.path)) shares its content")
@@ -178,25 +181,28 @@ struct Publish: ParsableCommand {
 struct DatasetOptions: ParsableArguments {
   @Option(
     help: """
-      Publish under this key, whose secret is here (swarm key list). (default: the key that the path \
-      has, else a new one)
+      For a folder or file: publish under this key, whose secret is here (swarm key list). (default: the \
+      key that the path has, else a new one)
       """)
   var key: KeyArgument?
 
-  @Option(help: "The dataset's name. (default: the name of the folder or file)")
+  @Option(help: "The dataset's name, for a folder or file. (default: its own name)")
   var name: BytePath?
 
-  @Option(help: "Which BitTorrent: v2, hybrid or v1. (default: v2)")
+  @Option(help: "The BitTorrent version, for a folder or file. (default: v2)")
   var format: TorrentKind?
 
-  @Option(help: "Bytes in a piece, a power of two from 16K to 256M, or \"auto\". (default: auto)")
+  @Option(
+    help: """
+      For a folder or file: bytes in a piece, a power of two from 16K to 256M, or "auto". (default: auto)
+      """)
   var pieceLength: PieceLength?
 
   @Flag(
     name: .customLong("private"),
     help: """
-      The first time: make it a private dataset, which only those find and read who have the link that is \
-      printed. It stays one. (docs/private.md)
+      For a folder or file that is published for the first time: make it a private dataset, which nobody \
+      can find or read without its link (docs/private.md). It stays private.
       """)
   var isPrivate = false
 

@@ -12,10 +12,14 @@ struct Seed: ParsableCommand {
     commandName: "seed",
     abstract: "Share a folder, a file or the content of a .torrent.",
     discussion: """
-      Prints the link to pass on, and shares until it is told to stop (Ctrl-C). The content stays \
-      where it is and is never written to. What was hashed once is not hashed again while nobody \
-      writes to it. A folder or file gets a key of its own the first time and is published as version \
-      1 of a dataset; when it has changed, swarm publish makes the next version.
+      Prints the link to pass on, and shares until it is stopped (Ctrl-C). The content stays where it is \
+      and is never written to. What was hashed once is not hashed again unless it changes. A folder or \
+      file gets a key of its own the first time and is published as version 1 of a dataset; when it has \
+      changed, swarm publish makes the next version.
+
+      Examples:
+        swarm seed photos
+        swarm seed photos --private    only for those who have the link
       """)
 
   @Argument(help: "The folder or file to share, or a .torrent.", completion: .file())
@@ -23,7 +27,7 @@ struct Seed: ParsableCommand {
 
   @Option(
     help: """
-      For a .torrent, the folder that contains its content by its name. (default: the .torrent's own)
+      For a .torrent: the folder that contains its content, under its name. (default: the .torrent's own)
       """, completion: .directory)
   var data: BytePath?
 
@@ -56,7 +60,7 @@ struct Seed: ParsableCommand {
           "\(printable(path.bytes)) is a .torrent: --key, --no-key, --name, --format, --piece-length and "
             + "--private are for folders and files"
             + (dataset.isPrivate
-              ? "; whoever has the .torrent knows its infohash, so seed its content instead, by its path"
+              ? "; anyone who has the .torrent knows its infohash, so seed its content instead, by its path"
               : ""))
       }
       let bytes = try TorrentFile.read(path.bytes)
@@ -77,8 +81,8 @@ struct Seed: ParsableCommand {
     }
     if dataset.isPrivate {
       throw Failure(
-        "--private is for what is published by key, not with --no-key or --format v1: who has the infohash of "
-          + "a plain torrent finds it")
+        "--private is for what is published by key, not with --no-key or --format v1: anyone who has the "
+          + "infohash of a plain torrent can find it")
     }
     let name = try dataset.name?.bytes ?? Failure.wrap { try RealPath.lastName(of: path.bytes) }
     do { _ = try PathElement(name) } catch { throw Failure("\(ImportError.name(name, error))") }
@@ -115,7 +119,7 @@ struct Seed: ParsableCommand {
     try display.result(
       table(
         summary.rows + (key.map { [("dataset key", $0.hex)] } ?? [])
-          + (link.isPrivate ? [("private", "yes: whoever has the link reads it")] : []) + [
+          + (link.isPrivate ? [("private", "yes: anyone who has the link can read it")] : []) + [
             ("path", printable(source.content)), ("link", link.secretURI),
             ("listening at", endpoints.map(\.description).joined(separator: ", ")),
           ]))

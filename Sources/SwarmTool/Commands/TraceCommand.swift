@@ -7,35 +7,37 @@ import SwarmNode
 struct TraceCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "trace",
-    abstract: "Write out which bytes of an image its newest boot here has read.",
+    abstract: "Write out which bytes of an image its last boot here has read.",
     discussion: """
-      Whatever is read of a block device (swarm join --nbd) is recorded: where, and when after the \
-      start. swarm publish --trace ships that with the image, and whoever boots it fetches in that \
-      order, ahead of the guest. docs/trace.md has the format. The subject may be a trace itself, which \
-      is then shown.
+      Whatever is read from a block device (swarm join --nbd, swarm boot) is recorded: where, and how long \
+      after the start. swarm publish --trace ships that with the image, and others that boot it fetch in \
+      that order, ahead of the guest. docs/trace.md has the format. The subject may be a file with a trace, \
+      which is then shown.
+
+      @FILE reads a link from a file, - from standard input: a private dataset's link is a secret.
       """)
 
   @Argument(
     help: """
-      A link, a dataset's key (KEY@3 for its version 3), an infohash, a path that is published, the path \
-      of a .torrent, or a file with a trace.
+      A link, a dataset's key (KEY@3 for its version 3), an infohash, a published path, the path of a \
+      .torrent, or a file with a trace.
       """, completion: .file())
   var subject: BytePath
 
-  @Argument(help: "Which file of it, by its path. (default: the one of which there is a trace)")
+  @Argument(help: "The file, by its path in the dataset. (default: the one that has a trace)")
   var file: BytePath?
 
   @Option(name: .shortAndLong, help: "Write the trace to this file.", completion: .file())
   var output: BytePath?
 
-  @Flag(help: "Show it as text: a line each read. So it is on a terminal anyway.")
+  @Flag(help: "Show it as text, one read a line. A terminal gets text anyway.")
   var text = false
 
   @OptionGroup var options: StateOptions
 
   func validate() throws {
     if options.isJSON, text || output != nil {
-      throw ValidationError("--json is alone: no --text, no --output")
+      throw ValidationError("--json goes with neither --text nor --output")
     }
   }
 
@@ -78,7 +80,7 @@ struct TraceCommand: ParsableCommand {
       if places.count > 1 {
         paths = places.map { "\(info.files[$0].path)" }
         throw Failure(
-          "boots of \(places.count) files were recorded, name one of them behind the subject: "
+          "boots of \(places.count) files were recorded, name one of them after the subject: "
             + paths.joined(separator: ", "))
       }
       if let place = places.first, let trace = recorded.trace(of: place) {
@@ -91,7 +93,7 @@ struct TraceCommand: ParsableCommand {
     }
     throw Failure(
       "no boot of " + (file.map { printable($0.bytes) } ?? "it")
-        + " was recorded here: what is read by swarm join --nbd SOCKET is, in the folder of --state"
+        + " was recorded in this state folder: swarm join --nbd SOCKET and swarm boot record what is read"
     )
   }
 
@@ -102,7 +104,7 @@ struct TraceCommand: ParsableCommand {
       bytes.starts(with: magic)
     else { return nil }
     if file != nil {
-      throw Failure("\(printable(subject.bytes)) is a trace: no path belongs behind it")
+      throw Failure("\(printable(subject.bytes)) is a trace: no path may follow it")
     }
     return try Failure.wrap("\(printable(subject.bytes)): ") { try BootTrace(encoded: bytes) }
   }

@@ -9,21 +9,29 @@ struct Verify: ParsableCommand {
     commandName: "verify",
     abstract: "Compare content on disk with its .torrent.",
     discussion: """
-      Names every file that differs and the byte ranges in it, in whole pieces: the smallest part \
-      that a torrent has hashes for. The exit status is 0 only if all is right.
+      Lists every file that differs and the byte ranges in it, in whole pieces: the smallest part \
+      that a torrent has hashes for. The exit status is 0 only if everything is right.
       """)
 
   @Argument(help: "The .torrent file.", completion: .file())
   var torrent: BytePath
 
   @Argument(
-    help: "The content, or the folder that contains it by its name.", completion: .directory)
+    help: "The content, or the folder that contains it under its name.", completion: .directory)
   var folder: BytePath
 
   @Flag(name: .customLong("json"), help: "Print one JSON object (docs/json.md).")
   var isJSON = false
 
   func run() throws {
+    func isTorrent(_ path: BytePath) -> Bool {
+      path.bytes.suffix(8).elementsEqual(".torrent".utf8)
+    }
+    if !isTorrent(torrent), isTorrent(folder) {
+      throw Failure(
+        "the .torrent comes first: swarm verify \(printable(folder.bytes)) \(printable(torrent.bytes))"
+      )
+    }
     let bytes = try TorrentFile.read(torrent.bytes)
     let torrent = try Failure.wrap("\(printable(self.torrent.bytes)): ") {
       try Torrent(parsing: bytes)

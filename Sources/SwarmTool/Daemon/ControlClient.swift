@@ -60,7 +60,7 @@ struct ControlClient {
   private static func another(than path: [UInt8]) -> String {
     let socket = service + "/api.sock"
     guard path != Array(socket.utf8), access(socket, F_OK) == 0 else { return "" }
-    return "; the system's service is asked by --sockets \(service)"
+    return "; for the system's service add --sockets \(service)"
   }
 
   private func exchange(_ request: [UInt8]) throws(Failure) -> [UInt8] {
@@ -73,9 +73,13 @@ struct ControlClient {
         throw Failure(
           "no daemon is running here (nobody listens at \(printable(path))); swarm daemon starts one"
             + Self.another(than: path))
+      case EACCES where access(path.folder.map { CChar(bitPattern: $0) } + [0], X_OK) != 0:
+        throw Failure(
+          "cannot look into \(printable(path.folder)): Permission denied; if a daemon there is another "
+            + "user's, run the command as that user")
       case EACCES, EPERM:
         throw Failure(
-          "the daemon at \(printable(path)) is another user's: give the command as that user")
+          "the daemon at \(printable(path)) is another user's: run the command as that user")
       case EAGAIN: throw Failure("the daemon at \(printable(path)) does not answer")
       default: throw Failure("\(error)")
       }
@@ -84,7 +88,7 @@ struct ControlClient {
 
   /// Reads what came until the end of the connection. RFC 9112.
   static func answer(_ bytes: [UInt8]) throws(Failure) -> Answer {
-    let strange = Failure("what listens there is no daemon of ours: its answer is not HTTP")
+    let strange = Failure("what listens there is not a swarm daemon: its answer is not HTTP")
     let gap = Array("\r\n\r\n".utf8)
     guard let end = bytes.firstRange(of: gap)?.lowerBound else { throw strange }
     let lines = String(decoding: bytes[..<end], as: UTF8.self).split(separator: "\r\n")

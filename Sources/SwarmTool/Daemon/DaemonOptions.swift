@@ -31,6 +31,14 @@ struct SocketOptions: ParsableArguments {
 extension Failure {
   /// A socket cannot be made; `option` names another place for it.
   static func ofSocket(_ error: SystemError, option: String) -> Failure {
+    var status = stat()
+    if error.number == EADDRINUSE,
+      lstat(error.path.map { CChar(bitPattern: $0) } + [0], &status) == 0,
+      status.st_mode & S_IFMT != S_IFSOCK
+    {
+      return Failure(
+        "\(printable(error.path)) is a file and not a socket: choose another path by \(option)")
+    }
     let advice =
       switch error.number {
       case EADDRINUSE: "; another swarm serves there: stop it, or choose another place by \(option)"
@@ -47,8 +55,10 @@ struct ClientOptions: ParsableArguments {
 
   @Option(
     name: .customLong("state"),
-    help: "The daemon's state folder. (default: $XDG_DATA_HOME/swarm, else ~/.local/share/swarm)",
-    completion: .directory)
+    help: """
+      The state folder: keys, versions, what was verified. (default: $XDG_DATA_HOME/swarm, else \
+      ~/.local/share/swarm)
+      """, completion: .directory)
   var statePath: BytePath?
 
   @Flag(name: .customLong("json"), help: "Print what the daemon answers (docs/api.md).")

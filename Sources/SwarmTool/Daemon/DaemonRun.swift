@@ -62,7 +62,7 @@ final class DaemonRun {
     roster.begin()
     let endpoints = node.endpoints.map(\.description)
     lines.note(
-      "swarm: \(Quantity.count(roster.entries.count, "dataset")), listening at "
+      "\(Quantity.count(roster.entries.count, "dataset")), listening at "
         + endpoints.joined(separator: ", ") + "; the control API is at \(printable(listening))")
     lines.event(
       "started", dataset: nil,
@@ -83,18 +83,21 @@ final class DaemonRun {
   }
 
   private func showLines() {
-    for line in log.take() where repeats.isNew(line, now: .now) { lines.note("swarm: " + line) }
+    for line in log.take() where repeats.isNew(line, now: .now) {
+      let isWarning = line.hasPrefix("warning:") || line.hasPrefix("error:")
+      lines.note((isWarning ? "swarm: " : "") + line)
+    }
   }
 
   private func stop(by number: CInt) {
     if let stopped {
       // timeout(1) and the like send it to the process and to its group: that is one.
       if ContinuousClock.now - stopped < Self.echo { return }
-      lines.note("swarm: left at once; what was not on disk yet will be fetched again")
+      lines.note("left at once; what was not yet on disk will be fetched again")
       _exit(128 + number)
     }
     stopped = .now
-    lines.note("swarm: stopping: what came is put on disk; once more leaves at once")
+    lines.note("stopping: writing to disk what has arrived; Ctrl-C again leaves at once")
     roster.end()
     api.close()
     node.stop { [unowned self] in

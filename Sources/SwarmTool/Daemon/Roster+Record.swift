@@ -29,7 +29,7 @@ extension Roster {
   func keepRecord() throws(ControlFailure) {
     let bytes = record.bytes
     guard (try? RosterRecord(parsing: bytes)) == record else {
-      throw .conflict("the daemon has as much to remember as it can")
+      throw .conflict("the daemon's list of datasets and exports is full")
     }
     do throws(SystemError) {
       try WholeFile.write(

@@ -126,7 +126,7 @@ extension Roster: ControlService {
 
   func add(peer: PeerAddress, to dataset: String) throws(ControlFailure) {
     guard let member = try entry(dataset).member else {
-      throw .unavailable("the dataset is not taken part in now")
+      throw .unavailable("the dataset is not active now")
     }
     for torrent in [member.torrent, member.meeting].compactMap({ $0 }) {
       node.resolve(peer, for: torrent)
@@ -210,7 +210,7 @@ extension Roster: ControlService {
           do throws(TraceError) {
             completion(.success(try BootTrace(encoded: bytes)))
           } catch {
-            completion(.failure(.invalid("the trace that the version has is none: \(error)")))
+            completion(.failure(.invalid("the version's trace cannot be read: \(error)")))
           }
         })
     } catch {
@@ -222,7 +222,7 @@ extension Roster: ControlService {
 
   private func entry(_ id: String) throws(ControlFailure) -> Entry {
     guard let entry = entries.first(where: { $0.id == id }) else {
-      throw .notFound("the daemon does not take part in \(id)")
+      throw .notFound("the daemon has no dataset \(id)")
     }
     return entry
   }
@@ -240,11 +240,11 @@ extension Roster: ControlService {
     }
     if entry.member?.plan.isSeed == true {
       throw .notFound(
-        "of version \(version) nothing is kept: what is shared is the user's own folder")
+        "version \(version) is not kept: what is shared is the user's own folder")
     }
     throw .unavailable(
-      "it is not known here what is in version \(version); swarm log \(id) asks others, "
-        + "then ask again")
+      "what is in version \(version) is not known here; swarm log \(id) asks others, then "
+        + "try again")
   }
 
   private func key(of entry: Entry) -> DatasetKey? {

@@ -100,7 +100,8 @@ final class Roster: MemberHost {
       guard case .inUse(let process, _) = error else { throw Failure("\(error)") }
       throw Failure(
         "another swarm daemon" + (process.map { ", process \($0)," } ?? "")
-          + " has the state folder in use: \(printable(state.path))")
+          + " is using the state folder \(printable(state.path)); stop it, or name another "
+          + "by --state")
     }
     record = try Self.record(in: state)
     do throws(SystemError) {
@@ -271,22 +272,23 @@ final class Roster: MemberHost {
 
   private func refuseSecond(_ id: String) throws(ControlFailure) {
     guard entries.count + joining.count < Self.mostDatasets else {
-      throw .conflict("the daemon has \(entries.count) datasets, and takes no more")
+      throw .conflict("the daemon has \(entries.count) datasets, which is the most it can have")
     }
     if let present = (entries + joining).first(where: { $0.id == id }) {
       throw .conflict(
-        "the daemon takes part in \(present.teller.name.isEmpty ? id : present.teller.name) already"
+        "the daemon already has "
+          + (present.teller.name.isEmpty ? "" : "\(present.teller.name), ") + id
       )
     }
     if leaving.contains(where: { $0.id == id }) || dropped.contains(id) {
-      throw .conflict("the dataset is being taken out; try again in a moment")
+      throw .conflict("the dataset is being removed; try again in a moment")
     }
   }
 
   private func insert(
     _ entry: Entry, _ result: Result<Planned, Failure>
   ) throws(ControlFailure) -> Entry {
-    if isOver { throw .unavailable("the daemon stops") }
+    if isOver { throw .unavailable("the daemon is stopping") }
     let planned = try result.mapError { ControlFailure.conflict($0.message) }.get()
     // What fails at once tells of it by the entry.
     entries.append(entry)
@@ -304,7 +306,7 @@ final class Roster: MemberHost {
       if let member = entry.member { leave(member, of: entry) }
       throw error
     }
-    entry.teller.note("taken part in from now on")
+    entry.teller.note("added")
     return entry
   }
 
@@ -321,7 +323,7 @@ final class Roster: MemberHost {
       throw error
     }
     entries.remove(at: index)
-    entry.teller.note("taken part in no more")
+    entry.teller.note("removed")
     updateDevices()
     if entry.isBeingPlanned {
       // What holds it against others is let go when that is over.

@@ -18,6 +18,8 @@ struct Diagnosis: Hashable {
     case disk
     /// What the system lets one program have.
     case limits
+    /// Whether the peers that were named can be reached; only where some were.
+    case peers
   }
 
   /// How it is.

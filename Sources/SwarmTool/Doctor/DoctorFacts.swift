@@ -13,6 +13,8 @@ struct DoctorFacts {
   var clock = Clock()
   var disk = Disk()
   var limits = Limits()
+  /// Peers that were named, each with why it cannot be reached; nil where it can.
+  var peers: [(address: String, fault: String?)] = []
 
   /// The system's clock.
   struct Clock {
@@ -47,9 +49,26 @@ struct DoctorFacts {
   /// What is found, in the order of `Diagnosis.Check`.
   var diagnoses: [Diagnosis] {
     [ports, mapping, dht, localNetwork, clockDiagnosis, diskDiagnosis, limitsDiagnosis]
+      + peers.map(Self.diagnosis(of:))
   }
 
   // MARK: The network
+
+  private static func diagnosis(of peer: (address: String, fault: String?)) -> Diagnosis {
+    guard let fault = peer.fault else {
+      return Diagnosis(.peers, .fine, "\(peer.address) can be reached")
+    }
+    return Diagnosis(
+      .peers, .fault, "\(peer.address): \(fault)",
+      advice: "is swarm running there, at that port, and does its firewall let TCP in?")
+  }
+
+  /// What was not checked, and why: `option` turns it off.
+  private func skipped(_ check: Diagnosis.Check, _ option: String) -> Diagnosis {
+    if nodeFault != nil { return Diagnosis(check, .skipped, "not checked: no node runs") }
+    return Diagnosis(
+      check, .skipped, isDaemon ? "the daemon does without (\(option))" : "off (\(option))")
+  }
 
   /// The first port at which peers connect; nil where it listens nowhere.
   private var port: String? {
@@ -61,7 +80,7 @@ struct DoctorFacts {
     let places = (node["listening"]?.list ?? []).compactMap(\.text)
     guard !places.isEmpty else {
       return Diagnosis(
-        .ports, .fault, "no port is listened at", advice: "name one that is free by --listen")
+        .ports, .fault, "it listens at no port", advice: "name a free one by --listen")
     }
     return Diagnosis(
       .ports, .fine,
@@ -70,7 +89,7 @@ struct DoctorFacts {
 
   private var mapping: Diagnosis {
     guard nodeFault == nil, let all = node["mappings"]?.list, !all.isEmpty else {
-      return Diagnosis(.mapping, .skipped, "not looked at")
+      return skipped(.mapping, "--no-mapping")
     }
     let ours = all.filter { $0["protocol"]?.text == "tcp" }
     func first(_ state: String) -> JSON? { ours.first { $0["state"]?.text == state } }
@@ -78,11 +97,11 @@ struct DoctorFacts {
     if let found = first("mapped") {
       let place = "\(found["external_address"]?.text ?? "?"):\(found["external_port"]?.number ?? 0)"
       guard found["behind_another_router"]?.flag == true else {
-        return Diagnosis(.mapping, .fine, "a router leads \(place) to this machine")
+        return Diagnosis(.mapping, .fine, "a router forwards \(place) to this machine")
       }
       return Diagnosis(
         .mapping, .warning, "the router that maps \(place) is itself behind another one",
-        advice: "\(forward) outside too, or share from a machine that others reach")
+        advice: "\(forward) in the outer one too, or share from a machine that others can reach")
     }
     if let found = first("failed") {
       return Diagnosis(
@@ -100,7 +119,7 @@ struct DoctorFacts {
 
   private var dht: Diagnosis {
     guard nodeFault == nil, let status = node["dht"], case .object = status else {
-      return Diagnosis(.dht, .skipped, "not looked at")
+      return skipped(.dht, "--no-dht")
     }
     if let fault = status["fault"]?.text {
       return Diagnosis(.dht, .fault, fault, advice: "see ports; --no-dht does without")
@@ -121,12 +140,12 @@ struct DoctorFacts {
     guard good + other < DoctorLimits.fewNodes else { return Diagnosis(.dht, .fine, text) }
     return Diagnosis(
       .dht, .warning, text + ": few",
-      advice: "a network of one's own is fine with that; else wait a minute and look again")
+      advice: "that is fine in a network of your own; else wait a minute and check again")
   }
 
   private var localNetwork: Diagnosis {
     guard nodeFault == nil, let status = node["local_network"], case .object = status else {
-      return Diagnosis(.localNetwork, .skipped, "not looked at")
+      return skipped(.localNetwork, "--no-lan")
     }
     let names = (status["interfaces"]?.list ?? []).compactMap { $0["name"]?.text }
     let faults = (status["faults"]?.list ?? []).compactMap(\.text)

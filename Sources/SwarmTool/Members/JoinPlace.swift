@@ -44,7 +44,7 @@ final class JoinPlace {
     guard access(real.map { CChar(bitPattern: $0) } + [0], W_OK | X_OK) == 0 else {
       throw Failure(
         "cannot write to \(printable(directory)): \(String(cString: strerror(errno))); name another "
-          + "folder behind the link")
+          + "folder after the link")
     }
     self.directory = real
     self.globs = globs
@@ -93,11 +93,12 @@ final class JoinPlace {
     let choice = info.files.enumerated().map { wanted?($0.offset, $0.element) ?? true }
     guard choice.contains(true) else {
       throw Failure(
-        "no file of \"\(info.name)\" is "
+        "no file of \"\(info.name)\" matches "
           + (globs.isEmpty
-            ? "one of those that the link selects"
-            : "named by --only \(globs.map(\.description).joined(separator: " "))")
-          + "; swarm inspect --files lists them")
+            ? "what the link selects"
+            : "--only \(globs.map(\.description).joined(separator: " "))")
+          + ": it has " + info.files.prefix(5).map { "\($0.path)" }.joined(separator: ", ")
+          + (info.files.count > 5 ? " and more" : ""))
     }
     let written = FileChoice.written(choice, in: info)
     let target = try JoinTarget(info, in: directory, as: name) { index, _ in written[index] }
@@ -326,20 +327,20 @@ final class JoinPlace {
       throw Failure(
         "there are things in the way, and nothing is overwritten: " + shown.joined(separator: "; ")
           + (more > 0 ? "; and \(more) more" : "")
-          + ". Move them away, or name another folder behind the link")
+          + ". Move them away, or name another folder after the link")
     }
     try state.claim(target.content, for: DatasetName(info))
     if let source = state.publishedSource(at: target.content), source.key != dataset?.key {
       throw Failure(
         "\(printable(target.content)) is what you share by the key \(source.key), and would be overwritten; "
-          + "name another folder behind the link")
+          + "name another folder after the link")
     }
     try folder.claim(filesAt: target.present, of: info)
     if !target.present.isEmpty {
       teller.warn(
         "\(Quantity.count(target.present.count, "file")) (\(Quantity.bytes(target.presentBytes))) "
-          + "in \(printable(target.content)) are there already: they are checked, and what is "
-          + "not right in them is replaced")
+          + "\(target.present.count == 1 ? "is" : "are") there already in \(printable(target.content)): "
+          + "what is wrong there is replaced")
     }
     return nil
   }

@@ -65,7 +65,7 @@ struct JoinRequest {
     _ teller: any Teller
   ) throws -> (Member.Plan, MagnetLink, [UInt8]?) {
     if keep != nil {
-      throw Failure("--keep is for who follows a dataset, not for one version of it")
+      throw Failure("--keep is for following a dataset, not for one version of it")
     }
     let search = VersionSearch(
       .version(number), of: dataset, salt: link.salt, readKey: link.readKey, state: state,
@@ -141,7 +141,7 @@ struct JoinRequest {
         }
         // Until its files are known it may be none of the dataset's: 64 digits can be a key, too.
         if stays, newest?.torrent != nil {
-          teller.note("version \(number) is published; it is for the next time")
+          teller.note("version \(number) is published; the next start will use it")
           return nil
         }
         var named = link

@@ -35,7 +35,8 @@ extension Member {
       teller.warnPeople("the peer \(endpoint) lied and is banned: \(reason)")
     case .lost(_, let blocks):
       warn(
-        "\(Quantity.count(blocks, "block")) on disk are not what they were, and are no longer used")
+        "\(Quantity.count(blocks, "block")) on disk \(blocks == 1 ? "has" : "have") changed, and "
+          + "\(blocks == 1 ? "is" : "are") no longer used")
     case .changed(_, let file):
       surroundings.folderChanged()
       warn(

@@ -43,7 +43,7 @@ extension Member {
       Shared(torrent: torrent, version: number, holder: subject, idleSince: .now))
     for peer in plan.peers { host.node.resolve(peer, for: torrent) }
     if !met.isEmpty { host.node.add(peers: Array(met), from: .met, to: torrent) }
-    teller.note("version \(number) is opened to be read")
+    teller.note("opening version \(number) to be read")
     return torrent
   }
 
@@ -193,8 +193,9 @@ extension Member {
     teller.note("the old version \(number) is removed")
     if let first = outcome.left.first {
       warn(
-        "of version \(number) \(Quantity.count(outcome.left.count, "file")) stay, which were "
-          + "changed since: \(printable(first))" + (outcome.left.count > 1 ? " and more" : ""))
+        "\(Quantity.count(outcome.left.count, "changed file")) of version \(number) stay"
+          + "\(outcome.left.count == 1 ? "s" : ""): \(printable(first))"
+          + (outcome.left.count > 1 ? " and more" : ""))
     }
   }
 }

@@ -59,7 +59,8 @@ final class MemberSurroundings {
     if let published, let changes = folder?.changes, changes.count > 0 || changes.fault != nil {
       now.ahead = Surroundings.Ahead(
         version: published.version, count: changes.count,
-        files: changes.first.map { printable(published.path.appending(name: $0)) },
+        // Of a single file the path below the content is empty.
+        files: changes.first.map { printable($0.isEmpty ? published.path : $0) },
         fault: changes.fault)
     }
     return now
@@ -78,11 +79,11 @@ final class MemberSurroundings {
     if let fault = changes.fault {
       teller.warn("\(fault); what is not there is not shared until it is back")
     } else if changes.count == 0 {
-      teller.note("\(path) is as version \(published.version) has it again")
+      teller.note("\(path) is the same as version \(published.version) again")
     } else {
       let ahead = Surroundings.Ahead(
         version: published.version, count: changes.count,
-        files: changes.first.map { printable($0) },
+        files: changes.first.map { printable($0.isEmpty ? published.path : $0) },
         fault: nil)
       teller.warn("\(path) is \(ahead.text); swarm publish \(path) publishes the change")
     }

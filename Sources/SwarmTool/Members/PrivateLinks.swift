@@ -14,8 +14,8 @@ extension MagnetLink {
     guard let key = datasetKey else {
       if readKey != nil {
         throw Failure(
-          "the link has a read key (x.rk=), and not the key of the private dataset that it is of "
-            + "(xs=urn:btpk:): ask for the whole link")
+          "the link has a read key (x.rk=), but not the private dataset's own key (xs=urn:btpk:): ask for "
+            + "the whole link")
       }
       return try state.refusePrivate(v1: v1Infohash, v2: v2Infohash)
     }
@@ -67,8 +67,8 @@ extension StateFolder {
       }
       if let number = numbers.first(where: isMeant) {
         throw Failure(
-          "that is version \(number) of the private dataset \(key), which by its infohash would be told to "
-            + "everybody: name it by its key, \(key)@\(number)")
+          "that is version \(number) of the private dataset \(key): its infohash would announce it to "
+            + "everyone, so name it by its key, \(key)@\(number)")
       }
     }
   }

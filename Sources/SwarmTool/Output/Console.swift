@@ -46,6 +46,24 @@ enum Console {
     isatty(STDERR_FILENO) == 1 && getenv("TERM").map { String(cString: $0) } != "dumb"
   }
 
+  /// Whether the terminal is this program's to write lines anew on: in the background it is the shell's, and what
+  /// people type there must not be drawn over.
+  static var isInForeground: Bool { tcgetpgrp(STDERR_FILENO) == getpgrp() }
+
+  /// How often the program went on after it was stopped, as by Ctrl-Z: what was drawn before is not the last on
+  /// the terminal any more. Counted once `countContinuations` was called.
+  static var continuations: CInt { continuationCount }
+
+  /// Written by a signal handler alone.
+  private nonisolated(unsafe) static var continuationCount: CInt = 0
+
+  /// Counts from now on.
+  static func countContinuations() {
+    // It is made here, not in the handler.
+    _ = continuationCount
+    _ = signal(SIGCONT) { _ in Console.continuationCount &+= 1 }
+  }
+
   /// Occupies the standard descriptors that the program was started without, so that no file which
   /// it opens is taken for one of them. Writing to them fails as before.
   static func occupyStandardDescriptors() {
@@ -59,7 +77,9 @@ enum Console {
     for number in [SIGINT, SIGTERM, SIGHUP] {
       let former = signal(number) { number in
         let clear: StaticString = "\r\u{1B}[K"
-        _ = Glibc.write(STDERR_FILENO, clear.utf8Start, clear.utf8CodeUnitCount)
+        if tcgetpgrp(STDERR_FILENO) == getpgrp() {
+          _ = Glibc.write(STDERR_FILENO, clear.utf8Start, clear.utf8CodeUnitCount)
+        }
         _ = signal(number, SIG_DFL)
         _ = raise(number)
       }

@@ -24,7 +24,7 @@ enum DaemonText {
     if let version = dataset["version"]?.number {
       let newest = dataset["newest"]?.number ?? version
       rows.append(
-        ("version", newest > version ? "\(version) (\(newest) is known of)" : "\(version)"))
+        ("version", newest > version ? "\(version) (the newest is \(newest))" : "\(version)"))
     }
     if dataset["private_dataset"]?.flag == true {
       rows.append(("private", "yes; swarm status --link prints the link that opens it"))
@@ -33,13 +33,17 @@ enum DaemonText {
     if let path = dataset["path"]?.text { rows.append(("path", path)) }
     if let transfer {
       rows += [
-        ("peers", "\(number(transfer, "peers")), of which seeds \(number(transfer, "seeds"))"),
+        (
+          "peers",
+          "\(number(transfer, "peers")) "
+            + "(\(Quantity.count(Int(clamping: number(transfer, "seeds")), "seed")))"
+        ),
         ("received", rate(transfer, "downloaded", "download_rate")),
         ("sent", rate(transfer, "uploaded", "upload_rate")),
       ]
-      if let waiting = transfer["waiting"]?.text { rows.append(("waits for", waiting)) }
+      if let waiting = transfer["waiting"]?.text { rows.append(("waiting for", waiting)) }
       if number(transfer, "stalled_reads") > 0 {
-        rows.append(("reads that wait", "\(number(transfer, "stalled_reads"))"))
+        rows.append(("waiting reads", "\(number(transfer, "stalled_reads"))"))
       }
     }
     if let magnet = dataset["magnet"]?.text { rows.append(("link", magnet)) }
@@ -51,7 +55,7 @@ enum DaemonText {
     let places = (node["listening"]?.list ?? []).compactMap(\.text)
     var rows = [
       ("version", node["version"]?.text ?? ""),
-      ("runs for", Quantity.age(seconds: number(node, "uptime_seconds"))),
+      ("up for", Quantity.age(seconds: number(node, "uptime_seconds"))),
       ("listening at", places.joined(separator: ", ")),
     ]
     if let socket = node["nbd_socket"]?.text { rows.append(("block devices", socket)) }

@@ -1,7 +1,7 @@
 import SwarmNode
 
-/// Shows how far long work is: on a terminal a bar that renews itself, in a pipe a plain line every
-/// few seconds and one at the end.
+/// Shows how far long work is: on a terminal a bar that renews itself while the program is in the foreground, in a
+/// pipe a plain line every few seconds and one at the end.
 final class Progress {
   private let verb: String
   private let total: UInt64
@@ -24,7 +24,7 @@ final class Progress {
   func finish(succeeded: Bool) {
     timer?.cancel()
     timer = nil
-    if isInteractive { Console.overwrite("\r\u{1B}[K") }
+    if isInteractive, Console.isInForeground { Console.overwrite("\r\u{1B}[K") }
     if succeeded {
       Console.note(
         "\(verb) \(Quantity.bytes(total)) in \(Self.seconds(elapsed)), \(rate(of: total))")
@@ -54,6 +54,7 @@ final class Progress {
       "\(Quantity.duration(seconds: left)) left",
     ]
     if isInteractive {
+      guard Console.isInForeground else { return }
       let line = Self.line(verb: verb, share: share, figures: figures, width: Console.width)
       Console.overwrite("\r\u{1B}[K" + line)
     } else if ContinuousClock.now - lastLine >= .seconds(5) {

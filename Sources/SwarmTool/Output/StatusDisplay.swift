@@ -3,7 +3,8 @@ import Metainfo
 import SwarmNode
 
 /// Shows how a torrent is doing: on a terminal one or two lines that are written anew, in a pipe plain
-/// lines every few seconds and at changes, with `--json` an object a line.
+/// lines every few seconds and at changes, with `--json` an object a line. In the background of a terminal nothing
+/// is shown but what is told besides.
 ///
 /// What is told besides goes through here too, so that the lines on the terminal stay the last ones.
 final class StatusDisplay: Teller {
@@ -17,6 +18,8 @@ final class StatusDisplay: Teller {
   /// Whether lines on a terminal are written anew.
   let isInteractive: Bool
   private var drawn = 0
+  /// `Console.continuations` when that was drawn.
+  private var drawnAt: CInt = 0
   private var lastSettled: [String] = []
   private var lastPlain: (time: ContinuousClock.Instant, waiting: String?, isFinished: Bool)?
 
@@ -43,6 +46,7 @@ final class StatusDisplay: Teller {
     self.isJSON = isJSON
     self.objects = objects
     isInteractive = !isJSON && Console.isInteractive
+    if isInteractive { Console.countContinuations() }
   }
 
   /// The figures changed, or time passed.
@@ -50,11 +54,7 @@ final class StatusDisplay: Teller {
     if tellsPrograms { emit(.object(figures.json + surroundings.json)) }
     if isJSON || isQuiet { return }
     if isInteractive {
-      clear()
-      let width = Console.width
-      let lines = figures.lines(width: width) + surroundings.lines(width: width)
-      Console.overwrite(lines.joined(separator: "\n"))
-      drawn = lines.count
+      draw { figures.lines(width: $0) + surroundings.lines(width: $0) }
     } else {
       let settled = surroundings.settled
       for text in settled where !lastSettled.contains(text) { Console.note(text) }
@@ -68,10 +68,7 @@ final class StatusDisplay: Teller {
     if tellsPrograms { emit(search.json) }
     if isJSON || isQuiet { return }
     if isInteractive {
-      clear()
-      let lines = search.lines(width: Console.width)
-      Console.overwrite(lines.joined(separator: "\n"))
-      drawn = lines.count
+      draw { search.lines(width: $0) }
     } else {
       let now = ContinuousClock.now
       let isNew =
@@ -82,6 +79,16 @@ final class StatusDisplay: Teller {
       Console.note(search.text)
       if let advice = search.advice { Console.note(advice) }
     }
+  }
+
+  /// Writes lines in place of those before; none in the background.
+  private func draw(_ lines: (_ width: Int) -> [String]) {
+    clear()
+    guard Console.isInForeground else { return }
+    drawnAt = Console.continuations
+    let lines = lines(Console.width)
+    Console.overwrite(lines.joined(separator: "\n"))
+    drawn = lines.count
   }
 
   private func showPlain(_ figures: TransferFigures) {
@@ -107,7 +114,7 @@ final class StatusDisplay: Teller {
     for level in Level.allCases where line.hasPrefix(level.rawValue + " ") {
       return warn(String(line.dropFirst(level.rawValue.count + 1)), as: level)
     }
-    note("swarm: " + line)
+    note(line)
   }
 
   /// Something that is not as it should be.
@@ -144,11 +151,14 @@ final class StatusDisplay: Teller {
     if tellsPrograms { emit(.object([("event", .text(name))] + members)) }
   }
 
-  /// Takes what is drawn off the terminal.
+  /// Takes what is drawn off the terminal, unless it is not the last there: behind a stop or a move to the
+  /// background comes what the shell has written.
   func clear() {
     if drawn == 0 { return }
-    Console.overwrite(
-      "\r\u{1B}[K" + String(repeating: "\u{1B}[A\u{1B}[K", count: drawn - 1))
+    if Console.isInForeground, drawnAt == Console.continuations {
+      Console.overwrite(
+        "\r\u{1B}[K" + String(repeating: "\u{1B}[A\u{1B}[K", count: drawn - 1))
+    }
     drawn = 0
   }
 

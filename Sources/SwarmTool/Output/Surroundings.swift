@@ -52,7 +52,7 @@ struct Surroundings {
     let found = [dhtText, localText, portText].compactMap { $0 }.joined(separator: "  ")
     let folder = ahead.map { "the folder is \($0.text)" }
     return [found, datasetText ?? "", folder ?? ""].filter { !$0.isEmpty }
-      .map { String($0.prefix(max(width - 1, 0))) }
+      .map { $0.prefix(columns: max(width - 1, 0)) }
   }
 
   /// What a log shows when it becomes otherwise: nothing that counts up and down.

@@ -77,8 +77,8 @@ struct TransferFigures: Hashable {
       } else {
         "connecting to \(Quantity.count(status.connecting, "peer"))"
       }
-    case .metadata: "waiting for a peer to tell what the torrent is"
-    case .choked: "waiting: no peer that has what is missing lets us fetch it yet"
+    case .metadata: "waiting for a peer to send the torrent's metadata"
+    case .choked: "waiting: no peer that has what is missing will send it yet"
     case .availability: "waiting: no connected peer has what is missing"
     case .disk: "waiting: the disk is full; free some room"
     case .stopping: "stopping"
@@ -112,7 +112,7 @@ struct TransferFigures: Hashable {
       + (refusing > 0 ? "\(refusing) of them answering and not sharing this" : "none answers")
       + "; trying again"
       + (isLonely
-        ? ". Does it run, and does its firewall let others in? swarm doctor looks there" : "")
+        ? ". Is it running, and does its firewall let others in? Run swarm doctor there" : "")
   }
 
   /// The figures, the least important left out where room lacks.

@@ -8,7 +8,7 @@ struct ExportOptions: ParsableArguments {
     name: .customLong("nbd"),
     help: """
       Offer the files as block devices (NBD) at this Unix socket, which only you and root can use. An \
-      export's name is the file's path, or KEY@VERSION/path; without a name it is the largest file.
+      export's name is the file's path, or KEY@VERSION/path; no name means the largest file.
       """, completion: .file())
   var socket: BytePath?
 
@@ -17,19 +17,20 @@ struct ExportOptions: ParsableArguments {
 
   @Option(
     name: .customLong("read-timeout"),
-    help: "Seconds after which a read ends with an error if nobody had the bytes. (default: 60)")
+    help: "Seconds after which a read fails if nobody had the bytes. (default: 60)")
   var readTimeout: UInt16?
 
   @Flag(
     name: .customLong("no-read-ahead"),
     help: """
-      With --sparse: fetch nothing that was not read, not even the rest of a piece, nor by a boot trace.
+      With --sparse: fetch nothing but what is read, not even the rest of a piece or what a boot trace \
+      names.
       """)
   var hasNoReadAhead = false
 
   @Flag(
     name: .customLong("no-trace"),
-    help: "Do not fetch by the boot traces that a version has for its files.")
+    help: "Do not fetch ahead by the boot traces that come with a version.")
   var hasNoTrace = false
 
   func validate() throws {

@@ -32,12 +32,12 @@ struct HeadSpread {
       case .keyUsedTwice(key, let number) where number == head.version:
         contradiction =
           "there is another version \(number) of \(key), signed by it too: its key is used on two machines. "
-          + "Others may follow either; publish a newer version on one of them, and from there alone"
+          + "Others may follow either; publish a newer version on one of them, and only there from then on"
       case .head(key, let item) where item.sequence > head.version:
         if let newer = try? Head(item) { _ = try? state.dataset(key).keep(head: newer) }
         contradiction =
           "version \(item.sequence) of \(key) was published elsewhere already: nobody follows version "
-          + "\(head.version). Join the dataset to have what is newest, then publish again"
+          + "\(head.version). Join the dataset to get the newest version, then publish again"
       default: break
       }
     }
@@ -58,7 +58,7 @@ struct HeadSpread {
       if usesDHT ? stored > 0 && (told > 0 || run.seconds >= peerSeconds) : told > 0 { return true }
       if run.seconds >= peerSeconds, lastNote == nil {
         lastNote = run.seconds
-        display?.note("telling others of version \(head.version): the DHT, the local network")
+        display?.note("announcing version \(head.version) to the DHT and the local network")
       }
       return false
     }
@@ -72,7 +72,7 @@ struct HeadSpread {
     if let nodes, nodes > 0 { places.append("\(Quantity.count(nodes, "node")) of the DHT") }
     if peers > 0 { places.append(Quantity.count(peers, "peer")) }
     return places.isEmpty
-      ? "nobody could be told of version \(version) yet: swarm seed does when it runs"
-      : "told of version \(version): " + places.joined(separator: " and ")
+      ? "nobody could be told about version \(version) yet; swarm seed will announce it when it runs"
+      : "announced version \(version) to " + places.joined(separator: " and ")
   }
 }

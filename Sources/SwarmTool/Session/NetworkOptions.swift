@@ -16,7 +16,7 @@ struct NetworkOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       """
-      Where peers connect to us: ADDR:PORT, or a port at all addresses; can be repeated. \
+      Where to listen for peers: ADDR:PORT, or a port at all addresses; can be repeated. \
       (default: the first free port from 6881 on)
       """, valueName: "addr:port"))
   var listen: [ListenArgument] = []
@@ -25,22 +25,22 @@ struct NetworkOptions: ParsableArguments {
     name: .customLong("dht-node"),
     help: ArgumentHelp(
       """
-      A node of the DHT to begin with, HOST:PORT; can be repeated. With it only these are asked, and \
-      the rules that guard the public DHT (BEP 42) are off.
+      A node of the DHT to start from, HOST:PORT; can be repeated. Then no others are asked at the \
+      start, and the rules that protect the public DHT (BEP 42) are off.
       """, valueName: "host:port"))
   var dhtNodes: [PeerArgument] = []
 
-  @Flag(name: .customLong("no-dht"), help: "Take no part in the DHT.")
+  @Flag(name: .customLong("no-dht"), help: "Do not use the DHT.")
   var hasNoDHT = false
 
   @Flag(
     name: .customLong("no-lan"),
-    help: "Neither look for others on the local network nor tell it (mDNS, BEP 14).")
+    help: "Neither look for peers on the local network nor announce anything there (mDNS, BEP 14).")
   var hasNoLocalNetwork = false
 
   @Flag(
     name: [.customShort("v"), .customLong("verbose")],
-    help: "Tell of every peer that comes and goes.")
+    help: "Report every peer that connects and disconnects.")
   var isVerbose = false
 
   /// How many ports at random are tried when all of the usual ones are taken: each has to be free for TCP and

@@ -9,34 +9,45 @@ import Wire
 struct NodeOptions: ParsableArguments {
   @OptionGroup var network: NetworkOptions
 
-  @Option(help: "Bytes a second to all peers, as in 60M. (default: no limit)")
+  @Option(help: "Bytes a second to all peers together, as in 60M. (default: no limit)")
   var uploadLimit: ByteSize?
 
-  @Option(help: "Bytes a second from all peers, as in 60M. (default: no limit)")
+  @Option(help: "Bytes a second from all peers together, as in 60M. (default: no limit)")
   var downloadLimit: ByteSize?
 
-  @Option(help: "Connections at once. (default: 80)")
+  @Option(
+    help: """
+      Connections at once, of all datasets together. (default: 200, of which 80 for one torrent)
+      """)
   var maxPeers: PeerCount?
 
   @Option(
     name: .customLong("state"),
     help: """
-      Where is remembered what was verified. (default: $XDG_DATA_HOME/swarm, else \
+      The state folder: keys, versions, what was verified. (default: $XDG_DATA_HOME/swarm, else \
       ~/.local/share/swarm)
       """, completion: .directory)
   var statePath: BytePath?
 
   @Flag(
-    name: .customLong("no-mapping"), help: "Do not ask routers for a way in (PCP, NAT-PMP, UPnP).")
+    name: .customLong("no-mapping"),
+    help: "Do not ask routers to open a port (PCP, NAT-PMP, UPnP).")
   var hasNoMapping = false
 
   @Flag(
     name: .customLong("no-compression"),
-    help: "Let blocks travel as they are, also where compressed ones would be faster.")
+    help: "Send and take blocks uncompressed, even where compression would be faster.")
   var hasNoCompression = false
 
   @Flag(name: .customLong("json"), help: "Print one JSON object a line (docs/json.md).")
   var isJSON = false
+
+  func validate() throws {
+    for (name, limit) in [("upload", uploadLimit), ("download", downloadLimit)]
+    where limit?.bytes == 0 {
+      throw ValidationError("--\(name)-limit 0: at least 1; leave it out for no limit")
+    }
+  }
 
   /// Whether every peer is told of.
   var isVerbose: Bool { network.isVerbose }

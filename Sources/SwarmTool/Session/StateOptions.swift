@@ -6,7 +6,7 @@ struct StateOptions: ParsableArguments {
   @Option(
     name: .customLong("state"),
     help: """
-      Where is remembered what was published and verified. (default: $XDG_DATA_HOME/swarm, else \
+      The state folder: keys, versions, what was verified. (default: $XDG_DATA_HOME/swarm, else \
       ~/.local/share/swarm)
       """, completion: .directory)
   var statePath: BytePath?

@@ -22,12 +22,12 @@ extension TransferSession {
       // timeout(1) and the like send it to the process and to its group: that is one.
       if ContinuousClock.now - interruption < Self.echo { return }
       display.clear()
-      Console.note("swarm: left at once; what was not on disk yet will be fetched again")
+      Console.note("left at once; what was not yet on disk will be fetched again")
       _exit(128 + number)
     }
     interruption = .now
     stop(.signal(number))
-    display.note("stopping: what came is put on disk; once more leaves at once")
+    display.note("stopping: writing to disk what has arrived; Ctrl-C again leaves at once")
   }
 
   func fail(_ message: String) { stop(.failed(message)) }

@@ -8,10 +8,10 @@ import SwarmNode
 struct LookupOptions: ParsableArguments {
   @OptionGroup var network: NetworkOptions
 
-  @Option(help: "Seconds to ask others for what is not known here. (default: 30)")
+  @Option(help: "Seconds to ask others for what is not known here.")
   var timeout: Int = 30
 
-  @Flag(help: "Ask nobody: only what is known here.")
+  @Flag(help: "Ask nobody: show only what is known here.")
   var offline = false
 
   func validate() throws {
@@ -105,10 +105,10 @@ struct VersionLookup {
     _ waiting: VersionSearch.Waiting, _ key: DatasetKey, _ seconds: Int
   ) -> String {
     switch waiting {
-    case .nothing, .head: "nobody told of a version of \(key) in \(seconds) s"
-    case .newerHead(let number): "nobody told of a version \(number) in \(seconds) s"
+    case .nothing, .head: "nobody reported a version of \(key) within \(seconds) s"
+    case .newerHead(let number): "nobody reported a version \(number) within \(seconds) s"
     case .version(let number):
-      "nobody had version \(number) in \(seconds) s; the same command goes on from there"
+      "nobody sent version \(number) within \(seconds) s; the same command continues from there"
     }
   }
 
