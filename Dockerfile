@@ -1,8 +1,11 @@
 # SwarmNode in a slim image: the program with Swift's run-time in it, Debian's libraries, a user without rights.
 #
-#   docker build -t swarmnode .
-#   docker run -v swarm:/var/lib/swarm -p 6881:6881 -p 6881:6881/udp --name swarm swarmnode
+#   DOCKER_BUILDKIT=1 docker build --target swarm -t swarmnode .
+#   docker run -d -v swarm:/var/lib/swarm -p 6881:6881 -p 6881:6881/udp --name swarm swarmnode
 #   docker exec swarm swarm add 'magnet:…' --sockets /run/swarm
+#
+# BuildKit builds only the stages that the target needs; the engine's older builder, which Debian 12 still uses
+# without that variable, would stop at "given". Without --target the image is that of the tests.
 #
 # BUILDER has Swift, BASE is what the program runs on. PROGRAM is the stage that the program is taken from:
 # "built", which builds it, or "given", which takes the file swarm of the folder that docker build is given. So

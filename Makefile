@@ -23,10 +23,9 @@ demo: build ## A dataset shared, followed and updated; a machine that boots from
 	@Scripts/deps.sh --demo
 	Scripts/demo.sh
 docs: build ## Man pages and shell completions, in .build/share; the libraries as HTML, in .build/share/doc
-	@Scripts/deps.sh --docs
 	python3 -B Scripts/manual.py .build/release/swarm .build/share
 	Scripts/libraries.sh .build/release .build/share/doc
-install: ## Program, man pages, completions, systemd units: sudo make install PREFIX=/usr/local (after make build)
+install: ## Program, man pages, completions, documents, systemd units: sudo make install PREFIX=/usr/local (after make build)
 	@Scripts/install.sh install
 uninstall: ## Takes away what install put there
 	@Scripts/install.sh uninstall

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Brings this machine to where the project builds, or says what is missing.
 #
-#   Scripts/deps.sh [--lint] [--interop] [--docs] [--demo] [--compose]
+#   Scripts/deps.sh [--lint] [--interop] [--demo] [--compose]
 #
 # Looks first; where nothing is missing it is done, without network or root. On Debian 12 it
 # installs what is missing as root or through sudo; on other systems it names what is missing,
@@ -41,6 +41,7 @@ libzstd-dev|pc:libzstd|blocks that travel compressed
 libmicrohttpd-dev|pc:libmicrohttpd|HTTP of the control socket
 libminiupnpc-dev|file:miniupnpc/miniupnpc.h|opens ports of routers (UPnP)
 libnatpmp-dev|file:natpmp.h|opens ports of routers (NAT-PMP)
+python3|cmd:python3|make install makes man pages and completions with it
 ROWS
   if [ "$(uname -m)" = x86_64 ]; then
     echo 'libipsec-mb-dev|file:intel-ipsec-mb.h|SHA-256 and SHA-1, many messages at a time'
@@ -58,15 +59,10 @@ ROWS
     echo 'iptables|cmd:iptables|networks for containers'
     echo 'iproute2|cmd:ip|a network for the engine'
   fi
-  if [ "$docs" = yes ]; then
-    echo 'python3|cmd:python3|makes man pages of the commands'
-  fi
   if [ "$lint" = yes ]; then
     echo 'shellcheck|cmd:shellcheck|make lint reads the scripts with it'
-    echo 'python3|cmd:python3|make lint reads the Python scripts with it'
   fi
   if [ "$interop" = yes ]; then
-    echo 'python3|cmd:python3|runs the interop scripts'
     echo 'python3-libtorrent|py:libtorrent|the BitTorrent v2 program to compare with'
     echo 'mktorrent|cmd:mktorrent|a BitTorrent v1 program to compare with'
     echo 'time|cmd:/usr/bin/time|make bench measures memory with it'
@@ -203,18 +199,16 @@ check_swift() {
 
 lint=no
 interop=no
-docs=no
 demo=no
 compose=no
 for argument in "$@"; do
   case $argument in
     --lint) lint=yes ;;
     --interop) interop=yes ;;
-    --docs) docs=yes ;;
     --demo) demo=yes ;;
     --compose) compose=yes demo=yes ;;
     *)
-      echo "usage: Scripts/deps.sh [--lint] [--interop] [--docs] [--demo] [--compose]" >&2
+      echo "usage: Scripts/deps.sh [--lint] [--interop] [--demo] [--compose]" >&2
       exit 2
       ;;
   esac

@@ -130,6 +130,17 @@ import Testing
     #expect(found.map(\.line) == [2, 3, 4, 4, 6])
   }
 
+  @Test func untriedSample() {
+    let tried = SourceFile(path: "Tests/ATests.swift", text: "  {\n    a()\n      b()\n  }")
+    func found(_ block: String) -> Int {
+      let page = SourceFile(path: "a.md", text: "x\n\n```swift\n\(block)\n```\n")
+      return UseRules.samples([tried, page]).count
+    }
+    #expect(found("a()\n  b()") == 0)
+    #expect(found("a()\nb()\nc()") == 1)
+    #expect(UseRules.samples([SourceFile(path: "a.md", text: "```sh\nc()\n```\n")]) == [])
+  }
+
   @Test func longFile() {
     let text = String(repeating: "\n", count: TextRules.longestFile)
     #expect(TextRules.length([SourceFile(path: "a.swift", text: text)]).count == 1)

@@ -27,6 +27,8 @@ import Testing
     expectNone(UseRules.names(Repository.files, allPaths: Repository.paths))
   }
 
+  @Test func samplesAreTried() { expectNone(UseRules.samples(Repository.files)) }
+
   @Test func filesAreShort() { expectNone(TextRules.length(Repository.files)) }
 
   @Test func linesAreClean() { expectNone(TextRules.lines(Repository.files)) }

@@ -1,3 +1,5 @@
+import Foundation
+
 /// Rules that every file is used, and every link leads somewhere.
 enum UseRules {
   /// Every Swift file lies in a target that Package.swift names.
@@ -96,6 +98,25 @@ enum UseRules {
       }
     }
   }
+
+  /// Swift in documents is code of some test: it compiles, and does what the test says.
+  static func samples(_ files: [SourceFile]) -> [Finding] {
+    let tests = files.filter { $0.isSwift && $0.path.hasPrefix("Tests/") }.map {
+      $0.lines.map(unindented).joined(separator: "\n")
+    }
+    return files.filter { $0.path.hasSuffix(".md") }.flatMap { page -> [Finding] in
+      let blocks = page.text.components(separatedBy: "\n```swift\n").dropFirst()
+      return blocks.compactMap { block in
+        let lines = block.components(separatedBy: "\n```")[0].split(
+          separator: "\n", omittingEmptySubsequences: false)
+        let sample = lines.map(unindented).joined(separator: "\n")
+        if tests.contains(where: { $0.contains(sample) }) { return nil }
+        return Finding(path: page.path, message: "no test has the sample \(lines.first ?? "")")
+      }
+    }
+  }
+
+  private static func unindented(_ line: Substring) -> Substring { line.drop { $0 == " " } }
 
   private static func isWord(_ byte: UInt8) -> Bool {
     switch byte {

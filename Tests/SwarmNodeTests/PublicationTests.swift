@@ -120,6 +120,49 @@ import Testing
     #expect(publication.import == nil)
   }
 
+  /// What is as published, at another path or by another state folder that knows the version, can be shared
+  /// from there: it makes no new version, and is not hashed again.
+  @Test(arguments: [false, true])
+  func theSameContentElsewhereIsTheSameVersion(inAnotherState: Bool) throws {
+    temporary.write([UInt8](repeating: 1, count: 100_000), to: "data/a")
+    temporary.write([2], to: "data/b")
+    let first = try source()
+    let (torrent, _, leaves, head) = try #require(try publish(first))
+    var state = try state()
+    if inAnotherState {
+      let secret = try #require(try state.keys.secret(of: first.key))
+      state = try StateFolder(temporary("other"))
+      try state.keys.keep(secret)
+      // As one who has asked others has it.
+      try state.keep(KnownTorrent(info: torrent.info, pieceLayers: [:]))
+      _ = try state.dataset(first.key).keep(head: head)
+    }
+    temporary.write([UInt8](repeating: 1, count: 100_000), to: "moved/a")
+    temporary.write([2], to: "moved/b")
+    let source = try state.publish(
+      temporary("moved"), key: first.key, name: nil, kind: .v2, pieceLength: 16_384)
+    func publication() throws -> Publication {
+      try Publication(source, message: "", created: 8, state: state)
+    }
+    do {
+      // Holds the dataset as long as it is there.
+      let again = try publication()
+      guard case .unchanged = try again.finish(try again.import.map(hash)) else {
+        Issue.record("a version of what is published already")
+        return
+      }
+    }
+    let infohash = try #require(head.infohashV2)
+    let kept = try #require(state.keptVersion(infohash, content: source.path))
+    #expect(kept.record?.isWhole == true && kept.record?.owner == .user)
+    #expect(kept.leaves == leaves && kept.torrent.pieceLayers == torrent.pieceLayers)
+    #expect(try state.dataset(first.key).versions() == [1])
+    // From now on as with every folder that is published: only what changes is hashed.
+    #expect(try publication().import == nil)
+    temporary.write([3], to: "moved/b")
+    #expect(try publication().import?.knownLength == 100_000)
+  }
+
   /// What is taken from the version before is what hashing gives, whatever changed.
   @Test(arguments: [TorrentKind.v2, .hybrid], 0..<6 as Range<UInt64>)
   func hashesThatAreTakenAreRight(kind: TorrentKind, seed: UInt64) throws {

@@ -1,6 +1,6 @@
 """What `make install` puts where: man pages and completions that have every command and option, read by the
-programs that they are for, and units that systemd takes and finds well closed. And that nothing of it is
-left after `make uninstall`."""
+programs that they are for, documents that the help names, and units that systemd takes and finds well closed. And
+that nothing of it is left after `make uninstall`."""
 import json
 import os
 import re
@@ -101,6 +101,18 @@ def completions(share, all_commands):
         report.equal(f"bash completes {' '.join(words)}", answer.split(), expected)
 
 
+def documents(share, definition):
+    """Those that the program's help names are there, and those that they lead to."""
+    folder = os.path.join(share, "doc/swarm")
+    there = set(os.listdir(folder))
+    named = set(re.findall(r"docs/([a-z-]+\.md)", json.dumps(definition)))
+    report.check("the help names documents", len(named) > 2, named)
+    for each in there:
+        with open(os.path.join(folder, each), encoding="utf-8") as file:
+            named |= set(re.findall(r"\]\(([a-z-]+\.md)", file.read()))
+    report.equal("all of them are there", named - there, set())
+
+
 def units(lib):
     """systemd takes both units, and rates the service closed."""
     for kind, flags in (("system", ()), ("user", ("--user",))):
@@ -144,6 +156,7 @@ with tempfile.TemporaryDirectory(prefix="swarm-install-") as scratch:
     report.equal("the program runs", (status, words), (0, run("--version").stdout.decode()))
     manuals(os.path.join(prefix, "share"), ALL)
     completions(os.path.join(prefix, "share"), ALL)
+    documents(os.path.join(prefix, "share"), definition)
     units(os.path.join(prefix, "lib"))
 
     # As one who makes a package.

@@ -121,7 +121,11 @@ public final class Publication {
       let info = try description.infoDictionary()
       // Touched, or only what a torrent cannot hold is different.
       if let newest, newest.torrent.info.hasSameContent(as: info) {
-        try newest.keep(record)
+        if newest.record == nil {
+          try adopt(KnownTorrent(info: newest.torrent.info, pieceLayers: description.pieceLayers))
+        } else {
+          try newest.keep(record)
+        }
         return .unchanged(newest.torrent)
       }
       torrent = KnownTorrent(info: info, pieceLayers: description.pieceLayers)
@@ -131,15 +135,7 @@ public final class Publication {
     }
     try checkUnchanged(torrent.info)
     let folder = try state.open(DatasetName(torrent.info), content: source.path)
-    if prepared == nil {
-      if folder.content?.path != source.path { try folder.forgetMaps() }
-      try onStep(.keepTorrent)
-      try folder.keep(torrent)
-      try onStep(.keepLeaves)
-      try folder.keep(leaves: self.import?.leaves ?? [])
-      try onStep(.keepContent)
-      try folder.keep(record)
-    }
+    if prepared == nil { try keepContent(of: torrent, in: folder) }
     try onStep(.keepPrepared)
     try dataset.keep(prepared: infohash)
     try onStep(.keepHead)
@@ -151,6 +147,23 @@ public final class Publication {
     // Of no use any more, and no harm: its number is taken.
     try? dataset.keep(prepared: nil)
     return .published(torrent, folder, next)
+  }
+
+  /// The newest version was published from another path or by another state folder, and its content is here
+  /// too: from now on it can be shared from here.
+  private func adopt(_ torrent: KnownTorrent) throws {
+    let folder = try state.open(DatasetName(torrent.info), content: source.path)
+    try keepContent(of: torrent, in: folder)
+  }
+
+  private func keepContent(of torrent: KnownTorrent, in folder: DatasetFolder) throws {
+    if folder.content?.path != source.path { try folder.forgetMaps() }
+    try onStep(.keepTorrent)
+    try folder.keep(torrent)
+    try onStep(.keepLeaves)
+    try folder.keep(leaves: self.import?.leaves ?? [])
+    try onStep(.keepContent)
+    try folder.keep(record)
   }
 
   /// How the content looked when it was hashed.
