@@ -102,12 +102,19 @@ import Testing
     let page = SourceFile(
       path: "docs/page.md",
       text: """
-        [a](other.md) [b](../README.md#top) [c](https://example.org/x) [d](#here) [e](../docs)
+        [a](other.md) [b](../README.md#top) [c](https://example.org/x) [d](#here-it-is) [e](../docs)
         [f](gone.md)
         [g](../docs/none/x.md "title")
+        ## Here: it is
+        [h](#here) [i](../README.md#top-2)
+        ```
+        # no-heading
+        ```
+        [j](#no-heading)
         """)
+    let readme = SourceFile(path: "README.md", text: "# Top\n")
     let paths = ["docs/page.md", "docs/other.md", "README.md"]
-    #expect(UseRules.links([page], allPaths: paths).map(\.line) == [2, 3])
+    #expect(UseRules.links([page, readme], allPaths: paths).map(\.line) == [2, 3, 5, 5, 9])
   }
 
   @Test func goneName() {

@@ -48,7 +48,8 @@ enum UseRules {
     return caller.text.contains("import \(module)") || caller.text.contains("from \(module) ")
   }
 
-  /// Every link of a Markdown file to a path leads to a file or folder that is there.
+  /// Every link of a Markdown file to a path leads to a file or folder that is there, and one to a heading of a page
+  /// leads to one that it has.
   static func links(_ files: [SourceFile], allPaths: [String]) -> [Finding] {
     let paths = Set(allPaths)
     let folders = Set(
@@ -56,15 +57,41 @@ enum UseRules {
         let parts = path.split(separator: "/")
         return (0..<parts.count).map { parts[..<$0].joined(separator: "/") }
       })
-    return files.filter { $0.path.hasSuffix(".md") }.flatMap { file in
+    let pages = files.filter { $0.path.hasSuffix(".md") }
+    let headings = Dictionary(pages.map { ($0.path, anchors(of: $0)) }) { first, _ in first }
+    return pages.flatMap { file in
       zip(1..., file.lines).flatMap { number, line in
         targetsOfLinks(in: line).compactMap { target -> Finding? in
-          guard let path = resolve(target, from: file.path) else { return nil }
-          if paths.contains(path) || folders.contains(path) { return nil }
-          return Finding(path: file.path, line: number, message: "no file at \(target)")
+          if target.contains(":") { return nil }
+          let path = resolve(target, from: file.path) ?? file.path
+          guard paths.contains(path) || folders.contains(path) else {
+            return Finding(path: file.path, line: number, message: "no file at \(target)")
+          }
+          let parts = target.split(separator: "#", omittingEmptySubsequences: false)
+          guard parts.count == 2, let known = headings[path], !known.contains(String(parts[1]))
+          else { return nil }
+          return Finding(path: file.path, line: number, message: "no heading at \(target)")
         }
       }
     }
+  }
+
+  /// The names by which links lead to a page's headings: small letters, digits, and "-" for blanks.
+  private static func anchors(of page: SourceFile) -> Set<String> {
+    var isCode = false
+    var found: Set<String> = []
+    for line in page.lines {
+      if line.hasPrefix("```") { isCode.toggle() }
+      guard !isCode, line.hasPrefix("#") else { continue }
+      let text = line.drop { $0 == "#" || $0 == " " }.lowercased()
+      found.insert(
+        String(
+          text.compactMap {
+            $0 == " " ? "-" : $0.isLetter || $0.isNumber || "-_".contains($0) ? $0 : nil
+          }
+        ))
+    }
+    return found
   }
 
   /// What a Markdown file names in backquotes is there: paths below the folders of code, files of
