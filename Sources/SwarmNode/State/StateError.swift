@@ -26,7 +26,8 @@ public enum StateError: Error, Hashable, Sendable, CustomStringConvertible {
     case .nameTaken(let path, let key):
       "\(printable(path)) leads to the versions of another dataset (key \(key)); name another folder after "
         + "the link"
-    case .newer(let folder, let format) where UInt64(format) == nil:
+    case .newer(let folder, let format)
+    where format.isEmpty || !format.utf8.allSatisfy({ (0x30...0x39).contains($0) }):
       "the state folder \(printable(folder)) cannot be used: its file \"format\" is damaged, and says \"\(format)\" "
         + "instead of \(StateFolder.format); mend it, or name another folder by --state"
     case .newer(let folder, let format):

@@ -71,7 +71,8 @@ enum LinkAdvice {
     }
     let strangers = text.indices.filter { !isHexadecimal(text[$0]) }
     if strangers.first == 64, text[64] == UInt8(ascii: "@") {
-      return "\(shown) is no key: a version's number belongs after the @, as in KEY@3"
+      return
+        "\(shown) is no key: a version's number, counted from 1, belongs after the @, as in KEY@3"
     }
     if let first = strangers.first, strangers.count <= 4, text.count >= 32 {
       let name: String? =

@@ -37,7 +37,7 @@ struct TraceCommand: ParsableCommand {
 
   func validate() throws {
     if options.isJSON, text || output != nil {
-      throw ValidationError("--json goes with neither --text nor --output")
+      throw ValidationError("--json is alone: it goes with neither --text nor --output")
     }
   }
 

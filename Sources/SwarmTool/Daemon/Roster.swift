@@ -100,8 +100,8 @@ final class Roster: MemberHost {
       guard case .inUse(let process, _) = error else { throw Failure("\(error)") }
       throw Failure(
         "another swarm daemon" + (process.map { ", process \($0)," } ?? "")
-          + " is using the state folder \(printable(state.path)); stop it, or name another "
-          + "by --state")
+          + " has the state folder in use: \(printable(state.path)); stop it, or name another by "
+          + "--state")
     }
     record = try Self.record(in: state)
     do throws(SystemError) {
