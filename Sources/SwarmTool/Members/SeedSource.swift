@@ -206,7 +206,10 @@ struct SeedSource {
 extension VerifyReport {
   /// Bytes that are what the torrent says.
   var rightBytes: UInt64 {
-    files.reduce(0) { $0 + $1.entry.length - min($1.differingByteCount, $1.entry.length) }
+    files.reduce(0) { sum, file in
+      file.isUnreadable
+        ? sum : sum + file.entry.length - min(file.differingByteCount, file.entry.length)
+    }
   }
 }
 
