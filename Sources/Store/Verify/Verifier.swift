@@ -43,7 +43,9 @@ public struct Verifier {
     VerifyReport(
       files: verdicts.map { verdict in
         var verdict = verdict
-        verdict.differingRanges = merge(verdict.differingRanges)
+        // Of bytes that could not be read nothing is known.
+        verdict.differingRanges =
+          verdict.isUnreadable ? [] : merge(verdict.differingRanges)
         return verdict
       })
   }

@@ -49,6 +49,12 @@ public struct FileVerdict: Hashable, Sendable {
       && problems.allSatisfy { if case .permission = $0 { true } else { false } }
   }
 
+  /// Whether it could not be read, so that nothing is known of its bytes: it is not right, and no range of it is said
+  /// to differ.
+  public var isUnreadable: Bool {
+    problems.contains { if case .unreadable = $0 { true } else { false } }
+  }
+
   /// Bytes in the differing ranges.
   public var differingByteCount: UInt64 {
     differingRanges.reduce(0) { $0 + UInt64($1.count) }
@@ -65,4 +71,7 @@ public struct VerifyReport: Hashable, Sendable {
 
   /// The verdicts of files that are not right.
   public var wrongFiles: [FileVerdict] { files.filter { !$0.isRight } }
+
+  /// Those of them that could not be read.
+  public var unreadableFiles: [FileVerdict] { files.filter(\.isUnreadable) }
 }

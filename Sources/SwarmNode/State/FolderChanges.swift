@@ -1,3 +1,6 @@
+import Glibc
+import Metainfo
+
 /// How content in the user's folder differs from what was published of it.
 public struct FolderChanges: Hashable, Sendable {
   /// Files and symlinks that were changed, added or removed.
@@ -40,5 +43,28 @@ public struct FolderChanges: Hashable, Sendable {
       changes.fault = "\(error)"
       return changes
     }
+  }
+
+  /// Which of a torrent's files that have bytes are not at their places in the content at `path` any more. Nothing
+  /// is said of what is in them.
+  ///
+  /// - Parameter wanted: whether the file at this place in the torrent was to be there.
+  public static func missing(
+    of info: InfoDictionary, at path: [UInt8], wanted: (Int, FileEntry) -> Bool
+  ) -> FolderChanges {
+    var top = stat()
+    let isThere = path.withCPath { stat($0, &top) } == 0
+    // In v2 a folder with one file cannot be told from that file by the torrent. BEP 52.
+    let isFile = info.isSingleFile && (!isThere || fileType(top) != S_IFDIR)
+    var changes = FolderChanges()
+    for (index, entry) in info.files.enumerated() where entry.length > 0 && wanted(index, entry) {
+      let place = isFile ? path : path.appending(path: entry.path.bytes)
+      if isThere, StateFolder.isThere(place) { continue }
+      changes.count += 1
+      if changes.first.count < Self.named { changes.first.append(isFile ? [] : entry.path.bytes) }
+    }
+    // One name for all of it.
+    if !isThere, changes.count > 0 { changes.first = [[]] }
+    return changes
   }
 }

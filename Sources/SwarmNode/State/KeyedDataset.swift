@@ -212,6 +212,20 @@ public struct KeyedDataset: Sendable {
 
   private var preparedPath: [UInt8] { path.appending(path: Array("prepared".utf8)) }
 
+  /// Whether nothing was ever published of it, or seen, or made ready for that.
+  var isUntouched: Bool {
+    let files = [headPath, damagedPath, sealedPath, preparedPath]
+    return !files.contains(where: StateFolder.isThere) && (try? versions())?.isEmpty == true
+  }
+
+  /// Removes what there is of one that is untouched.
+  func removeUntouched() {
+    for name in ["private", "lock", "publishing"] {
+      _ = path.appending(path: Array(name.utf8)).withCPath { unlink($0) }
+    }
+    for folder in [versionsPath, path] { _ = folder.withCPath { rmdir($0) } }
+  }
+
   private var versionsPath: [UInt8] { path.appending(path: Array("versions".utf8)) }
 
   private func file(of number: UInt64) -> [UInt8] {

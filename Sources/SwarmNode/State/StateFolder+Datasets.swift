@@ -59,6 +59,9 @@ extension StateFolder {
     try WholeFile.write(BencodeValue.dictionary(record).encoded, to: file)
   }
 
+  /// Forgets that a path is published as a dataset.
+  func forget(_ source: [UInt8]) { _ = sourceFile(source).withCPath { unlink($0) } }
+
   /// The file about a path that is published by key: another than that of a plain torrent of it, which
   /// has further fields.
   private func sourceFile(_ source: [UInt8]) -> [UInt8] {

@@ -5,18 +5,19 @@ import Metainfo
 /// path their newest version is found, with the key instead. Two datasets at one place would each change what
 /// the other believes to be verified.
 extension StateFolder {
-  private struct Place: Equatable {
+  struct Place: Equatable {
     /// Infohash or key.
     let owner: String
     /// The path; what was a symlink when it was noted may be another one now.
     let path: [UInt8]
 
     /// Whether one path is the other, or lies below it.
-    func overlaps(_ other: [UInt8]) -> Bool {
-      let slash = [UInt8(ascii: "/")]
-      return (path + slash).starts(with: other + slash)
-        || (other + slash).starts(with: path + slash)
-    }
+    func overlaps(_ other: [UInt8]) -> Bool { path.isAtOrBelow(other) || other.isAtOrBelow(path) }
+  }
+
+  /// All that is noted, also what is not there any more.
+  func places() throws(SystemError) -> [Place] {
+    try Self.places(in: path.appending(path: Array("places".utf8)))
   }
 
   /// Notes that a dataset's content lies at a path, or will; the caller holds the dataset's folder. Throws
@@ -38,7 +39,7 @@ extension StateFolder {
   }
 
   /// The path without symlinks, as far as there is something.
-  private static func real(_ path: [UInt8]) -> [UInt8] {
+  static func real(_ path: [UInt8]) -> [UInt8] {
     var (head, tail): ([UInt8], [[UInt8]]) = (path, [])
     while true {
       if let real = try? RealPath.resolve(head) {

@@ -1,3 +1,4 @@
+import Glibc
 import Metainfo
 
 /// Why a version cannot be published.
@@ -28,6 +29,8 @@ public enum PublicationError: Error, Hashable, Sendable, CustomStringConvertible
   case otherName(DatasetKey, [UInt8])
   /// It is to be private, and is known as public.
   case isPublic(DatasetKey)
+  /// It would be public, and is what a private dataset has.
+  case isPrivate(StateFolder.PrivateContent)
   /// A boot trace is to go with a version that is one file and no folder.
   case traceOfAFile
   /// A boot trace of a file that is not in the content.
@@ -64,13 +67,14 @@ public enum PublicationError: Error, Hashable, Sendable, CustomStringConvertible
       "version \(number) of \(key) was published meanwhile by somebody with the same key; nothing was "
         + "published, look at it first"
     case .otherSource(let path, let how):
-      "\(printable(path)) is published \(how); --no-key shares it otherwise, without a key"
+      "\(printable(path)) is published \(how), and stays so: to publish it differently, copy it to another path"
     case .otherName(let key, let name):
       "the versions of \(key) are called \"\(printable(name))\", and those who follow it have them by that "
         + "name: leave out --name"
     case .isPublic(let key):
       "the dataset \(key) is public, and what others were told cannot be taken back: publish a copy of it from "
         + "another path, which gets a key of its own"
+    case .isPrivate(let content): "\(content)"
     case .traceOfAFile:
       "a boot trace goes beside its image, in a folder, and this dataset is one file: put the image into "
         + "a folder of its own and publish that"
@@ -125,7 +129,7 @@ extension StateFolder {
     // Two first times at once would make two keys, of which one is lost.
     let lock = try PublicationError.wrap { () throws(StateError) in try lockSources() }
     defer { withExtendedLifetime(lock) {} }
-    if let source = publishedSource(at: path) {
+    if let source = publishedSource(at: path), try !canLeave(source, for: key) {
       if let key, key != source.key { throw .otherSource(path, "under the key \(source.key)") }
       if let name, name != source.name {
         throw .otherSource(path, "by the name \"\(printable(source.name))\"")
@@ -135,12 +139,14 @@ extension StateFolder {
         throw .otherSource(
           path,
           source.pieceLength.map { "with pieces of \($0) bytes" }
-            ?? "with pieces whose length was chosen")
+            ?? "with a piece length that the program chose")
       }
       if isPrivate { try makePrivate(source.key) }
-      try checkReadKey(of: source.key)
+      try checkPublic(path, as: source.key)
       return source
     }
+    // Before a key is made.
+    if key == nil, !isPrivate { try checkPublic(path, as: nil) }
     var ownName: [UInt8] = try PublicationError.wrap { () throws(SystemError) in
       if let name = name ?? calledBy { return name }
       return try RealPath.lastName(of: path)
@@ -162,7 +168,7 @@ extension StateFolder {
     }
     // Before anything is known under the key: whatever stops this, it does not become public.
     if isPrivate { try makePrivate(secret.key) }
-    try checkReadKey(of: secret.key)
+    try checkPublic(path, as: secret.key)
     let source = PublishedSource(
       path: path, key: secret.key, name: ownName, kind: kind ?? .v2, pieceLength: pieceLength)
     try PublicationError.wrap { () throws(SystemError) in try remember(source) }
@@ -181,8 +187,40 @@ extension StateFolder {
     _ = try PublicationError.wrap { () throws(KeyError) in try makeReadKey(of: key) }
   }
 
-  /// Throws where the dataset is private and cannot be opened: no version of it is made then.
-  private func checkReadKey(of key: DatasetKey) throws(PublicationError) {
-    _ = try PublicationError.wrap { () throws(KeyError) in try keptReadKey(of: key) }
+  /// Throws where the dataset is private and cannot be opened: no version of it is made then. Throws also where it
+  /// is public, or not known yet (nil), and what is at the path is a private one's.
+  private func checkPublic(_ path: [UInt8], as key: DatasetKey?) throws(PublicationError) {
+    let found = try PublicationError.wrap { () throws(KeyError) -> PrivateContent? in
+      if let key, try keptReadKey(of: key) != nil { return nil }
+      return try privateContent(around: path)
+    }
+    if let found { throw .isPrivate(found) }
+  }
+
+  /// Whether a path may go over to another dataset, whose key is named: it was published once at the most, which
+  /// may have been by mistake.
+  private func canLeave(
+    _ source: PublishedSource, for key: DatasetKey?
+  ) throws(PublicationError) -> Bool {
+    guard let key, key != source.key else { return false }
+    let dataset = dataset(source.key)
+    let head = try PublicationError.wrap { () throws(SystemError) in try dataset.head() }
+    return (head?.version ?? 0) == 1
+  }
+
+  /// Forgets that a path was to be published where nothing was: its key, of which nobody can know, goes as well.
+  public func forget(unpublished source: PublishedSource) {
+    guard let lock = try? lockSources() else { return }
+    defer { withExtendedLifetime(lock) {} }
+    let dataset = dataset(source.key)
+    guard publishedSource(at: source.path) == source,
+      let publishing = try? dataset.lockForPublishing(), dataset.isUntouched
+    else { return }
+    defer { withExtendedLifetime(publishing) {} }
+    forget(source.path)
+    dataset.removeUntouched()
+    for file in [keys.readKeyFile(of: source.key), keys.file(of: source.key)] {
+      _ = file.withCPath { unlink($0) }
+    }
   }
 }

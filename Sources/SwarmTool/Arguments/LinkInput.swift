@@ -11,6 +11,25 @@ enum LinkInput {
 
   /// The link or path that is meant. A path that begins with `@` is written as `./@…`.
   static func resolve(_ argument: [UInt8]) throws(Failure) -> [UInt8] {
+    unescaped(try text(argument))
+  }
+
+  /// A magnet link that was copied from the source of a web page has `&amp;` between its parts: left so, all parts
+  /// but the first would be unknown ones, the read key among them.
+  private static func unescaped(_ text: [UInt8]) -> [UInt8] {
+    let entity = Array("&amp;".utf8)
+    guard String(decoding: text.prefix(7), as: UTF8.self).lowercased() == "magnet:" else {
+      return text
+    }
+    var (result, rest) = ([UInt8](), text[...])
+    while let byte = rest.first {
+      result.append(byte)
+      rest = rest.starts(with: entity) ? rest.dropFirst(entity.count) : rest.dropFirst()
+    }
+    return result
+  }
+
+  private static func text(_ argument: [UInt8]) throws(Failure) -> [UInt8] {
     if argument == [UInt8(ascii: "-")] {
       return try firstLine(of: Console.input(limit: mostBytes), from: "standard input")
     }

@@ -64,21 +64,29 @@ struct Publish: ParsableCommand {
   func run() throws {
     let state = try options.stateFolder()
     try network.checkListening()
+    try refuseTorrent(in: state)
     let source = try dataset.source(of: path.bytes, in: state)
     let text = message.map { String(decoding: $0.bytes, as: UTF8.self) } ?? ""
     var warnings: [String] = []
     var changes = TraceChanges()
     changes.dropsOthers = dropsTraces
-    for argument in traces {
-      changes.new += try TraceArgument(argument.bytes).traces(for: source, in: state)
+    var run = try state.publishing(source) { [changes] () throws(Failure) in
+      var changes = changes
+      for argument in traces {
+        changes.new += try TraceArgument(argument.bytes).traces(for: source, in: state)
+      }
+      return try PublicationRun(source, message: text, traces: changes, state: state) {
+        warnings.append($0)
+      }
     }
-    var run = try PublicationRun(source, message: text, traces: changes, state: state) {
-      warnings.append($0)
+    if run.previous == nil, case .published = run.outcome {
+      warnings.append(NewDataset.warning(source, in: state))
     }
     // A seed of the folder that runs is to have it at once.
     run.folder = nil
     if !options.isJSON {
       for warning in warnings { Console.warn(warning) }
+      if run.previous == nil { Console.note(NewDataset.note(source.key, in: state)) }
     }
     switch run.outcome {
     case .unchanged(let torrent):
@@ -94,6 +102,16 @@ struct Publish: ParsableCommand {
         try spread(head, after: run.previous, source, state)
       }
     }
+  }
+
+  /// A .torrent is named where its content is meant; one that was published as a file is so still.
+  private func refuseTorrent(in state: StateFolder) throws(Failure) {
+    guard Seed.isTorrent(path.bytes), let real = try? RealPath.resolve(path.bytes),
+      state.publishedSource(at: real) == nil
+    else { return }
+    throw Failure(
+      "\(printable(path.bytes)) is a .torrent: publish its content by its path; a .torrent itself can be "
+        + "published in a folder")
   }
 
   /// Who tells of the new version.
@@ -212,7 +230,11 @@ struct DatasetOptions: ParsableArguments {
   }
 
   /// The dataset that a path is, or becomes.
-  func source(of path: [UInt8], in state: StateFolder) throws(Failure) -> PublishedSource {
+  ///
+  /// - Parameter offersPlain: whether --no-key is a way out where the path is published otherwise.
+  func source(
+    of path: [UInt8], in state: StateFolder, offersPlain: Bool = false
+  ) throws(Failure) -> PublishedSource {
     if let name {
       do { _ = try PathElement(name.bytes) } catch {
         throw Failure("\(ImportError.name(name.bytes, error))")
@@ -224,10 +246,19 @@ struct DatasetOptions: ParsableArguments {
     }
     let real = try Failure.wrap { try RealPath.resolve(path) }
     try SeedSource.refuseDevice(real)
-    return try Failure.wrap {
-      try state.publish(
+    do {
+      return try state.publish(
         real, key: key?.key, name: name?.bytes, kind: format, pieceLength: pieceLength?.bytes,
         isPrivate: isPrivate, calledBy: name == nil ? lastName(path, real, state) : nil)
+    } catch PublicationError.otherSource(let path, let how) where offersPlain {
+      let error = PublicationError.otherSource(path, how)
+      let isPublic = try state.publishedSource(at: path).map { source throws(Failure) in
+        try state.readKey(of: source.key) == nil
+      }
+      throw Failure(
+        "\(error)" + (isPublic == true ? "; --no-key shares it as it is, without a key" : ""))
+    } catch {
+      throw (error as? Failure) ?? Failure("\(error)")
     }
   }
 

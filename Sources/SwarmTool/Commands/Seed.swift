@@ -54,7 +54,7 @@ struct Seed: ParsableCommand {
   }
 
   private func source(_ display: StatusDisplay, _ state: StateFolder) throws -> SeedSource {
-    if isTorrent(path.bytes) {
+    if Self.isTorrent(path.bytes) {
       if dataset.isAny || isPlain {
         throw Failure(
           "\(printable(path.bytes)) is a .torrent: --key, --no-key, --name, --format, --piece-length and "
@@ -74,7 +74,8 @@ struct Seed: ParsableCommand {
     }
     if !isPlain, dataset.format != .v1 {
       return try .ofDataset(
-        try dataset.source(of: path.bytes, in: state), state: state, teller: display)
+        try dataset.source(of: path.bytes, in: state, offersPlain: true), state: state,
+        teller: display)
     }
     if dataset.key != nil {
       throw Failure("--key is for what is published by key, not with --no-key or --format v1")
@@ -93,7 +94,8 @@ struct Seed: ParsableCommand {
       teller: display)
   }
 
-  private func isTorrent(_ path: [UInt8]) -> Bool {
+  /// Whether the path is of a file that is called a .torrent.
+  static func isTorrent(_ path: [UInt8]) -> Bool {
     let ending = String(decoding: path.suffix(8), as: UTF8.self)
     var status = stat()
     return ending.lowercased() == ".torrent"

@@ -40,8 +40,11 @@ struct Verify: ParsableCommand {
       try ContentVerification(torrent, folder: folder.bytes)
     }
     let report = verification.compare()
-    let view = VerifyView(report, info: torrent.info, path: verification.path)
+    let view = VerifyView(
+      report, info: torrent.info, path: verification.path,
+      extra: VerifyView.extra(torrent.info, at: verification.path))
     try Console.result(isJSON ? view.json.rendered : view.text)
+    if !isJSON, let text = view.extraText { Console.note(text) }
     if !report.isRight { throw ExitCode(1) }
   }
 }

@@ -77,6 +77,7 @@ final class JoinPlace {
   func prepare(_ info: InfoDictionary, _ layers: PieceLayers) throws -> TorrentFolders {
     let isNew = torrent == nil
     torrent = KnownTorrent(info: info, pieceLayers: layers)
+    try refusePublished(info)
     let name = try place(of: info)
     let content =
       name.map { directory.appending(name: $0.bytes) }
@@ -300,6 +301,17 @@ final class JoinPlace {
   /// Whether an earlier run of this dataset's own join left what is there.
   private func isOurs(_ record: ContentRecord, _ target: JoinTarget) -> Bool {
     record.path == target.content && record.owner == .program
+  }
+
+  /// Nothing new is put into a folder that is published from here: the next version would contain it, a copy of the
+  /// dataset itself at worst.
+  private func refusePublished(_ info: InfoDictionary) throws {
+    guard let source = try state.publishedSource(around: directory),
+      !state.hasFetched(into: directory, dataset?.key, DatasetName(info))
+    else { return }
+    throw Failure(
+      "\(printable(source.path)) is what you publish as \(source.key): name another folder after the link"
+    )
   }
 
   /// Decides what becomes of what is there. What this dataset's own join left is continued; other

@@ -39,9 +39,7 @@ extension Member {
           + "\(blocks == 1 ? "is" : "are") no longer used")
     case .changed(_, let file):
       surroundings.folderChanged()
-      warn(
-        "\(path(of: file)) was changed by another program; it is checked before it is shared"
-          + plan.changeAdvice)
+      changedFiles.add(path(of: file), now: .now)
     case .contradiction(_, let file):
       warn("\(path(of: file)): the torrent's v1 and v2 descriptions contradict each other")
     case .diskFull(_, let failure):
@@ -66,6 +64,22 @@ extension Member {
         start()
       }
     }
+  }
+
+  /// Says in one line which files were changed since the last time: there may be thousands at once.
+  func tellChangedFiles() {
+    guard let text = changedFiles.take() else { return }
+    teller.warn(text + plan.changeAdvice)
+  }
+
+  /// From now on it is looked at whether all of it stays where it is.
+  private func watchContent() {
+    guard let info, let subject, let path = subject.content() else { return }
+    let request = subject.request()
+    if request.reading.isSparse { return }
+    contentWatch?.end()
+    contentWatch = ContentWatch(
+      on: host.loop, info, at: path, wanted: request.wanted, teller: teller)
   }
 
   private func path(of file: FileIndex) -> String {
@@ -112,6 +126,7 @@ extension Member {
       fail(error.message)
     }
     do { try subject?.onFinished() } catch { warn(Self.text(of: error)) }
+    watchContent()
     removeSuperfluous()
     complete()
   }

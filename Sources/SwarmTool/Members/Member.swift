@@ -30,6 +30,9 @@ final class Member {
   private let startTime = ContinuousClock.now
   /// When somebody was connected last; its own beginning where nobody was.
   private var lastMet = ContinuousClock.now
+  private var hasMet = false
+  /// Whether it was looked at whether others can find it.
+  private var knowsWhetherFound = false
   /// Which version it is about; nil where no dataset is followed.
   var follower: HeadFollower?
   /// With everything here and no head known: until when one is waited for.
@@ -39,6 +42,10 @@ final class Member {
   var info: InfoDictionary?
   var figures = TransferFigures()
   let surroundings: MemberSurroundings
+  /// Looks at what was fetched once all of it is here.
+  var contentWatch: ContentWatch?
+  /// Files that other programs have changed, until that is said.
+  var changedFiles = ChangedFiles()
   private var repeats = Repeats()
   /// Whether people are told of every peer that comes and goes.
   var tellsOfPeers = false
@@ -80,6 +87,9 @@ final class Member {
   func end() {
     isOver = true
     surroundings.close()
+    contentWatch?.end()
+    if contentWatch != nil { updateFigures() }
+    tellChangedFiles()
   }
 
   /// Takes part no more: all that it has is closed, which takes a moment.
@@ -183,6 +193,8 @@ final class Member {
       }
     }
     hasFollowed = hasFollowed || subject != nil
+    contentWatch?.end()
+    contentWatch = nil
     subject = next
     torrent = nil
     info = nil
@@ -275,6 +287,9 @@ final class Member {
     closeIdle()
     removeHeld()
     surroundings.tick()
+    contentWatch?.tick()
+    tellChangedFiles()
+    warnWhereNobodyFindsIt()
     plan.search?.versions.tick()
   }
 
@@ -294,12 +309,25 @@ final class Member {
       what, of: key, on: host.node, host.network, named: plan.peers.count, since: startTime)
   }
 
+  /// Says once, when it is time, that nobody can find what is shared; not where that is as somebody wants it.
+  private func warnWhereNobodyFindsIt() {
+    guard plan.isSeed, !knowsWhetherFound, let torrent,
+      ContinuousClock.now - startTime >= .seconds(SearchView.patience)
+    else { return }
+    knowsWhetherFound = true
+    guard host.node.peers(of: torrent).isEmpty, !hasMet else { return }
+    if let reason = host.node.discoveryStatus?.hiddenReason {
+      teller.warn("nobody can find this: \(reason); swarm doctor says what to do")
+    }
+  }
+
   /// False while there are none.
   @discardableResult func updateFigures() -> Bool {
     guard let torrent, let status = host.node.status(of: torrent) else { return false }
     figures = TransferFigures(status: status)
     figures.onlySeeds = plan.isSeed
-    if figures.peers > 0 { lastMet = .now }
+    figures.missingFiles = contentWatch?.missing ?? 0
+    if figures.peers > 0 { (lastMet, hasMet) = (.now, true) }
     figures.isLonely = ContinuousClock.now - lastMet >= .seconds(SearchView.patience)
     return true
   }

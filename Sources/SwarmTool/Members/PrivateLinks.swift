@@ -82,6 +82,13 @@ extension StateFolder {
     }
   }
 
+  /// Throws where what is about to be shared with everybody is content of a private dataset, contains some, or lies
+  /// in some. `path` is real.
+  func refusePrivate(contentAt path: [UInt8]) throws(Failure) {
+    let found = try Failure.wrap { try privateContent(around: path) }
+    if let found { throw Failure("\(found)") }
+  }
+
   /// The read key of a dataset; nil for a public one. That of a private one which is lost is an error.
   func readKey(of key: DatasetKey) throws(Failure) -> ReadKey? {
     try Failure.wrap { try keptReadKey(of: key) }

@@ -99,11 +99,14 @@ extension SeedSource {
   private static func ofFirstVersion(
     _ source: PublishedSource, state: StateFolder, teller: any Teller
   ) throws(Failure) -> SeedSource {
-    let published = try PublicationRun(source, message: "", state: state) { teller.warn($0) }
+    let published = try state.publishing(source) { () throws(Failure) in
+      try PublicationRun(source, message: "", state: state) { teller.warn($0) }
+    }
     guard case .published(let torrent, let head) = published.outcome, let folder = published.folder
     else {
       throw Failure("\(printable(source.path)): nothing was published")
     }
+    teller.note(NewDataset.note(source.key, in: state))
     let items = published.items
     var shared = SeedSource(
       torrent: torrent, folder: folder, content: source.path,

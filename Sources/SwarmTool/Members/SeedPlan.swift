@@ -18,6 +18,7 @@ extension SeedSource {
         of: state.dataset(head.key), except: Set(shared), state: state)
     }
     let readKey = try head.flatMap { head throws(Failure) in try state.readKey(of: head.key) }
+    if readKey == nil { try state.refusePrivate(contentAt: content) }
     if head == nil {
       let info = torrent.info
       try state.refusePrivate(v1: info.infohashV1, v2: info.infohashV2)

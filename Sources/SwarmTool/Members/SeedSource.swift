@@ -77,6 +77,7 @@ struct SeedSource {
   ) throws(Failure) -> SeedSource {
     let real = try Failure.wrap { try RealPath.resolve(path) }
     try refuseDevice(real)
+    try state.refusePrivate(contentAt: real)
     let scan = try Failure.wrap { try FolderScanner.scan(real) }
     let items = ContentRecord.items(of: scan)
     let key = SourceKey(
@@ -139,6 +140,7 @@ struct SeedSource {
       throw Failure(missing(torrent.info, in: place))
     }
     try refuseDevice(real)
+    try state.refusePrivate(contentAt: real)
     let items = ContentRecord.items(of: torrent.info, at: real)
     let folder = try Failure.wrap { try state.open(DatasetName(torrent.info), content: real) }
     let known = KnownTorrent(info: torrent.info, pieceLayers: torrent.pieceLayers)
@@ -204,7 +206,10 @@ struct SeedSource {
 extension VerifyReport {
   /// Bytes that are what the torrent says.
   var rightBytes: UInt64 {
-    files.reduce(0) { $0 + $1.entry.length - min($1.differingByteCount, $1.entry.length) }
+    files.reduce(0) { sum, file in
+      file.isUnreadable
+        ? sum : sum + file.entry.length - min(file.differingByteCount, file.entry.length)
+    }
   }
 }
 

@@ -123,3 +123,26 @@ struct Surroundings {
     return "version \(version) of \(dataset.key)\(age)\(twice)"
   }
 }
+
+extension DiscoveryStatus {
+  /// Why nobody can find what is shared: each way that is wanted leads nowhere. nil where one leads somewhere, and
+  /// where none is wanted.
+  var hiddenReason: String? {
+    var reasons: [String] = []
+    switch dht {
+    case .off: break
+    case .impossible: reasons.append("the DHT cannot be used")
+    case .used(let status):
+      if !status.isBootstrapping { return nil }
+      reasons.append("no node of the DHT answers")
+    }
+    switch localNetwork {
+    case .off: break
+    case .impossible: reasons.append("no local network")
+    case .used(let status):
+      if !status.interfaces.isEmpty, status.hasMDNS || status.hasLocalDiscovery { return nil }
+      reasons.append("no local network")
+    }
+    return reasons.isEmpty ? nil : reasons.joined(separator: ", ")
+  }
+}

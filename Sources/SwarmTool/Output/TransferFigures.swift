@@ -12,10 +12,18 @@ struct TransferFigures: Hashable {
   var isLonely = false
   /// Whether nothing is to come, whatever is here.
   var onlySeeds = false
+  /// Files that were here and are gone.
+  var missingFiles = 0
 
   subscript<Value>(dynamicMember path: WritableKeyPath<TorrentStatus, Value>) -> Value {
     get { status[keyPath: path] }
     set { status[keyPath: path] = newValue }
+  }
+
+  /// Whether all that was asked for is here: it may have been, and not be any more.
+  var isFinished: Bool {
+    get { status.isFinished && missingFiles == 0 }
+    set { status.isFinished = newValue }
   }
 
   /// Seconds until all is here if it goes on as now; nil when that cannot be said.
@@ -93,6 +101,11 @@ struct TransferFigures: Hashable {
     let sent = "sent \(Quantity.bytes(status.uploadedBytes)) in this run\(spared)"
     if onlySeeds { return "stopped: \(sent)" }
     let place = place ?? "the folder"
+    if missingFiles > 0 {
+      return
+        "\(Quantity.count(missingFiles, "file")) of \(place) \(missingFiles == 1 ? "is" : "are") gone: the same "
+        + "command fetches what is missing; \(sent)"
+    }
     if status.isFinished { return "\(place) is complete; \(sent)" }
     if status.wantedBytes == 0 { return "nothing was fetched yet" }
     return
@@ -115,6 +128,11 @@ struct TransferFigures: Hashable {
         ? ". Is it running, and does its firewall let others in? Run swarm doctor there" : "")
   }
 
+  private var seedingText: String {
+    if missingFiles > 0 { return "gone: \(Quantity.count(missingFiles, "file"))" }
+    return status.wantedBytes == 0 ? "seeding" : "seeding \(Quantity.bytes(status.doneBytes))"
+  }
+
   /// The figures, the least important left out where room lacks.
   private func figures(fitting most: Int) -> String {
     let peerText =
@@ -125,7 +143,7 @@ struct TransferFigures: Hashable {
     var parts: [(text: String, rank: Int)]
     if hasAll {
       parts = [
-        (status.wantedBytes == 0 ? "seeding" : "seeding \(Quantity.bytes(status.doneBytes))", 0),
+        (seedingText, 0),
         (up, 1),
         ("sent \(Quantity.bytes(status.uploadedBytes))", 3), (peerText, 2),
       ]
@@ -158,7 +176,7 @@ struct TransferFigures: Hashable {
       ("event", .text("status")),
       ("done", .number(status.doneBytes)),
       ("wanted", status.wantedBytes == 0 ? .null : .number(status.wantedBytes)),
-      ("finished", .bool(status.isFinished)),
+      ("finished", .bool(isFinished)),
       ("downloaded", .number(status.downloadedBytes)),
       ("uploaded", .number(status.uploadedBytes)),
       ("wasted", .number(status.wastedBytes)),

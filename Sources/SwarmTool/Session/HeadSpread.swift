@@ -18,6 +18,7 @@ struct HeadSpread {
     _ head: Head, _ network: NetworkOptions, state: StateFolder, display: StatusDisplay?,
     atMost limit: Int
   ) throws(Failure) -> HeadSpread {
+    if network.isAlone(named: network.peers.count) { return HeadSpread(nodes: nil, peers: 0) }
     let readKey = try state.readKey(of: head.key)
     let secret = try Failure.wrap { try readKey == nil ? nil : state.keys.secret(of: head.key) }
     let run = try ShortRun(network, state: state, display: display)
@@ -51,19 +52,40 @@ struct HeadSpread {
     if let meeting { for peer in network.peers { node.resolve(peer.address, for: meeting) } }
     let usesDHT = node.discoveryStatus?.dht.status != nil
     var told = 0
-    var lastNote: Int?
+    run.lastWords = {
+      let text = HeadSpread(nodes: stored, peers: told).places
+      return "version \(head.version) is published; "
+        + (text.isEmpty ? "nobody was told yet, swarm seed will" : "announced to \(text) so far")
+    }
+    display?.note(
+      "announcing version \(head.version) (at most \(limit) s): \(places(network, usesDHT))")
     run.run(atMost: limit) {
       if contradiction != nil { return true }
       told = max(told, node.status(of: key)?.peersWithHead ?? 0)
       if usesDHT ? stored > 0 && (told > 0 || run.seconds >= peerSeconds) : told > 0 { return true }
-      if run.seconds >= peerSeconds, lastNote == nil {
-        lastNote = run.seconds
-        display?.note("announcing version \(head.version) to the DHT and the local network")
-      }
       return false
     }
     if let contradiction { throw Failure(contradiction) }
     return HeadSpread(nodes: usesDHT ? stored : nil, peers: told)
+  }
+
+  /// Who is to be told.
+  private static func places(_ network: NetworkOptions, _ usesDHT: Bool) -> String {
+    var places: [String] = []
+    if usesDHT { places.append("the DHT") }
+    if !network.hasNoLocalNetwork { places.append("the local network") }
+    if !network.peers.isEmpty {
+      places.append(Quantity.count(network.peers.count, "named peer"))
+    }
+    return places.isEmpty ? "peers that connect" : places.joined(separator: ", ")
+  }
+
+  /// Who has it now; empty for nobody.
+  private var places: String {
+    var places: [String] = []
+    if let nodes, nodes > 0 { places.append("\(Quantity.count(nodes, "node")) of the DHT") }
+    if peers > 0 { places.append(Quantity.count(peers, "peer")) }
+    return places.joined(separator: " and ")
   }
 
   /// What came of it, for people.

@@ -96,6 +96,14 @@ struct NetworkOptions: ParsableArguments {
     }
   }
 
+  /// Whether there is nobody to ask or to tell: no way to find others is left, and no address at which they could be
+  /// waiting to be met was given.
+  ///
+  /// - Parameter named: peers that are named.
+  func isAlone(named: Int) -> Bool {
+    hasNoDHT && hasNoLocalNetwork && named == 0 && listen.isEmpty
+  }
+
   /// How others are found; nil for not at all.
   private func discovery(in state: StateFolder, mapsPorts: Bool) -> DiscoveryConfiguration? {
     var discovery = DiscoveryConfiguration()

@@ -1,3 +1,4 @@
+import Glibc
 import Metainfo
 import Swarm
 import SwarmNode
@@ -13,11 +14,17 @@ final class ShortRun {
   /// Told what the node tells.
   var onNotice: (Notice) -> Void = { _ in }
 
+  /// What is said when a signal ends it; nil for nothing.
+  var lastWords: (() -> String)?
+
   private let loop: EventLoop
   private let lines: LogLines
   /// nil where nothing is shown meanwhile.
   private let display: StatusDisplay?
   private var timer: EventTimer?
+  private var signals: [SignalWatcher] = []
+  /// The signal that ended it.
+  private var endSignal: CInt?
   private let isVerbose: Bool
 
   /// How often it is looked whether the end is reached, in milliseconds.
@@ -43,13 +50,30 @@ final class ShortRun {
 
   /// Runs until `isDone`, which is asked a few times a second, or `limit` seconds are over. Called once.
   func run(atMost limit: Int, isDone: @escaping () -> Bool) {
-    Console.clearLineWhenInterrupted()
+    if lastWords == nil { Console.clearLineWhenInterrupted() } else { watchSignals() }
     timer = EventTimer(on: loop, everyMilliseconds: Self.interval) { [unowned self] in
       for line in lines.take() { tell(line) }
       if isDone() || seconds >= limit { stop() }
     }
     loop.run()
     display?.clear()
+    if let end = endSignal {
+      _ = signal(end, SIG_DFL)
+      _ = raise(end)
+    }
+  }
+
+  private func watchSignals() {
+    for number in SignalWatcher.endings where !SignalWatcher.isIgnored(number) {
+      signals.append(
+        SignalWatcher(on: loop, signal: number) { [unowned self] number in
+          if endSignal != nil { _exit(128 + number) }
+          endSignal = number
+          display?.clear()
+          if let lastWords { Console.note(lastWords()) }
+          stop()
+        })
+    }
   }
 
   private func tellPeer(_ notice: Notice) {
@@ -73,6 +97,8 @@ final class ShortRun {
     node.stop { [unowned self] in
       timer?.cancel()
       timer = nil
+      for watcher in signals { watcher.close() }
+      signals = []
     }
   }
 }

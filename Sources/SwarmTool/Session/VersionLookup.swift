@@ -64,6 +64,12 @@ struct VersionLookup {
       shortfall = "not all is known here, and --offline asks nobody"
       return
     }
+    if options.network.isAlone(named: peers.count) {
+      shortfall =
+        "not all is known here, and there is nobody to ask: the DHT and the local network are off, and no peer is "
+        + "named (--peer HOST:PORT)"
+      return
+    }
     let run = try ShortRun(options.network, state: state, display: display)
     var failure: VersionSearchError?
     var isDone = false
@@ -119,7 +125,10 @@ struct VersionLookup {
   mutating func findLayers(
     _ wanted: [(torrent: KnownTorrent, files: [Int])], isEnough: @escaping () -> Bool
   ) throws(Failure) {
-    guard !options.offline, shortfall == nil, wanted.contains(where: { !$0.files.isEmpty }) else {
+    let isAlone = options.network.isAlone(named: peers.count)
+    guard !options.offline, !isAlone, shortfall == nil,
+      wanted.contains(where: { !$0.files.isEmpty })
+    else {
       return
     }
     // The node looks for content somewhere; here it finds none, and wants none.

@@ -1,0 +1,123 @@
+import Glibc
+import Metainfo
+
+/// What content a path has to do with: what is private must not be shared otherwise by the way, and what
+/// others publish is not ours to publish by accident.
+extension StateFolder {
+  /// Content of a private dataset, and how a path lies to it.
+  public struct PrivateContent: Hashable, Sendable, CustomStringConvertible {
+    /// The path that somebody wants to share.
+    public let path: [UInt8]
+    /// Where the private content is: at `path`, below it or above it.
+    public let content: [UInt8]
+    /// Its dataset.
+    public let key: DatasetKey
+
+    /// What is wrong, and what to do.
+    public var description: String {
+      let short = key.hex.prefix(12) + "…"
+      let what =
+        if content == path {
+          "\(printable(path)) is a private dataset (\(short))"
+        } else if path.isAtOrBelow(content) {
+          "\(printable(path)) is in the private dataset \(printable(content)) (\(short))"
+        } else {
+          "\(printable(path)) contains the private dataset \(printable(content)) (\(short))"
+        }
+      return what
+        + ": shared without its key, everybody could find and read it. Share a copy from another path if "
+        + "that is meant"
+    }
+  }
+
+  /// The private dataset of which there is content at a real path, below it or above it: published from there,
+  /// or fetched to there. nil where there is none.
+  public func privateContent(around path: [UInt8]) throws(KeyError) -> PrivateContent? {
+    let keys = try privateDatasets()
+    if keys.isEmpty { return nil }
+    do throws(SystemError) {
+      var owners: [String: DatasetKey] = [:]
+      for key in keys {
+        owners[key.hex] = key
+        for infohash in infohashes(of: key) { owners[infohash.hex] = key }
+      }
+      let published = try publishedSources().map { (path: $0.path, owner: $0.key.hex) }
+      let fetched = try places().map { (path: Self.real($0.path), owner: $0.owner) }
+      for place in published + fetched {
+        guard let key = owners[place.owner],
+          place.path.isAtOrBelow(path) || path.isAtOrBelow(place.path), Self.isThere(place.path)
+        else { continue }
+        return PrivateContent(path: path, content: place.path, key: key)
+      }
+      return nil
+    } catch { throw .system(error) }
+  }
+
+  /// Which version of which dataset was fetched to a real path, or to a folder above it; nil where none was.
+  public func fetchedVersion(at path: [UInt8]) -> (key: DatasetKey, number: UInt64)? {
+    let owners = Set(
+      ((try? places()) ?? []).filter { path.isAtOrBelow(Self.real($0.path)) }.map(\.owner))
+    if owners.isEmpty { return nil }
+    for key in followedDatasets {
+      let dataset = dataset(key)
+      for number in (try? dataset.versions()) ?? [] {
+        if let infohash = dataset.version(number), owners.contains(infohash.hex) {
+          return (key, number)
+        }
+      }
+    }
+    return nil
+  }
+
+  /// What is published from a folder above a real path, or from the path itself; nil where nothing is. What is not
+  /// there any more does not count.
+  public func publishedSource(around path: [UInt8]) throws(SystemError) -> PublishedSource? {
+    try publishedSources().first { path.isAtOrBelow($0.path) && Self.isThere($0.path) }
+  }
+
+  /// Whether something of one of these owners, keys or infohashes, was fetched into a real path before.
+  public func hasFetched(into directory: [UInt8], _ key: DatasetKey?, _ name: DatasetName) -> Bool {
+    let owners = [key?.hex, name.folder].compactMap { $0 }
+    return ((try? places()) ?? []).contains {
+      owners.contains($0.owner) && $0.path.isAtOrBelow(directory) && Self.isThere($0.path)
+    }
+  }
+
+  private func infohashes(of key: DatasetKey) -> [SHA256Digest] {
+    let dataset = dataset(key)
+    let numbered = ((try? dataset.versions()) ?? []).compactMap { dataset.version($0) }
+    let newest = (((try? dataset.head()) ?? nil)?.infohashV2).map { [$0] }
+    return numbered + (newest ?? [])
+  }
+
+  /// Datasets of which a head was seen, published here or not.
+  private var followedDatasets: [DatasetKey] {
+    guard
+      let stream = path.appending(path: Array("datasets".utf8)).withCPath({ opendir($0) })
+    else { return [] }
+    defer { closedir(stream) }
+    var found: [DatasetKey] = []
+    while let entry = readdir(stream) {
+      let name = withUnsafeBytes(of: &entry.pointee.d_name) { Array($0.prefix { $0 != 0 }) }
+      guard let key = DatasetKey(hex: String(decoding: name, as: UTF8.self)),
+        Self.isThere(dataset(key).headPath)
+      else { continue }
+      found.append(key)
+    }
+    return found
+  }
+
+  static func isThere(_ path: [UInt8]) -> Bool {
+    var status = stat()
+    return path.withCPath { lstat($0, &status) } == 0
+  }
+}
+
+extension [UInt8] {
+  /// Whether the path is another one, or lies below it.
+  func isAtOrBelow(_ other: [UInt8]) -> Bool {
+    let slash = UInt8(ascii: "/")
+    if other == [slash] { return first == slash }
+    return starts(with: other) && (count == other.count || self[other.count] == slash)
+  }
+}
