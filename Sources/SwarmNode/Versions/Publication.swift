@@ -121,7 +121,7 @@ public final class Publication {
       let info = try description.infoDictionary()
       // Touched, or only what a torrent cannot hold is different.
       if let newest, newest.torrent.info.hasSameContent(as: info) {
-        try newest.keep(record)
+        try keepRecord(of: newest)
         return .unchanged(newest.torrent)
       }
       torrent = KnownTorrent(info: info, pieceLayers: description.pieceLayers)
@@ -151,6 +151,15 @@ public final class Publication {
     // Of no use any more, and no harm: its number is taken.
     try? dataset.keep(prepared: nil)
     return .published(torrent, folder, next)
+  }
+
+  /// Remembers how the content looks that is the newest version's, also where that was published from elsewhere: it
+  /// can be shared from here then.
+  private func keepRecord(of newest: KeptVersion) throws {
+    if newest.record != nil { return try newest.keep(record) }
+    let folder = try state.open(DatasetName(newest.torrent.info), content: source.path)
+    if folder.content?.path != source.path { try folder.forgetMaps() }
+    try folder.keep(record)
   }
 
   /// How the content looked when it was hashed.
