@@ -197,6 +197,69 @@ def two_at_once():
     report.equal("a damaged head", damaged_head(), 1)
 
 
+def nobody_shares_by_mistake():
+    """What is private stays so; a new key is said to be one; a .torrent is not its content."""
+    trees.write(b"pr", b"sub/a", b"secret")
+    alone = ("--no-dht", "--no-lan")
+    quiet = (*alone, "--no-mapping", "--listen", LISTEN, "--state", "private")
+    key = publish("pr", "--private", state="private")["dataset_key"]
+    run("create", "pr", "-o", "pr.torrent")
+    for what in (("pr", "--no-key"), ("pr", "--format", "v1"), ("pr/sub",), ("pr/sub/a",), (".",),
+                 ("pr.torrent",)):
+        refused("private: " + " ".join(what), run("seed", *what, *quiet), "private dataset")
+    refused("private: another name", run("seed", "pr", "--name", "x", *quiet), "to another path")
+    refused("private: publish a part", run("publish", "pr/sub", "--state", "private", *alone),
+            "private dataset")
+    report.equal("no key was made for it", os.listdir("private/keys"),
+                 [name for name in os.listdir("private/keys") if name.startswith(key)])
+    refused("publish a .torrent", run("publish", "pr.torrent", "--state", "fresh", *alone),
+            "is a .torrent")
+    os.mkdir("empty")
+    refused("publish nothing", run("publish", "empty", "--state", "fresh", *alone), "nothing")
+    report.equal("its key is gone", os.listdir("fresh/keys"), [])
+    trees.write(b"first", b"a", b"1")
+    old = publish("first", state="fresh")
+    report.check("publish: a new key is said to be one", "a new key" in "".join(old["warnings"]))
+    os.rename("first", "second")
+    new = publish("second", state="fresh")
+    report.check("publish: a path that is gone is named", "was it moved" in "".join(new["warnings"]),
+                 new["warnings"])
+    again = publish("second", "--key", old["dataset_key"], state="fresh")
+    report.equal("publish: and goes on by its key", (again["dataset_key"], again["warnings"]),
+                 (old["dataset_key"], []))
+    asked = run("log", "ab" * 32, "--state", "fresh", *alone)
+    report.check("log: nobody to ask", asked.returncode == 1 and b"nobody to ask" in asked.stderr,
+                 asked.stderr)
+
+
+def content_goes_away():
+    """A join whose content was removed does not say that it is complete."""
+    with node.seed("second", "fresh", LISTEN) as seed:
+        started = seed.wait("started")
+        inside = run("join", started["magnet"], "second", "--state", "fresh", "--no-dht", "--no-lan",
+                     "--no-mapping", "--listen", LISTEN)
+        report.check("join into what is published", inside.returncode == 1
+                     and b"is what you publish as" in inside.stderr
+                     and os.listdir("second") == ["a"], inside.stderr)
+        # As it is in the source of a web page.
+        link = started["magnet"].replace("&", "&amp;")
+        join = subprocess.Popen(
+            [PROGRAM, "join", link, "got", "--state", "reader", "--no-dht", "--no-lan",
+             "--no-mapping", "--listen", LISTEN, "--peer", started["listening"][0], "--json"],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        events = []
+        for line in join.stdout:
+            events.append(json.loads(line))
+            if events[-1]["event"] == "finished":
+                break
+        shutil.rmtree(events[-1]["path"])
+        join.terminate()
+        out, _ = join.communicate(timeout=30)
+        stopped = [json.loads(line) for line in out.splitlines()][-1]
+        report.equal("what is gone is not finished", (join.returncode, stopped["finished"]),
+                     (128 + signal.SIGTERM, False))
+
+
 def damaged_head():
     key = os.listdir("state/keys")[0]
     head = f"state/datasets/{key}/head"
@@ -219,4 +282,6 @@ with tempfile.TemporaryDirectory(prefix="swarm-versions-") as scratch:
     versions_follow(published)
     keys_move(published)
     two_at_once()
+    nobody_shares_by_mistake()
+    content_goes_away()
 report.finish()

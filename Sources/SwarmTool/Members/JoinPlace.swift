@@ -341,6 +341,10 @@ final class JoinPlace {
           + (more > 0 ? "; and \(more) more" : "")
           + ". Move them away, or name another folder after the link")
     }
+    // What is there would be shared by this torrent, too.
+    if try dataset.flatMap({ try state.readKey(of: $0.key) }) == nil {
+      try state.refusePrivate(contentAt: target.content)
+    }
     try state.claim(target.content, for: DatasetName(info))
     if let source = state.publishedSource(at: target.content), source.key != dataset?.key {
       throw Failure(
