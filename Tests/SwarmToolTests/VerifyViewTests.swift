@@ -74,4 +74,19 @@ import Testing
       VerifyView(both, info: torrent.info, path: scratch("d")).text.hasSuffix(
         "wrong: 1 of 3 files, 39.1 KiB (40000 bytes) differ; 1 could not be read"))
   }
+
+  /// A part that could not be read, as with a bad sector, says nothing of the rest of its file.
+  @Test func theRestOfAFileIsRight() throws {
+    let there = ContentPresence.file(length: 40_000, isExecutable: false)
+    var verifier = Verifier(try torrent(), presence: [there, there, there], laneBytes: 16_384)
+    var schedule = verifier.schedule
+    let first = schedule.next()
+    let segment = try #require(first)
+    let failure = HashFailure(file: 0, reason: .unreadable("no"))
+    verifier.add(.failure(failure), of: segment)
+    let (report, unread) = (verifier.report, UInt64(segment.byteCount))
+    #expect(unread > 0 && unread <= 40_000)
+    #expect(report.files[0].isUnreadable && report.files[0].unreadRanges == [0..<unread])
+    #expect(report.files[0].differingRanges.isEmpty && report.rightBytes == 120_000 - unread)
+  }
 }

@@ -204,14 +204,25 @@ def nobody_shares_by_mistake():
     quiet = (*alone, "--no-mapping", "--listen", LISTEN, "--state", "private")
     key = publish("pr", "--private", state="private")["dataset_key"]
     run("create", "pr", "-o", "pr.torrent")
-    for what in (("pr", "--no-key"), ("pr", "--format", "v1"), ("pr/sub",), ("pr/sub/a",), (".",),
+    for what in (("pr", "--no-key"), ("pr", "--format", "v1"), ("pr/sub",), ("pr/sub/a",),
                  ("pr.torrent",)):
         refused("private: " + " ".join(what), run("seed", *what, *quiet), "private dataset")
+    refused("a folder with keys in it", run("seed", ".", *quiet), "keys of a state folder")
+    refused("keys", run("publish", "private/keys", "--state", "private", *alone), "keys of a state folder")
     refused("private: another name", run("seed", "pr", "--name", "x", *quiet), "to another path")
     refused("private: publish a part", run("publish", "pr/sub", "--state", "private", *alone),
             "private dataset")
     report.equal("no key was made for it", os.listdir("private/keys"),
                  [name for name in os.listdir("private/keys") if name.startswith(key)])
+    os.rename("pr", "pr-moved")
+    refused("private: moved", run("seed", "pr-moved", *quiet), "is the private dataset")
+    report.equal("and goes on by its key", publish("pr-moved", "--key", key, state="private")["dataset_key"], key)
+    shutil.copytree("pr-moved", "pr-copy")
+    report.check("a copy is nobody's", publish("pr-copy", state="private")["dataset_key"] != key)
+    trees.write(b"open", b"sub/a", b"for all")
+    publish("open", state="private")
+    refused("private: a part of what is public", run("publish", "open/sub", "--private", "--state", "private", *alone),
+            "published for everybody")
     refused("publish a .torrent", run("publish", "pr.torrent", "--state", "fresh", *alone),
             "is a .torrent")
     os.mkdir("empty")
@@ -225,8 +236,9 @@ def nobody_shares_by_mistake():
     report.check("publish: a path that is gone is named", "was it moved" in "".join(new["warnings"]),
                  new["warnings"])
     again = publish("second", "--key", old["dataset_key"], state="fresh")
-    report.equal("publish: and goes on by its key", (again["dataset_key"], again["warnings"]),
-                 (old["dataset_key"], []))
+    report.equal("publish: and goes on by its key", again["dataset_key"], old["dataset_key"])
+    report.check("publish: a path that changes its key is said to", len(again["warnings"]) == 1
+                 and new["dataset_key"] in again["warnings"][0], again["warnings"])
     asked = run("log", "ab" * 32, "--state", "fresh", *alone)
     report.check("log: nobody to ask", asked.returncode == 1 and b"nobody to ask" in asked.stderr,
                  asked.stderr)

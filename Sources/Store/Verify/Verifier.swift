@@ -43,9 +43,10 @@ public struct Verifier {
     VerifyReport(
       files: verdicts.map { verdict in
         var verdict = verdict
+        verdict.unreadRanges = merge(verdict.unreadRanges)
         // Of bytes that could not be read nothing is known.
-        verdict.differingRanges =
-          verdict.isUnreadable ? [] : merge(verdict.differingRanges)
+        verdict.differingRanges = subtract(
+          verdict.unreadRanges, from: merge(verdict.differingRanges))
         return verdict
       })
   }
@@ -66,6 +67,7 @@ public struct Verifier {
         verdicts[failure.file].problems.append(problem)
       }
       markDiffering(0..<segment.byteCount, of: segment)
+      if case .unreadable = failure.reason { markUnread(failure.file, in: segment) }
       nextV1Piece += segment.v1PieceCount
       // Nodes that no bytes have: just the pieces of this segment then differ.
       if let part = segment.tree {
@@ -122,6 +124,15 @@ public struct Verifier {
     }
   }
 
+  /// Marks the bytes of a file in a segment that could not be read on its account.
+  private mutating func markUnread(_ unread: Int, in segment: HashSegment) {
+    for span in segment.spans {
+      if case .file(unread, let offset, _) = span, span.count > 0 {
+        verdicts[unread].unreadRanges.append(offset..<(offset + UInt64(span.count)))
+      }
+    }
+  }
+
   /// Ranges that read as zeros: holes of the file, and what lies beyond its end.
   private static func holes(_ entry: FileEntry, _ presence: ContentPresence) -> [Range<UInt64>] {
     var present: UInt64 = 0
@@ -147,7 +158,9 @@ public struct Verifier {
       } else if entry.symlinkTarget != target {
         verdict.problems.append(.symlinkTarget)
       }
-    case .unreadable(let reason): verdict.problems.append(.unreadable(reason))
+    case .unreadable(let reason):
+      verdict.problems.append(.unreadable(reason))
+      if entry.length > 0 { verdict.unreadRanges.append(0..<entry.length) }
     case .file(let length, let isExecutable, _):
       if entry.symlinkTarget != nil {
         verdict.problems.append(.kind(actual: "file"))
@@ -177,4 +190,25 @@ private func merge(_ ranges: [Range<UInt64>]) -> [Range<UInt64>] {
     }
   }
   return merged
+}
+
+/// What is left of ranges without others; both ascending and apart.
+private func subtract(
+  _ others: [Range<UInt64>], from ranges: [Range<UInt64>]
+) -> [Range<UInt64>] {
+  if others.isEmpty { return ranges }
+  var left: [Range<UInt64>] = []
+  var next = others.startIndex
+  for range in ranges {
+    var start = range.lowerBound
+    while next < others.endIndex, others[next].upperBound <= start { next += 1 }
+    var place = next
+    while place < others.endIndex, others[place].lowerBound < range.upperBound {
+      if others[place].lowerBound > start { left.append(start..<others[place].lowerBound) }
+      start = max(start, others[place].upperBound)
+      place += 1
+    }
+    if start < range.upperBound { left.append(start..<range.upperBound) }
+  }
+  return left
 }

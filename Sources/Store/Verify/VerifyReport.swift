@@ -23,6 +23,9 @@ public struct FileVerdict: Hashable, Sendable {
   /// Byte ranges in the file that are not what the torrent says, ascending and apart: whole pieces,
   /// since pieces are the smallest part that a .torrent has hashes for.
   public var differingRanges: [Range<UInt64>] = []
+  /// Byte ranges that could not be read, ascending and apart: of these nothing is known, and they are not among those
+  /// that differ.
+  public var unreadRanges: [Range<UInt64>] = []
 
   /// A fault of a file as a whole.
   public enum Problem: Hashable, Sendable {
@@ -49,8 +52,7 @@ public struct FileVerdict: Hashable, Sendable {
       && problems.allSatisfy { if case .permission = $0 { true } else { false } }
   }
 
-  /// Whether it could not be read, so that nothing is known of its bytes: it is not right, and no range of it is said
-  /// to differ.
+  /// Whether it, or some of it, could not be read.
   public var isUnreadable: Bool {
     problems.contains { if case .unreadable = $0 { true } else { false } }
   }
@@ -58,6 +60,11 @@ public struct FileVerdict: Hashable, Sendable {
   /// Bytes in the differing ranges.
   public var differingByteCount: UInt64 {
     differingRanges.reduce(0) { $0 + UInt64($1.count) }
+  }
+
+  /// Bytes that could not be read.
+  public var unreadByteCount: UInt64 {
+    unreadRanges.reduce(0) { $0 + UInt64($1.count) }
   }
 }
 

@@ -59,7 +59,12 @@ public struct FolderChanges: Hashable, Sendable {
     var changes = FolderChanges()
     for (index, entry) in info.files.enumerated() where entry.length > 0 && wanted(index, entry) {
       let place = isFile ? path : path.appending(path: entry.path.bytes)
-      if isThere, StateFolder.isThere(place) { continue }
+      var found = stat()
+      if isThere, place.withCPath({ stat($0, &found) }) == 0, fileType(found) == S_IFREG,
+        UInt64(clamping: found.st_size) >= entry.length
+      {
+        continue
+      }
       changes.count += 1
       if changes.first.count < Self.named { changes.first.append(isFile ? [] : entry.path.bytes) }
     }

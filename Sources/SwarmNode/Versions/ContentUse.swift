@@ -12,10 +12,16 @@ extension StateFolder {
     public let content: [UInt8]
     /// Its dataset.
     public let key: DatasetKey
+    /// Where it was before, if it was moved to the path.
+    public var movedFrom: [UInt8]?
 
     /// What is wrong, and what to do.
     public var description: String {
       let short = key.hex.prefix(12) + "…"
+      if let movedFrom {
+        return "\(printable(path)) is the private dataset (\(short)) that was at "
+          + "\(printable(movedFrom)): to go on with it, swarm publish \(printable(path)) --key \(key)"
+      }
       let what =
         if content == path {
           "\(printable(path)) is a private dataset (\(short))"
@@ -36,20 +42,77 @@ extension StateFolder {
     let keys = try privateDatasets()
     if keys.isEmpty { return nil }
     do throws(SystemError) {
+      let published = try publishedSources().map { (path: $0.path, owner: $0.key.hex) }
+      let fetched = try places().map { (path: Self.real($0.path), owner: $0.owner) }
+      var (around, gone): ([(path: [UInt8], owner: String)], [(path: [UInt8], owner: String)]) =
+        ([], [])
+      for place in published + fetched {
+        if !Self.leadsSomewhere(place.path) {
+          gone.append(place)
+        } else if place.path.isAtOrBelow(path) || path.isAtOrBelow(place.path) {
+          around.append(place)
+        }
+      }
+      if around.isEmpty && gone.isEmpty { return nil }
       var owners: [String: DatasetKey] = [:]
       for key in keys {
         owners[key.hex] = key
         for infohash in infohashes(of: key) { owners[infohash.hex] = key }
       }
-      let published = try publishedSources().map { (path: $0.path, owner: $0.key.hex) }
-      let fetched = try places().map { (path: Self.real($0.path), owner: $0.owner) }
-      for place in published + fetched {
-        guard let key = owners[place.owner],
-          place.path.isAtOrBelow(path) || path.isAtOrBelow(place.path), Self.isThere(place.path)
-        else { continue }
+      for place in around {
+        guard let key = owners[place.owner] else { continue }
         return PrivateContent(path: path, content: place.path, key: key)
       }
+      for place in gone {
+        guard let key = owners[place.owner], wasMoved(from: place.path, of: key, to: path)
+        else { continue }
+        return PrivateContent(path: path, content: path, key: key, movedFrom: place.path)
+      }
       return nil
+    } catch { throw .system(error) }
+  }
+
+  /// Whether files at a path are those that a dataset had somewhere else, where nothing is any more: a move keeps
+  /// inode, size and time, a copy does not. A few of them tell.
+  private func wasMoved(from former: [UInt8], of key: DatasetKey, to path: [UInt8]) -> Bool {
+    for infohash in infohashes(of: key) {
+      guard let record = keptVersion(infohash, content: former)?.record else { continue }
+      let files = record.items.lazy.filter { $0.evidence != nil }.prefix(Self.comparedFiles)
+      for item in files {
+        let place = item.path.isEmpty ? path : path.appending(path: item.path)
+        var found = stat()
+        guard let before = item.evidence, place.withCPath({ lstat($0, &found) }) == 0 else {
+          continue
+        }
+        if UInt64(found.st_ino) == before.inode, UInt64(clamping: found.st_size) == before.size {
+          return true
+        }
+      }
+    }
+    return false
+  }
+
+  /// Of a version that may have been moved, so many files are looked for.
+  private static let comparedFiles = 64
+
+  /// Whether the keys of this state folder, or of the one that is used where none is named, lie at a real path,
+  /// below it or above it: whoever shared it would give them to everybody.
+  public func holdsKeys(_ path: [UInt8]) -> Bool {
+    let folders = [self.path, Self.standardPath(Self.environment)].compactMap { $0 }
+    return folders.contains { folder in
+      let keys = Self.real(folder.appending(path: Array("keys".utf8)))
+      return keys.isAtOrBelow(path) || path.isAtOrBelow(keys)
+    }
+  }
+
+  /// A public dataset that is published from a real path, from below it or above it, and is there; nil where none is.
+  func publicSource(around path: [UInt8]) throws(KeyError) -> PublishedSource? {
+    let hidden = Set(try privateDatasets())
+    do throws(SystemError) {
+      return try publishedSources().first {
+        !hidden.contains($0.key) && $0.path != path
+          && ($0.path.isAtOrBelow(path) || path.isAtOrBelow($0.path)) && Self.isThere($0.path)
+      }
     } catch { throw .system(error) }
   }
 
@@ -105,6 +168,12 @@ extension StateFolder {
       found.append(key)
     }
     return found
+  }
+
+  /// Whether something is there, behind symlinks.
+  private static func leadsSomewhere(_ path: [UInt8]) -> Bool {
+    var status = stat()
+    return path.withCPath { stat($0, &status) } == 0
   }
 
   static func isThere(_ path: [UInt8]) -> Bool {

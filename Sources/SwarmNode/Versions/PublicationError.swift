@@ -31,6 +31,10 @@ public enum PublicationError: Error, Hashable, Sendable, CustomStringConvertible
   case isPublic(DatasetKey)
   /// It would be public, and is what a private dataset has.
   case isPrivate(StateFolder.PrivateContent)
+  /// What is to be shared has the keys of a state folder in it, or lies among them.
+  case holdsKeys([UInt8])
+  /// What is to be private is published for everybody already, with more around it or in part.
+  case isPublicAround([UInt8], PublishedSource)
   /// A boot trace is to go with a version that is one file and no folder.
   case traceOfAFile
   /// A boot trace of a file that is not in the content.
@@ -75,6 +79,12 @@ public enum PublicationError: Error, Hashable, Sendable, CustomStringConvertible
       "the dataset \(key) is public, and what others were told cannot be taken back: publish a copy of it from "
         + "another path, which gets a key of its own"
     case .isPrivate(let content): "\(content)"
+    case .holdsKeys(let path):
+      "\(printable(path)) contains keys of a state folder: whoever fetched it could publish in your name. Share a "
+        + "folder without them"
+    case .isPublicAround(let path, let source):
+      "\(printable(path)) overlaps \(printable(source.path)), which is published for everybody "
+        + "(\(source.key.hex.prefix(12))…): make a private dataset of a copy at another path"
     case .traceOfAFile:
       "a boot trace goes beside its image, in a folder, and this dataset is one file: put the image into "
         + "a folder of its own and publish that"
@@ -129,6 +139,7 @@ extension StateFolder {
     // Two first times at once would make two keys, of which one is lost.
     let lock = try PublicationError.wrap { () throws(StateError) in try lockSources() }
     defer { withExtendedLifetime(lock) {} }
+    if holdsKeys(path) { throw .holdsKeys(path) }
     if let source = publishedSource(at: path), try !canLeave(source, for: key) {
       if let key, key != source.key { throw .otherSource(path, "under the key \(source.key)") }
       if let name, name != source.name {
@@ -147,6 +158,11 @@ extension StateFolder {
     }
     // Before a key is made.
     if key == nil, !isPrivate { try checkPublic(path, as: nil) }
+    if isPrivate {
+      let open = try PublicationError.wrap { () throws(KeyError) in try publicSource(around: path) }
+      if let open { throw .isPublicAround(path, open) }
+    }
+    var kind = kind
     var ownName: [UInt8] = try PublicationError.wrap { () throws(SystemError) in
       if let name = name ?? calledBy { return name }
       return try RealPath.lastName(of: path)
@@ -165,6 +181,8 @@ extension StateFolder {
         if let name, name != before { throw .otherName(key, before) }
         ownName = before
       }
+      // Who follows the dataset with a client of v1 goes on to.
+      if kind == nil { kind = head.infohashV2.flatMap { keptVersion($0)?.torrent.info.kind } }
     }
     // Before anything is known under the key: whatever stops this, it does not become public.
     if isPrivate { try makePrivate(secret.key) }
@@ -205,7 +223,7 @@ extension StateFolder {
     guard let key, key != source.key else { return false }
     let dataset = dataset(source.key)
     let head = try PublicationError.wrap { () throws(SystemError) in try dataset.head() }
-    return (head?.version ?? 0) == 1
+    return (head?.version ?? 0) <= 1
   }
 
   /// Forgets that a path was to be published where nothing was: its key, of which nobody can know, goes as well.

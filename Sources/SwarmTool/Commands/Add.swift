@@ -61,13 +61,19 @@ struct Add: ParsableCommand {
     let parsed = try JoinSubject(parsing: subject.bytes)
     let link: String
     switch parsed {
-    case .link(let named): link = named.secretURI
+    case .link(let named):
+      if dataset.isAny { throw Failure(DatasetOptions.forFolders) }
+      link = named.secretURI
     case .torrent(let path):
       if access(path.map { CChar(bitPattern: $0) } + [0], F_OK) != 0, errno == ENOENT {
         throw Failure(LinkAdvice.missing(path))
       }
       let real = try Failure.wrap { try RealPath.resolve(path) }
-      if !path.suffix(8).elementsEqual(Array(".torrent".utf8)) { try publish(real) }
+      if !Seed.isTorrent(path) {
+        try publish(real)
+      } else if dataset.isAny {
+        throw Failure(DatasetOptions.forFolders)
+      }
       link = printable(real)
     }
     var members: [(String, JSON)] = [("link", .text(link))]
@@ -100,8 +106,10 @@ struct Add: ParsableCommand {
           + "fetched")
     }
     let state = try StateOptions.stateFolder(at: client.statePath)
-    if state.publishedSource(at: path) != nil { return }
+    // As before, or it says what is not.
     let source = try dataset.source(of: path, in: state)
+    let head = try Failure.wrap { try state.dataset(source.key).head() }
+    if head != nil { return }
     _ = try SeedSource.ofDataset(source, state: state, teller: StatusDisplay(isJSON: client.isJSON))
   }
 }

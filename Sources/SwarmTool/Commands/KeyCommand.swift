@@ -84,9 +84,24 @@ struct KeyCommand: ParsableCommand {
       }
     }
 
+    /// Looks the key up and nothing else: to export it changes nothing here.
+    private func key(in state: StateFolder) throws(Failure) -> DatasetKey {
+      switch try LinkAdvice.parse(try LinkInput.resolve(subject.bytes)) {
+      case .link(let link):
+        if let key = link.datasetKey { return key }
+        throw Failure("the link has no dataset's key (xs=urn:btpk:)")
+      case .path(let path):
+        if let real = try? RealPath.resolve(path), let source = state.publishedSource(at: real) {
+          return source.key
+        }
+        throw Failure(
+          "\(printable(path)) is not published by key here; name the key, or a link that has it")
+      }
+    }
+
     func run() throws {
       let state = try options.stateFolder()
-      let (key, keys) = (try KnownDataset(subject.bytes, state: state).key, state.keys)
+      let (key, keys) = (try key(in: state), state.keys)
       let found = try Failure.wrap { try keys.secret(of: key) }
       guard let secret = found else {
         throw Failure("the secret of \(key) is not here; swarm key list lists those that are")

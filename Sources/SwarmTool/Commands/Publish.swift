@@ -65,9 +65,15 @@ struct Publish: ParsableCommand {
     let state = try options.stateFolder()
     try network.checkListening()
     try refuseTorrent(in: state)
+    let former = (try? RealPath.resolve(path.bytes)).flatMap { state.publishedSource(at: $0) }
     let source = try dataset.source(of: path.bytes, in: state)
     let text = message.map { String(decoding: $0.bytes, as: UTF8.self) } ?? ""
     var warnings: [String] = []
+    if let former, former.key != source.key {
+      warnings.append(
+        "\(printable(source.path)) was published under the key \(former.key) until now, and is a version of "
+          + "\(source.key) from now on")
+    }
     var changes = TraceChanges()
     changes.dropsOthers = dropsTraces
     var run = try state.publishing(source) { [changes] () throws(Failure) in
@@ -228,6 +234,10 @@ struct DatasetOptions: ParsableArguments {
   var isAny: Bool {
     key != nil || name != nil || format != nil || pieceLength != nil || isPrivate
   }
+
+  /// What is said where they are given with something else.
+  static let forFolders =
+    "--key, --name, --format, --piece-length and --private are for a folder or file that is shared"
 
   /// The dataset that a path is, or becomes.
   ///

@@ -16,7 +16,7 @@ enum PeerCheck {
     var fault: CInt = EHOSTUNREACH
     var place = found
     while let address = place {
-      fault = connection(to: address.pointee, milliseconds: CInt(clamping: seconds * 1_000))
+      fault = connection(to: address.pointee, milliseconds: CInt(min(seconds, 3_600) * 1_000))
       if fault == 0 { return nil }
       place = address.pointee.ai_next
     }
@@ -41,7 +41,9 @@ enum PeerCheck {
     if connect(socket, address.ai_addr, address.ai_addrlen) == 0 { return 0 }
     guard errno == EINPROGRESS else { return errno }
     var wanted = pollfd(fd: socket, events: Int16(POLLOUT), revents: 0)
-    guard poll(&wanted, 1, milliseconds) > 0 else { return ETIMEDOUT }
+    var ready = poll(&wanted, 1, milliseconds)
+    while ready < 0, errno == EINTR { ready = poll(&wanted, 1, milliseconds) }
+    guard ready > 0 else { return ETIMEDOUT }
     var fault: CInt = 0
     var size = socklen_t(MemoryLayout<CInt>.size)
     guard getsockopt(socket, SOL_SOCKET, SO_ERROR, &fault, &size) == 0 else { return errno }

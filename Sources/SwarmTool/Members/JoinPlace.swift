@@ -306,6 +306,8 @@ final class JoinPlace {
   /// Nothing new is put into a folder that is published from here: the next version would contain it, a copy of the
   /// dataset itself at worst.
   private func refusePublished(_ info: InfoDictionary) throws {
+    // What programs keep in the state folder is theirs.
+    if directory.starts(with: state.path + [UInt8(ascii: "/")]) { return }
     guard let source = try state.publishedSource(around: directory),
       !state.hasFetched(into: directory, dataset?.key, DatasetName(info))
     else { return }
@@ -345,12 +347,12 @@ final class JoinPlace {
     if try dataset.flatMap({ try state.readKey(of: $0.key) }) == nil {
       try state.refusePrivate(contentAt: target.content)
     }
-    try state.claim(target.content, for: DatasetName(info))
-    if let source = state.publishedSource(at: target.content), source.key != dataset?.key {
+    if let source = state.publishedSource(at: target.content) {
       throw Failure(
         "\(printable(target.content)) is what you share by the key \(source.key), and would be overwritten; "
           + "name another folder after the link")
     }
+    try state.claim(target.content, for: DatasetName(info))
     try folder.claim(filesAt: target.present, of: info)
     if !target.present.isEmpty {
       teller.warn(

@@ -89,6 +89,11 @@ extension StateFolder {
     if let found { throw Failure("\(found)") }
   }
 
+  /// Throws where what is about to be shared has the keys of a state folder in it. `path` is real.
+  func refuseKeys(at path: [UInt8]) throws(Failure) {
+    if holdsKeys(path) { throw Failure("\(PublicationError.holdsKeys(path))") }
+  }
+
   /// The read key of a dataset; nil for a public one. That of a private one which is lost is an error.
   func readKey(of key: DatasetKey) throws(Failure) -> ReadKey? {
     try Failure.wrap { try keptReadKey(of: key) }

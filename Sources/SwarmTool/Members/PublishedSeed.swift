@@ -18,8 +18,8 @@ extension SeedSource {
     }
     guard let (number, kept, record) = newestHere(head, source, state) else {
       throw Failure(
-        "version \(head.version) of \(source.key) was not published from \(printable(source.path)); "
-          + "swarm publish makes what is there version \(head.version + 1)")
+        "version \(head.version) of \(source.key) was not published from \(printable(source.path)): run "
+          + "swarm publish first, which makes a new version only if something differs")
     }
     if number < UInt64(head.version) {
       teller.warn(

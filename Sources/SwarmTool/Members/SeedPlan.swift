@@ -18,7 +18,15 @@ extension SeedSource {
         of: state.dataset(head.key), except: Set(shared), state: state)
     }
     let readKey = try head.flatMap { head throws(Failure) in try state.readKey(of: head.key) }
-    if readKey == nil { try state.refusePrivate(contentAt: content) }
+    if readKey == nil {
+      do throws(Failure) {
+        try state.refusePrivate(contentAt: content)
+      } catch {
+        // What was published before goes on: no more of it is shared than what its version has.
+        if head == nil { throw error }
+        teller.warn(error.message)
+      }
+    }
     if head == nil {
       let info = torrent.info
       try state.refusePrivate(v1: info.infohashV1, v2: info.infohashV2)

@@ -77,6 +77,7 @@ struct SeedSource {
   ) throws(Failure) -> SeedSource {
     let real = try Failure.wrap { try RealPath.resolve(path) }
     try refuseDevice(real)
+    try state.refuseKeys(at: real)
     try state.refusePrivate(contentAt: real)
     let scan = try Failure.wrap { try FolderScanner.scan(real) }
     let items = ContentRecord.items(of: scan)
@@ -140,6 +141,7 @@ struct SeedSource {
       throw Failure(missing(torrent.info, in: place))
     }
     try refuseDevice(real)
+    try state.refuseKeys(at: real)
     try state.refusePrivate(contentAt: real)
     let items = ContentRecord.items(of: torrent.info, at: real)
     let folder = try Failure.wrap { try state.open(DatasetName(torrent.info), content: real) }
@@ -207,8 +209,8 @@ extension VerifyReport {
   /// Bytes that are what the torrent says.
   var rightBytes: UInt64 {
     files.reduce(0) { sum, file in
-      file.isUnreadable
-        ? sum : sum + file.entry.length - min(file.differingByteCount, file.entry.length)
+      sum + file.entry.length
+        - min(file.differingByteCount + file.unreadByteCount, file.entry.length)
     }
   }
 }

@@ -48,7 +48,11 @@ enum Console {
 
   /// Whether the terminal is this program's to write lines anew on: in the background it is the shell's, and what
   /// people type there must not be drawn over.
-  static var isInForeground: Bool { tcgetpgrp(STDERR_FILENO) == getpgrp() }
+  /// One that is not the program's controlling terminal has no foreground, and nobody types there.
+  static var isInForeground: Bool {
+    let group = tcgetpgrp(STDERR_FILENO)
+    return group < 0 || group == getpgrp()
+  }
 
   /// How often the program went on after it was stopped, as by Ctrl-Z: what was drawn before is not the last on
   /// the terminal any more. Counted once `countContinuations` was called.
@@ -77,7 +81,7 @@ enum Console {
     for number in [SIGINT, SIGTERM, SIGHUP] {
       let former = signal(number) { number in
         let clear: StaticString = "\r\u{1B}[K"
-        if tcgetpgrp(STDERR_FILENO) == getpgrp() {
+        if Console.isInForeground {
           _ = Glibc.write(STDERR_FILENO, clear.utf8Start, clear.utf8CodeUnitCount)
         }
         _ = signal(number, SIG_DFL)
