@@ -21,7 +21,8 @@ from report import Report
 
 report = Report()
 MIB = 16
-PATIENCE = 60  # seconds
+# Seconds. Files in place of which something is missing are looked at every 10 to 60 s; then libtorrent connects anew.
+PATIENCE = 150
 GONE = ("No such file", "changed", "cannot", "missing", "shorter", "are not what they were")
 
 
