@@ -84,7 +84,11 @@ extension StateFolder {
         guard let before = item.evidence, place.withCPath({ lstat($0, &found) }) == 0 else {
           continue
         }
-        if UInt64(found.st_ino) == before.inode, UInt64(clamping: found.st_size) == before.size {
+        let modified = Int64(found.st_mtim.tv_sec) &* 1_000_000_000 &+ Int64(found.st_mtim.tv_nsec)
+        // All three: inodes of what was removed are given out again.
+        if UInt64(found.st_ino) == before.inode, UInt64(clamping: found.st_size) == before.size,
+          modified == before.modified
+        {
           return true
         }
       }
